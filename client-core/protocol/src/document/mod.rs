@@ -1,0 +1,64 @@
+//! The contact document: typed commands in, typed contact out, conflicts, history, state hash.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | [`schema`] | the table of names and kinds that everything else reads |
+//! | `bootstrap` | the constant changes that create the root containers |
+//! | `command`, `edit` | typed commands, each group exactly one change; replay and undo |
+//! | `read` | the typed contact, now and at an earlier moment; who wrote what |
+//! | `conflict` | concurrent edits that wait for a decision |
+//! | `history` | what each change did |
+//! | `canonical` | the hash by which replicas compare |
+//! | `assign`, `name` | `field=value` of the command line and of CSV |
+//!
+//! Documents may come from strangers (through the guard): nothing here may panic on one, recurse
+//! without bound, or hydrate one whole.
+
+mod assign;
+mod bootstrap;
+mod canonical;
+mod check;
+mod command;
+mod conflict;
+mod contact;
+mod diff;
+mod edit;
+mod error;
+mod history;
+mod money;
+mod name;
+mod note;
+mod path;
+mod read;
+mod scan;
+pub mod schema;
+mod undo;
+mod value;
+mod write;
+
+pub use assign::{Assigner, FIRST_ENTRY, assign, assignable};
+pub use bootstrap::{Bootstrap, bootstraps, new_document};
+pub use canonical::{content_hash, state_hash};
+pub use check::parse_value;
+pub use command::{Command, Splice};
+pub use conflict::conflicts;
+pub use contact::{Authorship, Conflict, ConflictValue, Contact, Entry, FieldChange, HistoryItem};
+pub use edit::{Applied, Author, EditOptions, NotReplayed, apply, replay};
+pub use error::CommandError;
+pub use history::history;
+pub use money::{minor_digits, parse_money};
+pub use name::split_name;
+pub use note::{in_parts, note_splices};
+pub use read::{authorship, change_message, heads_before, read, read_at, read_with_deleted};
+pub use schema::Collection;
+pub use undo::inverse;
+pub use value::Value;
+
+pub(crate) use bootstrap::note_text;
+pub(crate) use conflict::{count_in_entry, differs};
+pub(crate) use name::full_name;
+pub(crate) use path::Path;
+pub(crate) use scan::{Found, FoundEntry, View, Visitor, scan};
+
+#[cfg(test)]
+mod tests;

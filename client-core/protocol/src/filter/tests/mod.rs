@@ -1,0 +1,108 @@
+mod agreement;
+mod grammar;
+
+use chrono::NaiveDate;
+use rusqlite::functions::FunctionFlags;
+use rusqlite::types::{ToSqlOutput, Value as Sql};
+use rusqlite::{Connection, params_from_iter};
+
+use super::*;
+use crate::document::Value;
+use crate::fold::{SQL_FUNCTIONS, sort_key, sort_name, tests as fold_tests};
+use crate::projection::COLUMNS;
+
+/// 2026-06-15T12:00:00Z, a Monday.
+pub(super) fn noon() -> FilterContext {
+    FilterContext {
+        today: NaiveDate::from_ymd_opt(2026, 6, 15).unwrap(),
+        now_ms: 1_781_524_800_000,
+    }
+}
+
+pub(super) const DAY: i64 = 24 * 60 * 60 * 1000;
+
+/// The projection table as stores make it.
+pub(super) struct Store {
+    db: Connection,
+}
+
+impl Store {
+    pub(super) fn new() -> Store {
+        let db = Connection::open_in_memory().unwrap();
+        for (name, function) in SQL_FUNCTIONS {
+            let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
+            db.create_scalar_function(*name, 1, flags, move |call| {
+                Ok(call.get_raw(0).as_str_or_null().ok().flatten().map(function))
+            })
+            .unwrap();
+        }
+        let columns: Vec<String> =
+            COLUMNS.iter().map(|(name, kind)| format!("{name} {kind}")).collect();
+        db.execute_batch(&format!(
+            "CREATE TABLE projection (rowid INTEGER PRIMARY KEY, row TEXT NOT NULL,
+             owner_login TEXT, {})",
+            columns.join(", ")
+        ))
+        .unwrap();
+        fold_tests::search_table(&db);
+        Store { db }
+    }
+
+    pub(super) fn put(&self, rowid: i64, row: &Row, owner: Option<&str>) {
+        let text = |name: &str| {
+            row.fields.get(name).and_then(Value::as_text).map(|text| Sql::Text(text.to_owned()))
+        };
+        let or_null = |text: &str| (!text.is_empty()).then(|| Sql::Text(text.to_owned()));
+        let column = |name: &str| {
+            let value = match name {
+                "display_name" => Some(Sql::Text(row.display_name.clone())),
+                "sort_key" => Some(Sql::Blob(sort_key(&sort_name(row)))),
+                "city" => or_null(&row.city),
+                "country" => or_null(&row.country),
+                "next_due" => row.next_due.clone().map(Sql::Text),
+                "last_contact_at" => row.last_contact_at.map(Sql::Integer),
+                "touched_at" => Some(Sql::Integer(row.touched_at)),
+                "conflicts" => Some(Sql::Integer(row.conflicts.into())),
+                "archived" => {
+                    let set = row.fields.get("archived").and_then(Value::as_bool) == Some(true);
+                    Some(Sql::Integer(set.into()))
+                }
+                field => text(field),
+            };
+            value.unwrap_or(Sql::Null)
+        };
+        let names: Vec<&str> = COLUMNS.iter().map(|(name, _)| *name).collect();
+        let mut values = vec![
+            Sql::Integer(rowid),
+            Sql::Text(serde_json::to_string(row).unwrap()),
+            owner.map_or(Sql::Null, |login| Sql::Text(login.to_owned())),
+        ];
+        values.extend(names.iter().map(|name| column(name)));
+        let marks = vec!["?"; values.len()].join(", ");
+        let sql = format!(
+            "INSERT INTO projection (rowid, row, owner_login, {}) VALUES ({marks})",
+            names.join(", ")
+        );
+        self.db.execute(&sql, params_from_iter(values)).unwrap();
+        fold_tests::index(&self.db, rowid, row);
+    }
+
+    pub(super) fn matching(&self, filter: &Filter, ctx: &FilterContext) -> Vec<i64> {
+        let SqlFilter { clause, params } = filter.to_sql(ctx, SqlTarget::Server).unwrap();
+        let sql = format!("SELECT p.rowid FROM projection AS p WHERE {clause} ORDER BY p.rowid");
+        let mut statement = self.db.prepare(&sql).unwrap_or_else(|error| panic!("{error}: {sql}"));
+        let found = statement.query_map(params_from_iter(params), |row| row.get(0)).unwrap();
+        found.collect::<Result<_, _>>().unwrap_or_else(|error| panic!("{error}: {sql}"))
+    }
+}
+
+impl rusqlite::ToSql for SqlValue {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(match self {
+            SqlValue::Text(text) => ToSqlOutput::from(text.as_str()),
+            SqlValue::Int(n) => ToSqlOutput::from(*n),
+            SqlValue::Real(n) => ToSqlOutput::from(*n),
+            SqlValue::Null => ToSqlOutput::from(rusqlite::types::Null),
+        })
+    }
+}

@@ -1,0 +1,635 @@
+//! The device's end.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use automerge::ChangeHash;
+
+use super::{BATCH_BYTES_MAX, BATCHES_IN_FLIGHT_MAX, FETCHES_IN_FLIGHT_MAX, HANDSHAKE_MS_MAX, HEADS_PART_MAX};
+use crate::ids::{Actor, ContactId, Cursor, DeviceId, TimelineId, UnixMs, WorkspaceId};
+use crate::limits::Limits;
+use crate::wire::{
+    Actors, Applied, ChangeFate, Changes, ContactHeads, Directory, Fate, Fetch, Fetched, Frame,
+    Heads, Hello, KeyAlgorithm, Manifest, Need, PROTOCOL, Page, PendingChanges, Problem,
+    ProblemCode, Proof, UpChange, Welcome, challenge_text,
+};
+
+/// Where the replica stands when a connection opens.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Standing {
+    /// The workspace it belongs to.
+    pub workspace: WorkspaceId,
+    /// The device it is enrolled as.
+    pub device: DeviceId,
+    /// App name and version.
+    pub app: String,
+    /// Operating system and version.
+    pub platform: String,
+    /// The timeline of the cursor; `None` before the first sync.
+    pub timeline: Option<TimelineId>,
+    /// Everything up to it is durable here.
+    pub cursor: Cursor,
+    /// The actors it writes with.
+    pub actors: Vec<Actor>,
+    /// Stored changes whose fate is not known.
+    pub pending: Vec<PendingChanges>,
+    /// Local changes that are not acknowledged.
+    pub unsent: u32,
+    /// Contacts of a manifest that are still to be fetched.
+    pub missing: u32,
+}
+
+/// A local change that waits to be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutboxChange {
+    /// Its place in the order of local changes; grows.
+    pub position: i64,
+    /// The contact.
+    pub contact: ContactId,
+    /// The hash.
+    pub hash: ChangeHash,
+    /// The raw chunk.
+    pub bytes: Vec<u8>,
+}
+
+/// What happens to a device's session.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ClientEvent {
+    /// The websocket is open.
+    Connected(Box<Standing>),
+    /// A frame came.
+    Received(Frame),
+    /// The answer to [`ClientEffect::Sign`].
+    Signed(Vec<u8>),
+    /// The answer to [`ClientEffect::LoadOutbox`]: what follows that position, in order.
+    Outbox {
+        /// The changes; fewer than asked for means that there are no more.
+        changes: Vec<OutboxChange>,
+        /// Local changes that are not acknowledged, these included.
+        unsent: u32,
+    },
+    /// A page, a manifest or fetched documents are durable. Answers those effects in their order.
+    Durable {
+        /// The replica's cursor now.
+        cursor: Cursor,
+        /// Local changes that are not acknowledged.
+        unsent: u32,
+        /// Contacts that are still to be fetched.
+        missing: u32,
+    },
+    /// The answer to [`ClientEffect::LoadMissing`].
+    Missing(Vec<ContactId>),
+    /// Contacts were put on the list of what to fetch without a page or a fetch: set aside after a
+    /// fate, or found damaged.
+    Wanted {
+        /// Contacts that are still to be fetched.
+        missing: u32,
+    },
+    /// The answer to [`ClientEffect::LoadHeads`]: of all contacts.
+    HeadsLoaded(Vec<ContactHeads>),
+    /// There may be something new in the outbox: an edit, a re-authored change, a re-offer.
+    Edited,
+    /// The replica has taken new actors.
+    NewActors(Vec<Actor>),
+    /// Time has passed; once a second is enough.
+    Tick,
+    /// The app wants to stop.
+    Stop,
+}
+
+/// What a device's driver has to do.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ClientEffect {
+    /// Send a frame.
+    Send(Frame),
+    /// Sign this text with the device's key; answer with [`ClientEvent::Signed`].
+    Sign {
+        /// The text.
+        text: Vec<u8>,
+        /// The algorithm that the server has on record.
+        algorithm: KeyAlgorithm,
+    },
+    /// The session is open: note the user, the server's time and the minimum version.
+    Opened(Welcome),
+    /// Load local changes with the receipt `saved` after this position.
+    LoadOutbox {
+        /// The position.
+        after: i64,
+        /// At most so many.
+        changes_max: usize,
+        /// At most so many raw bytes (but at least one change).
+        bytes_max: usize,
+    },
+    /// These changes are durable on the server under this timeline. No answer.
+    RecordStored {
+        /// The timeline.
+        timeline: TimelineId,
+        /// The changes.
+        changes: Vec<(ContactId, ChangeHash)>,
+    },
+    /// These changes met their fate. No answer. `Forked` and `Quarantined` lead to re-authoring.
+    RecordFates {
+        /// The timeline.
+        timeline: TimelineId,
+        /// The fates.
+        fates: Vec<ChangeFate>,
+    },
+    /// Store a page in one transaction with its cursor; answer with [`ClientEvent::Durable`].
+    ApplyPage {
+        /// The timeline of its cursor.
+        timeline: TimelineId,
+        /// The page.
+        page: Page,
+    },
+    /// Store a part of a manifest: its contacts become `missing`; with the last part the cursor
+    /// becomes the manifest's. Answer with [`ClientEvent::Durable`].
+    StoreManifest {
+        /// The timeline of its cursor.
+        timeline: TimelineId,
+        /// The part.
+        manifest: Manifest,
+    },
+    /// Store fetched documents and strike them off `missing`, in one transaction; answer with
+    /// [`ClientEvent::Durable`].
+    ApplyFetched(Fetched),
+    /// Load the next missing contacts; answer with [`ClientEvent::Missing`].
+    LoadMissing {
+        /// At most so many.
+        max: usize,
+        /// Those that are being fetched already.
+        in_flight: BTreeSet<ContactId>,
+    },
+    /// Store names of authors. No answer.
+    StoreDirectory(Directory),
+    /// Acknowledgements under another timeline than this one are void. No answer.
+    VoidAcknowledgements {
+        /// The server's present timeline.
+        timeline: TimelineId,
+    },
+    /// Load the heads of all contacts; answer with [`ClientEvent::HeadsLoaded`].
+    LoadHeads,
+    /// The server does not know these heads: put the replica's own changes of these contacts back
+    /// to `saved`, then [`ClientEvent::Edited`].
+    Reoffer(Vec<ContactHeads>),
+    /// Changes wait at the server for these: offer them if they are the replica's own, else
+    /// re-author what waits; then [`ClientEvent::Edited`].
+    Supply(Need),
+    /// These actors belong to another device: take new ones, re-author what is unsent.
+    ReplaceActors(Vec<Actor>),
+    /// End the connection.
+    Close(CloseReason),
+}
+
+/// Why a device's session ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CloseReason {
+    /// The app asked for it.
+    Stopped,
+    /// The server did not answer in time.
+    TimedOut,
+    /// The server said something that makes no sense at this point.
+    Protocol(String),
+    /// The server ended it.
+    Problem(Problem),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Idle,
+    AwaitChallenge,
+    Signing,
+    AwaitWelcome,
+    Open,
+    Closed,
+}
+
+/// A batch whose changes have not all met their fate.
+#[derive(Debug)]
+struct Batch {
+    changes: Vec<Option<(ContactId, ChangeHash)>>,
+    open: usize,
+    stored: bool,
+}
+
+/// The device's end of a session. One per connection.
+#[derive(Debug)]
+pub struct ClientSession {
+    limits: Limits,
+    phase: Phase,
+    deadline: UnixMs,
+    standing: Option<Box<Standing>>,
+    timeline: Option<TimelineId>,
+    batch_changes_max: usize,
+    batches: BTreeMap<u64, Batch>,
+    next_batch: u64,
+    outbox_after: i64,
+    outbox_loading: bool,
+    outbox_drained: bool,
+    /// Something before `outbox_after` is to be sent again: start over after the present answer.
+    outbox_restart: bool,
+    fetches: BTreeMap<u64, BTreeSet<ContactId>>,
+    next_request: u64,
+    missing: u32,
+    missing_loading: bool,
+    unanswered: usize,
+    down_idle: bool,
+}
+
+impl ClientSession {
+    /// A session for one connection, bounded by these limits.
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            phase: Phase::Idle,
+            deadline: i64::MAX,
+            standing: None,
+            timeline: None,
+            batch_changes_max: limits.batch_changes_max,
+            batches: BTreeMap::new(),
+            next_batch: 1,
+            outbox_after: 0,
+            outbox_loading: false,
+            outbox_drained: false,
+            outbox_restart: false,
+            fetches: BTreeMap::new(),
+            next_request: 1,
+            missing: 0,
+            missing_loading: false,
+            unanswered: 0,
+            down_idle: false,
+        }
+    }
+
+    /// Whether the handshake is done and the connection lives.
+    pub fn is_open(&self) -> bool {
+        self.phase == Phase::Open
+    }
+
+    /// Whether both directions have nothing left to do: everything local is acknowledged and has
+    /// met its fate (or waits at the server), and everything known at the server is durable here.
+    pub fn is_idle(&self) -> bool {
+        self.phase == Phase::Open
+            && self.outbox_drained
+            && !self.outbox_loading
+            && self.batches.is_empty()
+            && self.fetches.is_empty()
+            && self.missing == 0
+            && self.unanswered == 0
+            && self.down_idle
+    }
+
+    /// Takes an event; returns what the driver has to do, in order. `now` is any clock in
+    /// milliseconds that does not go back.
+    pub fn handle(&mut self, now: UnixMs, event: ClientEvent) -> Vec<ClientEffect> {
+        let mut effects = Vec::new();
+        if self.phase == Phase::Closed {
+            return effects;
+        }
+        match event {
+            ClientEvent::Connected(standing) => self.connected(now, standing, &mut effects),
+            ClientEvent::Received(frame) => self.received(now, frame, &mut effects),
+            ClientEvent::Signed(signature) => self.signed(now, signature, &mut effects),
+            ClientEvent::Outbox { changes, unsent } => self.outbox(changes, unsent, &mut effects),
+            ClientEvent::Durable { cursor, unsent, missing } => {
+                self.unanswered = self.unanswered.saturating_sub(1);
+                self.missing = missing;
+                effects.push(ClientEffect::Send(Applied { cursor, unsent, missing }.into()));
+                self.pump(&mut effects);
+            }
+            ClientEvent::Missing(contacts) => self.fetch(contacts, &mut effects),
+            ClientEvent::Wanted { missing } => {
+                self.missing = missing;
+                self.pump(&mut effects);
+            }
+            ClientEvent::HeadsLoaded(items) => send_heads(items, &mut effects),
+            ClientEvent::Edited => {
+                self.outbox_drained = false;
+                self.pump(&mut effects);
+            }
+            ClientEvent::NewActors(actors) => {
+                if self.phase == Phase::Open {
+                    effects.push(ClientEffect::Send(Actors { actors }.into()));
+                } else if let Some(standing) = &mut self.standing {
+                    standing.actors.extend(actors);
+                }
+            }
+            ClientEvent::Tick => {
+                if now > self.deadline {
+                    self.close(CloseReason::TimedOut, &mut effects);
+                }
+            }
+            ClientEvent::Stop => self.close(CloseReason::Stopped, &mut effects),
+        }
+        effects
+    }
+
+    fn close(&mut self, reason: CloseReason, effects: &mut Vec<ClientEffect>) {
+        self.phase = Phase::Closed;
+        effects.push(ClientEffect::Close(reason));
+    }
+
+    fn connected(&mut self, now: UnixMs, standing: Box<Standing>, effects: &mut Vec<ClientEffect>) {
+        effects.push(ClientEffect::Send(
+            Hello {
+                protocol: PROTOCOL,
+                workspace: standing.workspace,
+                device: standing.device,
+                app: standing.app.clone(),
+                platform: standing.platform.clone(),
+                capabilities: Vec::new(),
+            }
+            .into(),
+        ));
+        self.missing = standing.missing;
+        self.standing = Some(standing);
+        self.phase = Phase::AwaitChallenge;
+        self.deadline = now + HANDSHAKE_MS_MAX;
+    }
+
+    fn signed(&mut self, now: UnixMs, signature: Vec<u8>, effects: &mut Vec<ClientEffect>) {
+        let (Phase::Signing, Some(standing)) = (self.phase, &self.standing) else { return };
+        effects.push(ClientEffect::Send(
+            Proof {
+                signature,
+                timeline: standing.timeline,
+                cursor: standing.cursor,
+                actors: standing.actors.clone(),
+                pending: standing.pending.clone(),
+                unsent: standing.unsent,
+                incomplete: standing.missing > 0,
+            }
+            .into(),
+        ));
+        self.phase = Phase::AwaitWelcome;
+        self.deadline = now + HANDSHAKE_MS_MAX;
+    }
+
+    fn received(&mut self, now: UnixMs, frame: Frame, effects: &mut Vec<ClientEffect>) {
+        match (self.phase, frame) {
+            (_, Frame::Unknown(_)) => {}
+            (_, Frame::Problem(problem)) => self.problem(problem, effects),
+            (Phase::AwaitChallenge, Frame::Challenge(challenge)) => {
+                let Some(standing) = &self.standing else { return };
+                let text =
+                    challenge_text(&standing.workspace, &standing.device, &challenge.nonce);
+                effects.push(ClientEffect::Sign { text, algorithm: challenge.algorithm });
+                self.phase = Phase::Signing;
+                self.deadline = now + HANDSHAKE_MS_MAX;
+            }
+            (Phase::AwaitWelcome, Frame::Welcome(welcome)) => self.welcome(welcome, effects),
+            (Phase::Open, Frame::Stored(stored)) => {
+                self.stored(stored.batch, stored.exceptions, effects);
+            }
+            (Phase::Open, Frame::Fates(fates)) => {
+                let mut met = fates.fates;
+                for run in fates.merged {
+                    self.merged_run(run.batch, run.from, run.to, &mut met);
+                }
+                self.record(met, effects);
+            }
+            (Phase::Open, Frame::Need(need)) => effects.push(ClientEffect::Supply(need)),
+            (Phase::Open, Frame::Page(page)) => {
+                self.down_idle = !page.more;
+                self.apply(|timeline| ClientEffect::ApplyPage { timeline, page }, effects);
+            }
+            (Phase::Open, Frame::Manifest(manifest)) => self
+                .apply(|timeline| ClientEffect::StoreManifest { timeline, manifest }, effects),
+            (Phase::Open, Frame::Fetched(fetched)) => {
+                if fetched.last {
+                    self.fetches.remove(&fetched.request);
+                }
+                self.apply(|_| ClientEffect::ApplyFetched(fetched), effects);
+            }
+            (Phase::Open, Frame::Directory(directory)) => {
+                effects.push(ClientEffect::StoreDirectory(directory));
+            }
+            (Phase::Open, Frame::HeadsUnknown(unknown)) => {
+                if !unknown.items.is_empty() {
+                    // What is offered again lies before the present position.
+                    self.restart_outbox();
+                    effects.push(ClientEffect::Reoffer(unknown.items));
+                }
+            }
+            (phase, frame) => {
+                let what = format!("{} came in the phase {phase:?}", frame.name());
+                self.close(CloseReason::Protocol(what), effects);
+            }
+        }
+    }
+
+    fn apply(
+        &mut self,
+        effect: impl FnOnce(TimelineId) -> ClientEffect,
+        effects: &mut Vec<ClientEffect>,
+    ) {
+        if let Some(timeline) = self.timeline {
+            self.unanswered += 1;
+            effects.push(effect(timeline));
+        }
+    }
+
+    fn problem(&mut self, problem: Problem, effects: &mut Vec<ClientEffect>) {
+        if problem.code == ProblemCode::ActorTaken {
+            effects.push(ClientEffect::ReplaceActors(problem.actors.clone()));
+        }
+        if problem.fatal {
+            self.close(CloseReason::Problem(problem), effects);
+        }
+    }
+
+    fn welcome(&mut self, welcome: Welcome, effects: &mut Vec<ClientEffect>) {
+        self.phase = Phase::Open;
+        self.deadline = i64::MAX;
+        self.timeline = Some(welcome.timeline);
+        self.batch_changes_max =
+            self.limits.batch_changes_max.min((welcome.batch_changes_max as usize).max(1));
+        let (timeline, repair) = (welcome.timeline, welcome.repair);
+        effects.push(ClientEffect::Opened(welcome));
+        if repair {
+            effects.push(ClientEffect::VoidAcknowledgements { timeline });
+            effects.push(ClientEffect::LoadHeads);
+        }
+        self.pump(effects);
+    }
+
+    /// Asks for the next piece of work in each direction that has room for it.
+    fn pump(&mut self, effects: &mut Vec<ClientEffect>) {
+        if self.phase != Phase::Open {
+            return;
+        }
+        let in_flight = self.batches.values().filter(|batch| !batch.stored).count();
+        if !self.outbox_loading && !self.outbox_drained && in_flight < BATCHES_IN_FLIGHT_MAX {
+            self.outbox_loading = true;
+            // Cleared by the answer, so that an edit made meanwhile sets it back.
+            self.outbox_drained = true;
+            effects.push(ClientEffect::LoadOutbox {
+                after: self.outbox_after,
+                changes_max: self.batch_changes_max,
+                bytes_max: BATCH_BYTES_MAX,
+            });
+        }
+        let fetching: usize = self.fetches.values().map(BTreeSet::len).sum();
+        if !self.missing_loading
+            && self.fetches.len() < FETCHES_IN_FLIGHT_MAX
+            && self.missing as usize > fetching
+        {
+            self.missing_loading = true;
+            effects.push(ClientEffect::LoadMissing {
+                max: self.limits.page_documents_max,
+                in_flight: self.fetches.values().flatten().copied().collect(),
+            });
+        }
+    }
+
+    fn outbox(
+        &mut self,
+        changes: Vec<OutboxChange>,
+        unsent: u32,
+        effects: &mut Vec<ClientEffect>,
+    ) {
+        self.outbox_loading = false;
+        let restart = std::mem::take(&mut self.outbox_restart);
+        if let Some(last) = changes.last() {
+            self.outbox_after = self.outbox_after.max(last.position);
+            // There may be more behind these.
+            self.outbox_drained = false;
+            let batch = self.next_batch;
+            self.next_batch += 1;
+            self.batches.insert(
+                batch,
+                Batch {
+                    open: changes.len(),
+                    stored: false,
+                    changes: changes.iter().map(|c| Some((c.contact, c.hash))).collect(),
+                },
+            );
+            let left = unsent.saturating_sub(changes.len() as u32);
+            let changes = changes
+                .into_iter()
+                .map(|change| UpChange { contact: change.contact, bytes: change.bytes })
+                .collect();
+            effects.push(ClientEffect::Send(Changes { batch, changes, unsent: left }.into()));
+        }
+        if restart {
+            self.outbox_after = 0;
+            self.outbox_drained = false;
+        }
+        self.pump(effects);
+    }
+
+    fn restart_outbox(&mut self) {
+        self.outbox_after = 0;
+        self.outbox_drained = false;
+        self.outbox_restart = self.outbox_loading;
+    }
+
+    fn fetch(&mut self, contacts: Vec<ContactId>, effects: &mut Vec<ClientEffect>) {
+        self.missing_loading = false;
+        if contacts.is_empty() {
+            // Everything that is missing is on its way, or nothing is.
+            self.missing = self.fetches.values().map(|set| set.len() as u32).sum();
+            return;
+        }
+        let request = self.next_request;
+        self.next_request += 1;
+        self.fetches.insert(request, contacts.iter().copied().collect());
+        effects.push(ClientEffect::Send(Fetch { request, contacts }.into()));
+        self.pump(effects);
+    }
+
+    fn stored(
+        &mut self,
+        number: u64,
+        exceptions: Vec<crate::wire::Exception>,
+        effects: &mut Vec<ClientEffect>,
+    ) {
+        let (Some(batch), Some(timeline)) = (self.batches.get_mut(&number), self.timeline) else {
+            let what = format!("a receipt for the batch {number}, which was not sent");
+            return self.close(CloseReason::Protocol(what), effects);
+        };
+        batch.stored = true;
+        let mut fates = Vec::new();
+        let mut excepted = BTreeSet::new();
+        for exception in exceptions {
+            excepted.insert(exception.index as usize);
+            if let Some(Some((contact, hash))) = batch.changes.get(exception.index as usize) {
+                fates.push(ChangeFate {
+                    contact: *contact,
+                    hash: *hash,
+                    fate: exception.fate,
+                    code: exception.code,
+                    reason: exception.reason,
+                });
+            }
+        }
+        let changes: Vec<_> = batch
+            .changes
+            .iter()
+            .enumerate()
+            .filter(|(index, _)| !excepted.contains(index))
+            .filter_map(|(_, change)| *change)
+            .collect();
+        if batch.open == 0 {
+            // All of it met its fate before the receipt came.
+            self.batches.remove(&number);
+        }
+        if !changes.is_empty() {
+            effects.push(ClientEffect::RecordStored { timeline, changes });
+        }
+        self.record(fates, effects);
+        self.pump(effects);
+    }
+
+    fn merged_run(&mut self, number: u64, from: u32, to: u32, met: &mut Vec<ChangeFate>) {
+        let Some(batch) = self.batches.get(&number) else { return };
+        let end = (to as usize).saturating_add(1).min(batch.changes.len());
+        let start = (from as usize).min(end);
+        for (contact, hash) in batch.changes[start..end].iter().flatten() {
+            met.push(ChangeFate {
+                contact: *contact,
+                hash: *hash,
+                fate: Fate::Merged,
+                code: String::new(),
+                reason: String::new(),
+            });
+        }
+    }
+
+    /// Hands fates on, and forgets the changes that met a final one. A change that waits is not
+    /// waited for: it stays `saved` until a later fate says otherwise.
+    fn record(&mut self, fates: Vec<ChangeFate>, effects: &mut Vec<ClientEffect>) {
+        let Some(timeline) = self.timeline else { return };
+        if fates.is_empty() {
+            return;
+        }
+        let done: BTreeSet<ChangeHash> =
+            fates.iter().filter(|f| f.fate != Fate::Stored).map(|f| f.hash).collect();
+        if !done.is_empty() {
+            for batch in self.batches.values_mut() {
+                for change in &mut batch.changes {
+                    if change.is_some_and(|(_, hash)| done.contains(&hash)) {
+                        *change = None;
+                        batch.open -= 1;
+                    }
+                }
+            }
+            self.batches.retain(|_, batch| batch.open > 0 || !batch.stored);
+        }
+        if fates.iter().any(|f| f.fate == Fate::Unknown) {
+            // The replica puts these back to `saved`; they lie before the present position.
+            self.restart_outbox();
+        }
+        effects.push(ClientEffect::RecordFates { timeline, fates });
+        self.pump(effects);
+    }
+}
+
+fn send_heads(items: Vec<ContactHeads>, effects: &mut Vec<ClientEffect>) {
+    let mut parts = items.chunks(HEADS_PART_MAX).peekable();
+    if parts.peek().is_none() {
+        effects.push(ClientEffect::Send(Heads { items: Vec::new(), last: true }.into()));
+    }
+    while let Some(part) = parts.next() {
+        let last = parts.peek().is_none();
+        effects.push(ClientEffect::Send(Heads { items: part.to_vec(), last }.into()));
+    }
+}

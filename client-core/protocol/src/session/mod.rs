@@ -1,0 +1,48 @@
+//! The session: what a device and a server say to each other, in which order, as two state machines
+//! without a clock, a socket, a disk or randomness.
+//!
+//! A driver feeds events in with [`ClientSession::handle`] or [`ServerSession::handle`] and carries
+//! the returned effects out, in their order. What an effect finds out comes back as an event. The
+//! same machines run behind the real sockets and in the simulator.
+//!
+//! ```text
+//! device                              server
+//!   Hello            ->
+//!                    <-               Challenge
+//!   Proof            ->
+//!                    <-               Welcome, Directory
+//!   Changes ...      ->               (both directions at once from here)
+//!                    <-               Stored ... Fates ...
+//!                    <-               Manifest, or Page ...
+//!   Fetch, Applied   ->
+//!                    <-               Fetched
+//! ```
+//! This module must never decide about data: it says what to load, store and send, and nothing else.
+
+mod client;
+mod server;
+#[cfg(test)]
+mod tests;
+
+pub use client::{ClientEffect, ClientEvent, ClientSession, CloseReason, OutboxChange, Standing};
+pub use server::{
+    DeviceRecord, LoadedItem, LoadedPage, Opening, Outcome, ServerEffect, ServerEvent,
+    ServerOptions, ServerSession,
+};
+
+/// How long each step of the handshake may take, in milliseconds.
+pub const HANDSHAKE_MS_MAX: i64 = 10_000;
+/// Raw bytes of one batch of changes: below the frame limit even where zstd gains nothing.
+pub const BATCH_BYTES_MAX: usize = 192 * 1024;
+/// Batches that may be unacknowledged at once.
+pub const BATCHES_IN_FLIGHT_MAX: usize = 4;
+/// Pages that may be unconfirmed at once.
+pub const PAGES_IN_FLIGHT_MAX: usize = 4;
+/// Fetches that may be unanswered at once: one on its way while the other is stored.
+pub const FETCHES_IN_FLIGHT_MAX: usize = 2;
+/// Contacts of one part of a manifest (128 kB).
+pub const MANIFEST_PART_MAX: usize = 8_000;
+/// Contacts of one part of `Heads`.
+pub const HEADS_PART_MAX: usize = 2_000;
+/// Heads of contacts that one repair may offer; more than any device holds.
+pub const HEADS_CONTACTS_MAX: usize = 1_000_000;

@@ -1,0 +1,864 @@
+//! The server's end.
+
+use std::collections::HashMap;
+
+use automerge::ChangeHash;
+
+use super::{
+    BATCHES_IN_FLIGHT_MAX, FETCHES_IN_FLIGHT_MAX, HANDSHAKE_MS_MAX, HEADS_CONTACTS_MAX,
+    MANIFEST_PART_MAX, PAGES_IN_FLIGHT_MAX,
+};
+use crate::ids::{Actor, ContactId, Cursor, DeviceId, TimelineId, UnixMs, UserId, WorkspaceId};
+use crate::limits::Limits;
+use crate::wire::{
+    Access, Challenge, ChangeFate, ContactHeads, Directory, Enrol, Enrolled, Exception, Fate,
+    Fates, Fetched, Frame, HeadsUnknown, Hello, KeyAlgorithm, Manifest, MergedRun, Need, PROTOCOL,
+    PROTOCOL_OLDEST, Page, PageItem, PendingChanges, Problem, ProblemCode, Proof, Stored, UpChange,
+    Welcome, challenge_text, verify,
+};
+
+/// What the server knows of a device that says hello.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeviceRecord {
+    /// Its user.
+    pub user: UserId,
+    /// The user's login.
+    pub login: String,
+    /// The user's name.
+    pub user_name: String,
+    /// The user's role.
+    pub role: String,
+    /// The workspace's name.
+    pub workspace_name: String,
+    /// The algorithm of its key.
+    pub algorithm: KeyAlgorithm,
+    /// Its public key.
+    pub public_key: Vec<u8>,
+    /// Whether it was revoked.
+    pub revoked: bool,
+}
+
+/// What opening a session found out: the answer to [`ServerEffect::Open`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Opening {
+    /// The present timeline.
+    pub timeline: TimelineId,
+    /// The public cursor.
+    pub cursor: Cursor,
+    /// The server's time.
+    pub server_time: UnixMs,
+    /// Whether the device's timeline and cursor lead to repair.
+    pub repair: bool,
+    /// Actors that belong to another device.
+    pub actors_taken: Vec<Actor>,
+}
+
+/// What became of one change of a batch, in the batch's order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// The change's hash, where its bytes could be read.
+    pub hash: Option<ChangeHash>,
+    /// `Stored` where all is well. A duplicate has the fate that the first one has by now.
+    pub fate: Fate,
+    /// A stable short code where it is not.
+    pub code: String,
+    /// For a person.
+    pub reason: String,
+    /// With `Waiting`: what must come first.
+    pub missing: Vec<ChangeHash>,
+}
+
+/// One contact of a loaded page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoadedItem {
+    /// The contact.
+    pub contact: ContactId,
+    /// How this user holds it.
+    pub access: Access,
+    /// Its owner.
+    pub owner: Option<UserId>,
+    /// The assignment epoch.
+    pub epoch: u64,
+    /// What was merged since the device's cursor, in causal order, with hashes.
+    pub changes: Vec<(ChangeHash, Vec<u8>)>,
+    /// The document, where the device may lack it. Both may be given: the changes are then all
+    /// there are, and the snapshot is dropped if this very device sent one of them.
+    pub snapshot: Vec<u8>,
+    /// The projection row beside the snapshot.
+    pub row: String,
+    /// The heads of the snapshot.
+    pub heads: Vec<ChangeHash>,
+}
+
+/// A page as the store gives it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LoadedPage {
+    /// The cursor after it.
+    pub cursor: Cursor,
+    /// The items.
+    pub items: Vec<LoadedItem>,
+    /// Whether there is more behind it now.
+    pub more: bool,
+}
+
+/// What happens to a server's session.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ServerEvent {
+    /// A frame came.
+    Received(Frame),
+    /// The answer to [`ServerEffect::Lookup`]; `None` for a device that is not known.
+    Device(Option<Box<DeviceRecord>>),
+    /// The answer to [`ServerEffect::Enrol`].
+    Enrolled(Result<Box<Enrolled>, Problem>),
+    /// The answer to [`ServerEffect::Open`]; a problem where the device may not come in now.
+    Opened(Result<Box<Opening>, Problem>),
+    /// The answer to [`ServerEffect::Append`], after the commit.
+    Appended {
+        /// The batch.
+        batch: u64,
+        /// One per change.
+        outcomes: Vec<Outcome>,
+        /// The contact of each change that waits, beside what it waits for.
+        waiting: Vec<Need>,
+    },
+    /// Changes of this device met a fate outside a batch's receipt: quarantined at the merge,
+    /// replaced, taken out of the waiting room, or asked for as pending.
+    Fates(Vec<ChangeFate>),
+    /// Something up to this cursor was published for this user. A hint.
+    Published(Cursor),
+    /// The answer to [`ServerEffect::LoadPage`].
+    PageLoaded(LoadedPage),
+    /// The answer to [`ServerEffect::LoadManifest`] and to [`ServerEffect::LoadRepair`].
+    ManifestLoaded {
+        /// The cursor at which it was taken.
+        cursor: Cursor,
+        /// The contacts to fetch, in order.
+        contacts: Vec<ContactId>,
+        /// Bytes of all documents.
+        bytes_total: u64,
+        /// In repair: heads that the server does not know.
+        unknown: Vec<ContactHeads>,
+    },
+    /// A part of the answer to [`ServerEffect::LoadFetch`].
+    FetchLoaded {
+        /// The request.
+        request: u64,
+        /// The documents.
+        items: Vec<LoadedItem>,
+        /// Whether it is the last part.
+        last: bool,
+    },
+    /// A directory to send.
+    Directory(Directory),
+    /// The device was revoked.
+    Revoked,
+    /// The server is shutting down.
+    Drain {
+        /// When to come back.
+        retry_after_ms: u64,
+    },
+    /// Time has passed; once a second is enough.
+    Tick,
+}
+
+/// What a server's driver has to do.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ServerEffect {
+    /// Send a frame.
+    Send(Frame),
+    /// Look a device up; answer with [`ServerEvent::Device`].
+    Lookup {
+        /// The workspace.
+        workspace: WorkspaceId,
+        /// The device.
+        device: DeviceId,
+    },
+    /// Redeem a code; answer with [`ServerEvent::Enrolled`].
+    Enrol(Box<Enrol>),
+    /// The device has proved its key: claim its place among the live sessions, register its actors,
+    /// judge its timeline; answer with [`ServerEvent::Opened`].
+    Open {
+        /// The workspace.
+        workspace: WorkspaceId,
+        /// The device.
+        device: DeviceId,
+        /// The actors it writes with.
+        actors: Vec<Actor>,
+        /// The timeline of its cursor.
+        timeline: Option<TimelineId>,
+        /// Its cursor.
+        cursor: Cursor,
+        /// App name and version.
+        app: String,
+        /// Operating system.
+        platform: String,
+    },
+    /// Run gate 1 and append; answer with [`ServerEvent::Appended`] after the commit.
+    Append {
+        /// The batch.
+        batch: u64,
+        /// The changes.
+        changes: Vec<UpChange>,
+    },
+    /// Register further actors. No answer; a change under a refused one is refused itself.
+    RegisterActors(Vec<Actor>),
+    /// Load what follows the cursor; answer with [`ServerEvent::PageLoaded`].
+    LoadPage {
+        /// The cursor.
+        since: Cursor,
+    },
+    /// Load the list of all visible contacts; answer with [`ServerEvent::ManifestLoaded`].
+    LoadManifest,
+    /// Compare heads; answer with [`ServerEvent::ManifestLoaded`].
+    LoadRepair(Vec<ContactHeads>),
+    /// Load documents; answer with [`ServerEvent::FetchLoaded`] in parts.
+    LoadFetch {
+        /// The request.
+        request: u64,
+        /// The contacts.
+        contacts: Vec<ContactId>,
+    },
+    /// Look fates up; answer with [`ServerEvent::Fates`].
+    LoadFates(Vec<PendingChanges>),
+    /// Load the directory; answer with [`ServerEvent::Directory`].
+    LoadDirectory,
+    /// Note how fresh the device is. No answer.
+    Touch {
+        /// Its cursor, if it said one.
+        cursor: Option<Cursor>,
+        /// Its unsent changes.
+        unsent: u32,
+        /// Contacts it has still to fetch.
+        missing: Option<u32>,
+    },
+    /// Close the websocket after what was sent.
+    Close {
+        /// The close code: 1000, 1008 (policy), 1012 (restart) ...
+        code: u16,
+    },
+}
+
+/// What a session needs to know of the server's configuration.
+#[derive(Debug, Clone, Default)]
+pub struct ServerOptions {
+    /// The limits.
+    pub limits: Limits,
+    /// 32 random bytes, fresh for each connection.
+    pub nonce: [u8; 32],
+    /// The oldest app version (`NAME/1.2.3`) that gets customer data.
+    pub minimum_app: Option<String>,
+}
+
+#[derive(Debug)]
+enum Phase {
+    AwaitHello,
+    LookingUp(Box<Hello>),
+    AwaitProof(Box<Hello>, Box<DeviceRecord>),
+    Opening(Box<Hello>, Box<DeviceRecord>, Box<Proof>),
+    Enrolling,
+    Open,
+    /// Open, and the device's heads are still coming in.
+    Repairing(Vec<ContactHeads>),
+    Closed,
+}
+
+/// The server's end of a session. One per connection.
+#[derive(Debug)]
+pub struct ServerSession {
+    options: ServerOptions,
+    phase: Phase,
+    deadline: UnixMs,
+    /// Changes uploaded on this connection and not merged yet: they are not echoed.
+    uploaded: HashMap<ChangeHash, (u64, u32)>,
+    appending: usize,
+    fetching: usize,
+    last_batch: u64,
+    /// Everything up to it was sent.
+    sent: Cursor,
+    published: Cursor,
+    page_loading: bool,
+    /// What was published when the page being loaded was asked for.
+    page_hint: Cursor,
+    pages_in_flight: usize,
+    /// Pages flow only after the first list or the decision that none is needed.
+    down_open: bool,
+    greeted: bool,
+    uploads_only: bool,
+}
+
+impl ServerSession {
+    /// A session for one connection that was accepted at `now`.
+    pub fn new(now: UnixMs, options: ServerOptions) -> Self {
+        Self {
+            options,
+            phase: Phase::AwaitHello,
+            deadline: now + HANDSHAKE_MS_MAX,
+            uploaded: HashMap::new(),
+            appending: 0,
+            fetching: 0,
+            last_batch: 0,
+            sent: 0,
+            published: 0,
+            page_loading: false,
+            page_hint: 0,
+            pages_in_flight: 0,
+            down_open: false,
+            greeted: false,
+            uploads_only: false,
+        }
+    }
+
+    /// Sets the oldest app version that gets customer data, once the device's workspace is known:
+    /// before [`ServerEvent::Opened`].
+    pub fn set_minimum_app(&mut self, oldest: Option<String>) {
+        self.options.minimum_app = oldest;
+    }
+
+    /// Whether the handshake is done and the connection lives.
+    pub fn is_open(&self) -> bool {
+        matches!(self.phase, Phase::Open | Phase::Repairing(_))
+    }
+
+    /// Whether the driver should stop reading from the socket for now: as many batches are being
+    /// appended as one connection may have.
+    pub fn is_saturated(&self) -> bool {
+        self.appending >= BATCHES_IN_FLIGHT_MAX || self.fetching >= FETCHES_IN_FLIGHT_MAX
+    }
+
+    /// Takes an event; returns what the driver has to do, in order. `now` is any clock in
+    /// milliseconds that does not go back.
+    pub fn handle(&mut self, now: UnixMs, event: ServerEvent) -> Vec<ServerEffect> {
+        let mut effects = Vec::new();
+        if matches!(self.phase, Phase::Closed) {
+            return effects;
+        }
+        match event {
+            ServerEvent::Received(frame) => self.received(now, frame, &mut effects),
+            ServerEvent::Device(record) => self.device(now, record, &mut effects),
+            ServerEvent::Enrolled(Ok(enrolled)) => {
+                effects.push(ServerEffect::Send((*enrolled).into()));
+                self.close(1000, &mut effects);
+            }
+            ServerEvent::Enrolled(Err(problem)) => self.refuse(problem, &mut effects),
+            ServerEvent::Opened(Ok(opening)) => self.opened(*opening, &mut effects),
+            ServerEvent::Opened(Err(problem)) => self.refuse(problem, &mut effects),
+            ServerEvent::Appended { batch, outcomes, waiting } => {
+                self.appended(batch, outcomes, waiting, &mut effects);
+            }
+            ServerEvent::Fates(fates) => self.fates(fates, &mut effects),
+            ServerEvent::Published(cursor) => {
+                self.published = self.published.max(cursor);
+                self.pump(&mut effects);
+            }
+            ServerEvent::PageLoaded(page) => self.page(page, &mut effects),
+            ServerEvent::ManifestLoaded { cursor, contacts, bytes_total, unknown } => {
+                if matches!(self.phase, Phase::Repairing(_)) {
+                    self.phase = Phase::Open;
+                    effects.push(ServerEffect::Send(
+                        HeadsUnknown { items: unknown, last: true }.into(),
+                    ));
+                }
+                send_manifest(cursor, &contacts, bytes_total, &mut effects);
+                self.sent = cursor;
+                self.down_open = true;
+                self.pump(&mut effects);
+            }
+            ServerEvent::FetchLoaded { request, items, last } => {
+                if last {
+                    self.fetching = self.fetching.saturating_sub(1);
+                }
+                let items = items.into_iter().map(whole_item).collect();
+                effects.push(ServerEffect::Send(Fetched { request, items, last }.into()));
+            }
+            ServerEvent::Directory(directory) => {
+                if self.is_open() {
+                    effects.push(ServerEffect::Send(directory.into()));
+                }
+            }
+            ServerEvent::Revoked => self.refuse(revoked(), &mut effects),
+            ServerEvent::Drain { retry_after_ms } => {
+                let problem = Problem {
+                    code: ProblemCode::Unavailable,
+                    message: "the server is restarting; the app tries again by itself".into(),
+                    retry_after_ms: Some(retry_after_ms),
+                    fatal: true,
+                    actors: Vec::new(),
+                };
+                effects.push(ServerEffect::Send(problem.into()));
+                self.close(1012, &mut effects);
+            }
+            ServerEvent::Tick => {
+                if now > self.deadline {
+                    let message = "the handshake took longer than 10 s; connect again";
+                    self.refuse(problem(ProblemCode::Protocol, message), &mut effects);
+                }
+            }
+        }
+        effects
+    }
+
+    fn close(&mut self, code: u16, effects: &mut Vec<ServerEffect>) {
+        self.phase = Phase::Closed;
+        self.uploaded = HashMap::new();
+        effects.push(ServerEffect::Close { code });
+    }
+
+    fn refuse(&mut self, problem: Problem, effects: &mut Vec<ServerEffect>) {
+        effects.push(ServerEffect::Send(Problem { fatal: true, ..problem }.into()));
+        self.close(1008, effects);
+    }
+
+    fn protocol_error(&mut self, message: String, effects: &mut Vec<ServerEffect>) {
+        self.refuse(problem(ProblemCode::Protocol, message), effects);
+    }
+
+    fn received(&mut self, now: UnixMs, frame: Frame, effects: &mut Vec<ServerEffect>) {
+        if matches!(frame, Frame::Unknown(_)) {
+            return;
+        }
+        let phase = std::mem::replace(&mut self.phase, Phase::Closed);
+        match (phase, frame) {
+            (Phase::AwaitHello, Frame::Hello(hello)) => {
+                if hello.protocol < PROTOCOL_OLDEST {
+                    let message = format!("the app speaks protocol {}, the oldest that is understood is {PROTOCOL_OLDEST}; update the app", hello.protocol);
+                    return self.protocol_error(message, effects);
+                }
+                effects.push(ServerEffect::Lookup {
+                    workspace: hello.workspace,
+                    device: hello.device,
+                });
+                self.phase = Phase::LookingUp(Box::new(hello));
+            }
+            (Phase::AwaitHello, Frame::Enrol(enrol)) => {
+                effects.push(ServerEffect::Enrol(Box::new(enrol)));
+                self.phase = Phase::Enrolling;
+            }
+            (Phase::AwaitProof(hello, record), Frame::Proof(proof)) => {
+                let text = challenge_text(&hello.workspace, &hello.device, &self.options.nonce);
+                if !verify(record.algorithm, &record.public_key, &text, &proof.signature) {
+                    return self.refuse(unauthorized(), effects);
+                }
+                effects.push(ServerEffect::Open {
+                    workspace: hello.workspace,
+                    device: hello.device,
+                    actors: proof.actors.clone(),
+                    timeline: proof.timeline,
+                    cursor: proof.cursor,
+                    app: hello.app.clone(),
+                    platform: hello.platform.clone(),
+                });
+                self.deadline = now + 2 * HANDSHAKE_MS_MAX;
+                self.phase = Phase::Opening(hello, record, Box::new(proof));
+            }
+            (Phase::Repairing(mut heads), Frame::Heads(part)) => {
+                heads.extend(part.items);
+                if heads.len() > HEADS_CONTACTS_MAX {
+                    let message = format!("more than {HEADS_CONTACTS_MAX} contacts were offered");
+                    return self.protocol_error(message, effects);
+                }
+                if part.last {
+                    effects.push(ServerEffect::LoadRepair(std::mem::take(&mut heads)));
+                }
+                self.phase = Phase::Repairing(heads);
+            }
+            (phase @ (Phase::Open | Phase::Repairing(_)), frame) => {
+                self.phase = phase;
+                self.working(frame, effects);
+            }
+            (phase, frame) => {
+                let message = format!("{} is out of place while {}", frame.name(), phase.name());
+                self.protocol_error(message, effects);
+            }
+        }
+    }
+
+    fn working(&mut self, frame: Frame, effects: &mut Vec<ServerEffect>) {
+        match frame {
+            Frame::Changes(batch) => {
+                if batch.changes.len() > self.options.limits.batch_changes_max {
+                    let message = format!(
+                        "a batch of {} changes; the limit is {}",
+                        batch.changes.len(),
+                        self.options.limits.batch_changes_max
+                    );
+                    return self.protocol_error(message, effects);
+                }
+                if batch.batch <= self.last_batch {
+                    let message = format!("batch {} after batch {}", batch.batch, self.last_batch);
+                    return self.protocol_error(message, effects);
+                }
+                self.last_batch = batch.batch;
+                self.appending += 1;
+                effects.push(ServerEffect::Append { batch: batch.batch, changes: batch.changes });
+                effects.push(ServerEffect::Touch {
+                    cursor: None,
+                    unsent: batch.unsent,
+                    missing: None,
+                });
+            }
+            Frame::Fetch(fetch) => {
+                if fetch.contacts.len() > self.options.limits.page_documents_max {
+                    let message = format!(
+                        "{} documents asked for at once; the limit is {}",
+                        fetch.contacts.len(),
+                        self.options.limits.page_documents_max
+                    );
+                    return self.protocol_error(message, effects);
+                }
+                if self.uploads_only {
+                    effects.push(ServerEffect::Send(
+                        Fetched { request: fetch.request, items: Vec::new(), last: true }.into(),
+                    ));
+                    return;
+                }
+                self.fetching += 1;
+                effects.push(ServerEffect::LoadFetch {
+                    request: fetch.request,
+                    contacts: fetch.contacts,
+                });
+            }
+            Frame::Applied(applied) => {
+                self.pages_in_flight = self.pages_in_flight.saturating_sub(1);
+                effects.push(ServerEffect::Touch {
+                    cursor: Some(applied.cursor),
+                    unsent: applied.unsent,
+                    missing: Some(applied.missing),
+                });
+                self.pump(effects);
+            }
+            Frame::Actors(actors) => effects.push(ServerEffect::RegisterActors(actors.actors)),
+            Frame::Heads(_) => {}
+            other => {
+                let message = format!("{} is sent by servers only, or came twice", other.name());
+                self.protocol_error(message, effects);
+            }
+        }
+    }
+
+    fn device(
+        &mut self,
+        now: UnixMs,
+        record: Option<Box<DeviceRecord>>,
+        effects: &mut Vec<ServerEffect>,
+    ) {
+        let phase = std::mem::replace(&mut self.phase, Phase::Closed);
+        let Phase::LookingUp(hello) = phase else {
+            self.phase = phase;
+            return;
+        };
+        let Some(record) = record else { return self.refuse(unauthorized(), effects) };
+        if record.revoked {
+            return self.refuse(revoked(), effects);
+        }
+        effects.push(ServerEffect::Send(
+            Challenge {
+                protocol: hello.protocol.min(PROTOCOL),
+                nonce: self.options.nonce.to_vec(),
+                algorithm: record.algorithm,
+            }
+            .into(),
+        ));
+        self.deadline = now + HANDSHAKE_MS_MAX;
+        self.phase = Phase::AwaitProof(hello, record);
+    }
+
+    fn opened(&mut self, opening: Opening, effects: &mut Vec<ServerEffect>) {
+        let phase = std::mem::replace(&mut self.phase, Phase::Closed);
+        let Phase::Opening(hello, record, proof) = phase else {
+            self.phase = phase;
+            return;
+        };
+        self.deadline = i64::MAX;
+        self.uploads_only =
+            self.options.minimum_app.as_deref().is_some_and(|oldest| older(&hello.app, oldest));
+        let repair = opening.repair && !self.uploads_only;
+        effects.push(ServerEffect::Send(
+            Welcome {
+                timeline: opening.timeline,
+                cursor: opening.cursor,
+                server_time: opening.server_time,
+                user: record.user,
+                login: record.login,
+                user_name: record.user_name,
+                role: record.role,
+                repair,
+                minimum_app: self.options.minimum_app.clone(),
+                lease_until: None,
+                batch_changes_max: self.options.limits.batch_changes_max as u32,
+                workspace_name: record.workspace_name,
+            }
+            .into(),
+        ));
+        if !opening.actors_taken.is_empty() {
+            effects.push(ServerEffect::Send(
+                Problem {
+                    code: ProblemCode::ActorTaken,
+                    message: "an actor of this replica belongs to another device: this replica \
+                              is a copy, and goes on under a new actor"
+                        .into(),
+                    retry_after_ms: None,
+                    fatal: false,
+                    actors: opening.actors_taken,
+                }
+                .into(),
+            ));
+        }
+        if !proof.pending.is_empty() && !repair {
+            effects.push(ServerEffect::LoadFates(proof.pending));
+        }
+        effects.push(ServerEffect::Touch {
+            cursor: Some(proof.cursor),
+            unsent: proof.unsent,
+            missing: None,
+        });
+        self.phase = if repair { Phase::Repairing(Vec::new()) } else { Phase::Open };
+        self.published = opening.cursor;
+        if self.uploads_only {
+            let oldest = self.options.minimum_app.as_deref().unwrap_or_default();
+            let message = format!(
+                "{} is older than {oldest}, the oldest version that gets customer data here; \
+                 edits are still taken: update the app",
+                hello.app
+            );
+            effects
+                .push(ServerEffect::Send(problem(ProblemCode::MinimumVersion, message).into()));
+        } else {
+            effects.push(ServerEffect::LoadDirectory);
+            if repair {
+                // Pages follow the manifest that answers the device's heads.
+            } else if proof.timeline.is_none() {
+                effects.push(ServerEffect::LoadManifest);
+            } else {
+                self.sent = proof.cursor;
+                self.down_open = true;
+            }
+        }
+        self.pump(effects);
+    }
+
+    fn appended(
+        &mut self,
+        batch: u64,
+        outcomes: Vec<Outcome>,
+        waiting: Vec<Need>,
+        effects: &mut Vec<ServerEffect>,
+    ) {
+        self.appending = self.appending.saturating_sub(1);
+        let mut exceptions = Vec::new();
+        for (index, outcome) in outcomes.into_iter().enumerate() {
+            let index = index as u32;
+            if outcome.fate != Fate::Stored {
+                exceptions.push(Exception {
+                    index,
+                    fate: outcome.fate,
+                    code: outcome.code,
+                    reason: outcome.reason,
+                });
+            }
+            if let (Fate::Stored | Fate::Waiting, Some(hash)) = (outcome.fate, outcome.hash) {
+                self.uploaded.insert(hash, (batch, index));
+            }
+        }
+        effects.push(ServerEffect::Send(Stored { batch, exceptions }.into()));
+        for need in waiting {
+            effects.push(ServerEffect::Send(need.into()));
+        }
+    }
+
+    fn fates(&mut self, fates: Vec<ChangeFate>, effects: &mut Vec<ServerEffect>) {
+        if fates.is_empty() || !self.is_open() {
+            return;
+        }
+        for fate in &fates {
+            if !matches!(fate.fate, Fate::Stored | Fate::Waiting | Fate::Merged) {
+                self.uploaded.remove(&fate.hash);
+            }
+        }
+        effects.push(ServerEffect::Send(Fates { merged: Vec::new(), fates }.into()));
+    }
+
+    fn pump(&mut self, effects: &mut Vec<ServerEffect>) {
+        if self.down_open
+            && !self.uploads_only
+            && !self.page_loading
+            && self.pages_in_flight < PAGES_IN_FLIGHT_MAX
+            && (self.published > self.sent || !self.greeted)
+            && self.is_open()
+        {
+            self.page_loading = true;
+            self.page_hint = self.published;
+            effects.push(ServerEffect::LoadPage { since: self.sent });
+        }
+    }
+
+    /// Sends a page without what this connection uploaded itself; that these changes are in the
+    /// page is how they are known to be merged.
+    fn page(&mut self, page: LoadedPage, effects: &mut Vec<ServerEffect>) {
+        self.page_loading = false;
+        let mut merged = Vec::new();
+        let items: Vec<PageItem> = page
+            .items
+            .into_iter()
+            .filter_map(|item| self.strip(item, &mut merged))
+            .collect();
+        self.sent = self.sent.max(page.cursor);
+        let own = !merged.is_empty();
+        if own {
+            let merged = runs(merged);
+            effects.push(ServerEffect::Send(Fates { merged, fates: Vec::new() }.into()));
+        }
+        if !items.is_empty() || own || !self.greeted {
+            self.greeted = true;
+            self.pages_in_flight += 1;
+            effects.push(ServerEffect::Send(
+                Page { cursor: self.sent, items, more: page.more }.into(),
+            ));
+        }
+        if page.more {
+            self.published = self.published.max(self.sent + 1);
+        } else if self.published == self.page_hint {
+            // Nothing up to the hint concerns this device any more; a later hint came if they differ.
+            self.published = self.sent;
+        }
+        self.pump(effects);
+    }
+
+    fn strip(&mut self, item: LoadedItem, merged: &mut Vec<(u64, u32)>) -> Option<PageItem> {
+        let mut own = 0;
+        let mut changes = Vec::with_capacity(item.changes.len());
+        for (hash, bytes) in item.changes {
+            match self.uploaded.remove(&hash) {
+                Some(place) => {
+                    merged.push(place);
+                    own += 1;
+                }
+                None => changes.push(bytes),
+            }
+        }
+        let mut whole = PageItem {
+            contact: item.contact,
+            access: item.access,
+            owner: item.owner,
+            epoch: item.epoch,
+            changes,
+            snapshot: item.snapshot,
+            row: item.row,
+            heads: item.heads,
+        };
+        if whole.snapshot.is_empty() || own > 0 {
+            // Deltas only. The device follows the heads by itself: each merged change replaces its
+            // dependencies among them.
+            whole.snapshot = Vec::new();
+            whole.row = String::new();
+            whole.heads = Vec::new();
+            if whole.changes.is_empty() && own > 0 && whole.access != Access::Removed {
+                return None;
+            }
+        } else {
+            whole.changes = Vec::new();
+        }
+        Some(whole)
+    }
+}
+
+impl Phase {
+    fn name(&self) -> &'static str {
+        match self {
+            Phase::AwaitHello => "waiting for Hello or Enrol",
+            Phase::LookingUp(_) => "looking the device up",
+            Phase::AwaitProof(..) => "waiting for Proof",
+            Phase::Opening(..) => "opening the session",
+            Phase::Enrolling => "enrolling",
+            Phase::Open => "open",
+            Phase::Repairing(_) => "repairing",
+            Phase::Closed => "closed",
+        }
+    }
+}
+
+fn whole_item(item: LoadedItem) -> PageItem {
+    PageItem {
+        contact: item.contact,
+        access: item.access,
+        owner: item.owner,
+        epoch: item.epoch,
+        changes: item.changes.into_iter().map(|(_, bytes)| bytes).collect(),
+        snapshot: item.snapshot,
+        row: item.row,
+        heads: item.heads,
+    }
+}
+
+fn send_manifest(
+    cursor: Cursor,
+    contacts: &[ContactId],
+    bytes_total: u64,
+    effects: &mut Vec<ServerEffect>,
+) {
+    let parts = contacts.len().div_ceil(MANIFEST_PART_MAX).max(1);
+    for part in 0..parts {
+        let from = part * MANIFEST_PART_MAX;
+        let to = (from + MANIFEST_PART_MAX).min(contacts.len());
+        effects.push(ServerEffect::Send(
+            Manifest {
+                cursor,
+                contacts: contacts[from..to].to_vec(),
+                last: part + 1 == parts,
+                bytes_total,
+            }
+            .into(),
+        ));
+    }
+}
+
+/// Joins places into runs of consecutive indexes.
+fn runs(mut places: Vec<(u64, u32)>) -> Vec<MergedRun> {
+    places.sort_unstable();
+    let mut runs: Vec<MergedRun> = Vec::new();
+    for (batch, index) in places {
+        match runs.last_mut() {
+            Some(run) if run.batch == batch && run.to + 1 == index => run.to = index,
+            _ => runs.push(MergedRun { batch, from: index, to: index }),
+        }
+    }
+    runs
+}
+
+fn problem(code: ProblemCode, message: impl Into<String>) -> Problem {
+    Problem { code, message: message.into(), retry_after_ms: None, fatal: false, actors: Vec::new() }
+}
+
+/// The same answer for a device that is not known and for a wrong signature.
+fn unauthorized() -> Problem {
+    problem(
+        ProblemCode::Unauthorized,
+        "this device is not known here, or its key does not fit: enrol it with a new code",
+    )
+}
+
+fn revoked() -> Problem {
+    problem(
+        ProblemCode::Revoked,
+        "this device was revoked: ask your admin; to go on, enrol it anew with a new code",
+    )
+}
+
+/// Whether the app `NAME/1.2.3` is older than the oldest allowed version of the same app. An app of
+/// another name is not judged.
+fn older(app: &str, oldest: &str) -> bool {
+    let split = |text: &str| -> Option<(String, Vec<u64>)> {
+        let (name, version) = text.split_once('/')?;
+        let numbers = version
+            .split(['.', '-', '+'])
+            .take(3)
+            .map(|part| part.parse().unwrap_or(0))
+            .collect();
+        Some((name.to_owned(), numbers))
+    };
+    match (split(app), split(oldest)) {
+        (Some((name, version)), Some((oldest_name, oldest_version))) => {
+            name == oldest_name && version < oldest_version
+        }
+        _ => false,
+    }
+}

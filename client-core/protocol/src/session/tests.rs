@@ -1,0 +1,493 @@
+//! Both machines against each other, with a driver that keeps everything in memory.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use automerge::ChangeHash;
+use ring::signature::{Ed25519KeyPair, KeyPair};
+
+use super::*;
+use crate::ids::{Actor, ContactId, DeviceId, TimelineId, UserId, WorkspaceId};
+use crate::limits::Limits;
+use crate::wire::{
+    Access, ChangeFate, ContactHeads, Fate, Frame, KeyAlgorithm, PendingChanges, ProblemCode,
+    decode, encode,
+};
+
+const NONCE: [u8; 32] = [7; 32];
+
+fn contact(n: u8) -> ContactId {
+    ContactId::from_bytes([n; 16])
+}
+fn hash(n: u8) -> ChangeHash {
+    ChangeHash([n; 32])
+}
+
+/// The device and the server of one test: maps instead of databases.
+struct Bench {
+    client: ClientSession,
+    server: ServerSession,
+    key: Ed25519KeyPair,
+    server_key: Vec<u8>,
+    to_client: VecDeque<ClientEvent>,
+    to_server: VecDeque<ServerEvent>,
+    outbox: Vec<OutboxChange>,
+    stored: Vec<ChangeHash>,
+    fates: BTreeMap<ChangeHash, Fate>,
+    missing: Vec<ContactId>,
+    applied: Vec<(ContactId, usize)>,
+    closed: Option<CloseReason>,
+    // the server's side
+    manifest: Vec<ContactId>,
+    log: Vec<(u64, ContactId, ChangeHash)>,
+    refuse: BTreeMap<ChangeHash, Fate>,
+    repair: bool,
+    unknown: Vec<ContactHeads>,
+    frames_down: Vec<Frame>,
+    void: bool,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let key = Ed25519KeyPair::from_seed_unchecked(&[1; 32]).unwrap();
+        let server_key = key.public_key().as_ref().to_vec();
+        let options = ServerOptions { nonce: NONCE, ..ServerOptions::default() };
+        Bench {
+            client: ClientSession::new(Limits::DEFAULT),
+            server: ServerSession::new(0, options),
+            key,
+            server_key,
+            to_client: VecDeque::new(),
+            to_server: VecDeque::new(),
+            outbox: Vec::new(),
+            stored: Vec::new(),
+            fates: BTreeMap::new(),
+            missing: Vec::new(),
+            applied: Vec::new(),
+            closed: None,
+            manifest: Vec::new(),
+            log: Vec::new(),
+            refuse: BTreeMap::new(),
+            repair: false,
+            unknown: Vec::new(),
+            frames_down: Vec::new(),
+            void: false,
+        }
+    }
+
+    fn edit(&mut self, n: u8) {
+        self.outbox.push(OutboxChange {
+            position: self.outbox.len() as i64 + 1,
+            contact: contact(n),
+            hash: hash(n),
+            bytes: vec![n; 40],
+        });
+    }
+
+    fn standing(&self, timeline: Option<TimelineId>, cursor: u64) -> Box<Standing> {
+        Box::new(Standing {
+            workspace: WorkspaceId::from_bytes([1; 16]),
+            device: DeviceId::from_bytes([2; 16]),
+            app: "roadbook/0.1.0".into(),
+            platform: "test".into(),
+            timeline,
+            cursor,
+            actors: vec![Actor::from_bytes([3; 16])],
+            pending: Vec::new(),
+            unsent: self.outbox.len() as u32,
+            missing: self.missing.len() as u32,
+        })
+    }
+
+    fn unsent(&self) -> Vec<OutboxChange> {
+        let known = |c: &&OutboxChange| {
+            !self.stored.contains(&c.hash)
+                && !self.fates.get(&c.hash).is_some_and(|fate| *fate != Fate::Unknown)
+        };
+        self.outbox.iter().filter(known).cloned().collect()
+    }
+
+    fn connect(&mut self, timeline: Option<TimelineId>, cursor: u64) {
+        let standing = self.standing(timeline, cursor);
+        self.to_client.push_back(ClientEvent::Connected(standing));
+        self.run();
+    }
+
+    /// Carries effects out until nobody has anything left to say.
+    fn run(&mut self) {
+        loop {
+            if let Some(event) = self.to_client.pop_front() {
+                for effect in self.client.handle(0, event) {
+                    self.client_effect(effect);
+                }
+            } else if let Some(event) = self.to_server.pop_front() {
+                for effect in self.server.handle(0, event) {
+                    self.server_effect(effect);
+                }
+            } else {
+                return;
+            }
+        }
+    }
+
+    fn client_effect(&mut self, effect: ClientEffect) {
+        match effect {
+            ClientEffect::Send(frame) => {
+                let frame = decode(&encode(&frame), &Limits::DEFAULT).unwrap();
+                self.to_server.push_back(ServerEvent::Received(frame));
+            }
+            ClientEffect::Sign { text, .. } => {
+                let signature = self.key.sign(&text).as_ref().to_vec();
+                self.to_client.push_back(ClientEvent::Signed(signature));
+            }
+            ClientEffect::LoadOutbox { after, changes_max, .. } => {
+                let unsent = self.unsent();
+                let count = unsent.len() as u32;
+                let changes =
+                    unsent.into_iter().filter(|c| c.position > after).take(changes_max).collect();
+                self.to_client.push_back(ClientEvent::Outbox { changes, unsent: count });
+            }
+            ClientEffect::RecordStored { changes, .. } => {
+                self.stored.extend(changes.into_iter().map(|(_, hash)| hash));
+            }
+            ClientEffect::RecordFates { fates, .. } => {
+                for fate in fates {
+                    self.fates.insert(fate.hash, fate.fate);
+                }
+            }
+            ClientEffect::ApplyPage { page, .. } => {
+                self.applied.extend(page.items.iter().map(|i| (i.contact, i.changes.len())));
+                self.durable(page.cursor);
+            }
+            ClientEffect::StoreManifest { manifest, .. } => {
+                self.missing.extend(manifest.contacts);
+                self.durable(manifest.cursor);
+            }
+            ClientEffect::ApplyFetched(fetched) => {
+                for item in fetched.items {
+                    self.missing.retain(|id| *id != item.contact);
+                    self.applied.push((item.contact, 0));
+                }
+                self.durable(0);
+            }
+            ClientEffect::LoadMissing { max, in_flight } => {
+                let next: Vec<_> = self
+                    .missing
+                    .iter()
+                    .filter(|id| !in_flight.contains(id))
+                    .take(max)
+                    .copied()
+                    .collect();
+                self.to_client.push_back(ClientEvent::Missing(next));
+            }
+            ClientEffect::VoidAcknowledgements { .. } => {
+                self.void = true;
+                self.stored.clear();
+            }
+            ClientEffect::LoadHeads => {
+                let items = vec![ContactHeads { contact: contact(1), heads: vec![hash(1)] }];
+                self.to_client.push_back(ClientEvent::HeadsLoaded(items));
+            }
+            ClientEffect::Reoffer(_) => self.to_client.push_back(ClientEvent::Edited),
+            ClientEffect::Close(reason) => self.closed = Some(reason),
+            ClientEffect::Opened(_)
+            | ClientEffect::StoreDirectory(_)
+            | ClientEffect::Supply(_)
+            | ClientEffect::ReplaceActors(_) => {}
+        }
+    }
+
+    fn durable(&mut self, cursor: u64) {
+        let (unsent, missing) = (self.unsent().len() as u32, self.missing.len() as u32);
+        self.to_client.push_back(ClientEvent::Durable { cursor, unsent, missing });
+    }
+
+    fn server_effect(&mut self, effect: ServerEffect) {
+        match effect {
+            ServerEffect::Send(frame) => {
+                self.frames_down.push(frame.clone());
+                let frame = decode(&encode(&frame), &Limits::DEFAULT).unwrap();
+                self.to_client.push_back(ClientEvent::Received(frame));
+            }
+            ServerEffect::Lookup { .. } => {
+                let record = DeviceRecord {
+                    user: UserId::from_bytes([4; 16]),
+                    login: "rep".into(),
+                    user_name: "Rep".into(),
+                    role: "rep".into(),
+                    workspace_name: "W".into(),
+                    algorithm: KeyAlgorithm::Ed25519,
+                    public_key: self.server_key.clone(),
+                    revoked: false,
+                };
+                self.to_server.push_back(ServerEvent::Device(Some(Box::new(record))));
+            }
+            ServerEffect::Open { .. } => {
+                let opening = Opening {
+                    timeline: TimelineId::from_bytes([9; 16]),
+                    cursor: self.log.len() as u64,
+                    server_time: 0,
+                    repair: self.repair,
+                    actors_taken: Vec::new(),
+                };
+                self.to_server.push_back(ServerEvent::Opened(Ok(Box::new(opening))));
+            }
+            ServerEffect::Append { batch, changes } => {
+                let mut outcomes = Vec::new();
+                for change in changes {
+                    let hash = hash(change.bytes[0]);
+                    let mut fate = self.refuse.get(&hash).copied().unwrap_or(Fate::Stored);
+                    if self.log.iter().any(|(_, _, known)| *known == hash) {
+                        fate = Fate::Merged;
+                    }
+                    if fate == Fate::Stored {
+                        self.log.push((self.log.len() as u64 + 1, change.contact, hash));
+                    }
+                    outcomes.push(Outcome {
+                        hash: Some(hash),
+                        fate,
+                        code: String::new(),
+                        reason: String::new(),
+                        missing: Vec::new(),
+                    });
+                }
+                self.to_server.push_back(ServerEvent::Appended { batch, outcomes, waiting: vec![] });
+                self.to_server.push_back(ServerEvent::Published(self.log.len() as u64));
+            }
+            ServerEffect::LoadPage { since } => {
+                let items = self
+                    .log
+                    .iter()
+                    .filter(|(cursor, ..)| *cursor > since)
+                    .map(|(_, contact, hash)| LoadedItem {
+                        contact: *contact,
+                        access: Access::Owner,
+                        owner: None,
+                        epoch: 0,
+                        changes: vec![(*hash, hash.0.to_vec())],
+                        snapshot: Vec::new(),
+                        row: String::new(),
+                        heads: Vec::new(),
+                    })
+                    .collect();
+                let cursor = self.log.len() as u64;
+                self.to_server.push_back(ServerEvent::PageLoaded(LoadedPage {
+                    cursor,
+                    items,
+                    more: false,
+                }));
+            }
+            ServerEffect::LoadManifest | ServerEffect::LoadRepair(_) => {
+                self.to_server.push_back(ServerEvent::ManifestLoaded {
+                    cursor: self.log.len() as u64,
+                    contacts: self.manifest.clone(),
+                    bytes_total: 1,
+                    unknown: self.unknown.clone(),
+                });
+            }
+            ServerEffect::LoadFetch { request, contacts } => {
+                let items = contacts
+                    .into_iter()
+                    .map(|contact| LoadedItem {
+                        contact,
+                        access: Access::Owner,
+                        owner: None,
+                        epoch: 0,
+                        changes: Vec::new(),
+                        snapshot: vec![1],
+                        row: "{}".into(),
+                        heads: vec![hash(5)],
+                    })
+                    .collect();
+                self.to_server.push_back(ServerEvent::FetchLoaded { request, items, last: true });
+            }
+            ServerEffect::LoadFates(pending) => {
+                let fates = pending
+                    .into_iter()
+                    .flat_map(|p| p.hashes.into_iter().map(move |hash| (p.contact, hash)))
+                    .map(|(contact, hash)| ChangeFate {
+                        contact,
+                        hash,
+                        fate: Fate::Unknown,
+                        code: String::new(),
+                        reason: String::new(),
+                    })
+                    .collect();
+                self.to_server.push_back(ServerEvent::Fates(fates));
+            }
+            ServerEffect::Enrol(_)
+            | ServerEffect::RegisterActors(_)
+            | ServerEffect::LoadDirectory
+            | ServerEffect::Touch { .. }
+            | ServerEffect::Close { .. } => {}
+        }
+    }
+}
+
+fn known() -> Option<TimelineId> {
+    Some(TimelineId::from_bytes([9; 16]))
+}
+
+#[test]
+fn offline_edits_are_stored_then_merged_and_not_echoed() {
+    let mut bench = Bench::new();
+    for n in 10..200 {
+        bench.edit(n);
+    }
+    bench.connect(known(), 0);
+    assert_eq!(bench.stored.len(), 190);
+    assert!(bench.fates.values().all(|fate| *fate == Fate::Merged));
+    assert_eq!(bench.fates.len(), 190);
+    assert!(bench.applied.is_empty(), "own changes come back as runs, not as bytes");
+    let runs: usize = bench
+        .frames_down
+        .iter()
+        .filter_map(|f| if let Frame::Fates(fates) = f { Some(fates.merged.len()) } else { None })
+        .sum();
+    assert_eq!(runs, 1, "190 consecutive changes are one run");
+    assert!(bench.client.is_idle(), "{:?}", bench.client);
+}
+
+#[test]
+fn a_first_sync_fetches_every_contact_once() {
+    let mut bench = Bench::new();
+    bench.manifest =
+        (0..1000u16).map(|n| ContactId::from_bytes([[0; 14].as_slice(), &n.to_be_bytes()].concat().try_into().unwrap())).collect();
+    bench.connect(None, 0);
+    let mut fetched: Vec<_> = bench.applied.iter().map(|(id, _)| *id).collect();
+    assert_eq!(fetched.len(), 1000);
+    fetched.sort();
+    fetched.dedup();
+    assert_eq!(fetched.len(), 1000);
+    assert!(bench.client.is_idle(), "{:?}", bench.client);
+}
+
+#[test]
+fn a_first_sync_that_was_cut_goes_on_with_what_is_missing() {
+    let mut bench = Bench::new();
+    bench.missing = vec![contact(1), contact(2)];
+    bench.connect(known(), 0);
+    assert_eq!(bench.applied, [(contact(1), 0), (contact(2), 0)]);
+    assert!(bench.client.is_idle(), "{:?}", bench.client);
+}
+
+#[test]
+fn a_wrong_key_is_refused_like_an_unknown_device() {
+    let mut bench = Bench::new();
+    bench.server_key = vec![0; 32];
+    bench.connect(known(), 0);
+    let Some(CloseReason::Problem(wrong)) = bench.closed else { panic!("not closed") };
+    assert_eq!(wrong.code, ProblemCode::Unauthorized);
+
+    let mut server = ServerSession::new(0, ServerOptions::default());
+    let hello = ClientSession::new(Limits::DEFAULT)
+        .handle(0, ClientEvent::Connected(Bench::new().standing(None, 0)));
+    let Some(ClientEffect::Send(hello)) = hello.into_iter().next() else { panic!("no hello") };
+    server.handle(0, ServerEvent::Received(hello));
+    let effects = server.handle(0, ServerEvent::Device(None));
+    assert_eq!(effects[0], ServerEffect::Send(wrong.into()));
+}
+
+#[test]
+fn a_quarantined_change_does_not_hold_up_the_others() {
+    let mut bench = Bench::new();
+    for n in 10..20 {
+        bench.edit(n);
+    }
+    bench.refuse.insert(hash(13), Fate::Quarantined);
+    bench.connect(known(), 0);
+    assert_eq!(bench.fates[&hash(13)], Fate::Quarantined);
+    assert_eq!(bench.fates.values().filter(|fate| **fate == Fate::Merged).count(), 9);
+    assert!(!bench.stored.contains(&hash(13)));
+    assert!(bench.client.is_idle(), "{:?}", bench.client);
+}
+
+#[test]
+fn an_edit_made_while_the_outbox_is_being_read_is_sent() {
+    let mut bench = Bench::new();
+    bench.connect(known(), 0);
+    // The driver is asked for the outbox, reads nothing, and the edit comes before its answer.
+    let effects = bench.client.handle(0, ClientEvent::Edited);
+    assert!(matches!(effects[..], [ClientEffect::LoadOutbox { .. }]));
+    bench.edit(30);
+    assert!(bench.client.handle(0, ClientEvent::Edited).is_empty());
+    let effects =
+        bench.client.handle(0, ClientEvent::Outbox { changes: Vec::new(), unsent: 0 });
+    assert!(matches!(effects[..], [ClientEffect::LoadOutbox { .. }]), "it is read again");
+    for effect in effects {
+        bench.client_effect(effect);
+    }
+    bench.run();
+    assert_eq!(bench.fates[&hash(30)], Fate::Merged);
+}
+
+#[test]
+fn a_change_that_the_server_does_not_know_any_more_is_sent_again() {
+    let mut bench = Bench::new();
+    bench.edit(10);
+    bench.stored.push(hash(10));
+    let mut standing = bench.standing(known(), 0);
+    standing.pending = vec![PendingChanges { contact: contact(10), hashes: vec![hash(10)] }];
+    bench.stored.clear();
+    bench.to_client.push_back(ClientEvent::Connected(standing));
+    bench.run();
+    assert_eq!(bench.fates[&hash(10)], Fate::Merged);
+}
+
+#[test]
+fn a_lost_timeline_voids_receipts_and_what_is_unknown_is_offered_again() {
+    let mut bench = Bench::new();
+    bench.edit(1);
+    bench.stored.push(hash(1));
+    bench.repair = true;
+    bench.unknown = vec![ContactHeads { contact: contact(1), heads: vec![hash(1)] }];
+    bench.manifest = vec![contact(2)];
+    bench.connect(Some(TimelineId::from_bytes([8; 16])), 500);
+    assert!(bench.void);
+    assert_eq!(bench.fates[&hash(1)], Fate::Merged);
+    assert!(bench.applied.contains(&(contact(2), 0)));
+    assert!(bench.client.is_idle(), "{:?}", bench.client);
+}
+
+#[test]
+fn an_old_app_may_upload_but_gets_no_customer_data() {
+    let mut bench = Bench::new();
+    let options = ServerOptions {
+        nonce: NONCE,
+        minimum_app: Some("roadbook/0.2.0".into()),
+        ..ServerOptions::default()
+    };
+    bench.server = ServerSession::new(0, options);
+    bench.manifest = vec![contact(1)];
+    bench.log.push((1, contact(1), hash(1)));
+    bench.edit(50);
+    bench.connect(None, 0);
+    assert_eq!(bench.stored, [hash(50)]);
+    assert!(bench.applied.is_empty());
+    assert!(bench.missing.is_empty());
+    assert!(bench.frames_down.iter().any(
+        |f| matches!(f, Frame::Problem(p) if p.code == ProblemCode::MinimumVersion && !p.fatal)
+    ));
+}
+
+#[test]
+fn a_handshake_that_stalls_is_ended() {
+    let mut server = ServerSession::new(0, ServerOptions::default());
+    assert!(server.handle(HANDSHAKE_MS_MAX, ServerEvent::Tick).is_empty());
+    let effects = server.handle(HANDSHAKE_MS_MAX + 1, ServerEvent::Tick);
+    assert!(matches!(effects[..], [ServerEffect::Send(_), ServerEffect::Close { code: 1008 }]));
+}
+
+#[test]
+fn frames_out_of_place_are_refused_with_the_place() {
+    let mut server = ServerSession::new(0, ServerOptions::default());
+    let effects = server.handle(
+        0,
+        ServerEvent::Received(crate::wire::Applied { cursor: 1, unsent: 0, missing: 0 }.into()),
+    );
+    let [ServerEffect::Send(Frame::Problem(problem)), ServerEffect::Close { .. }] = &effects[..]
+    else {
+        panic!("{effects:?}")
+    };
+    assert_eq!(problem.code, ProblemCode::Protocol);
+    assert!(problem.message.contains("Applied is out of place while waiting for Hello"));
+}
