@@ -1,0 +1,116 @@
+//! Binding the replica to a device, a user and a server: what an enrolment leaves behind.
+
+use roadbook_protocol::ids::{DeviceId, UserId, WorkspaceId};
+use roadbook_protocol::wire;
+use rusqlite::params;
+use serde::Serialize;
+
+use crate::error::{Error, Result};
+use crate::replica::Replica;
+use crate::store::meta::{self, key};
+
+/// What the device is now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Enrolled {
+    /// The workspace.
+    pub workspace: WorkspaceId,
+    /// Its name.
+    pub workspace_name: String,
+    /// The device.
+    pub device: DeviceId,
+    /// Its user.
+    pub user: UserId,
+    /// The login.
+    pub login: String,
+    /// The user's name.
+    pub user_name: String,
+    /// The address that the device syncs with.
+    pub server_url: String,
+}
+
+/// What the server granted, and where.
+pub(crate) struct Binding {
+    pub granted: wire::Enrolled,
+    pub server_url: String,
+    pub pin: Option<String>,
+    pub device_name: String,
+}
+
+impl Replica {
+    /// Binds the replica. Under an earlier enrolment of the same user its edits are kept: those that
+    /// are not merged are authored anew, since the server takes the old actors from the old device
+    /// only.
+    pub(crate) fn bind(&self, binding: &Binding) -> Result<Enrolled> {
+        let granted = &binding.granted;
+        self.check_bindable(granted)?;
+        // First the key: a replica that says it is enrolled must be able to prove it.
+        self.inner.home.adopt_key()?;
+        self.write("bind", |write| {
+            let tx = &write.tx;
+            let before = meta::id(tx, key::DEVICE, DeviceId::from_bytes)?;
+            meta::set(tx, key::WORKSPACE, granted.workspace.as_bytes())?;
+            meta::set(tx, key::WORKSPACE_NAME, &granted.workspace_name)?;
+            meta::set(tx, key::WORKSPACE_KEY, &granted.workspace_key)?;
+            meta::set(tx, key::USER, granted.user.as_bytes())?;
+            meta::set(tx, key::LOGIN, &granted.login)?;
+            meta::set(tx, key::USER_NAME, &granted.user_name)?;
+            meta::set(tx, key::DEVICE, granted.device.as_bytes())?;
+            meta::set(tx, key::DEVICE_NAME, &binding.device_name)?;
+            meta::set(tx, key::SERVER_URL, &binding.server_url)?;
+            match &binding.pin {
+                Some(pin) => meta::set(tx, key::PIN, pin)?,
+                None => meta::remove(tx, key::PIN)?,
+            }
+            meta::remove(tx, key::COPIED_AT)?;
+            match before {
+                Some(before) if before != granted.device => {
+                    write.take_new_actor()?;
+                    write.tx.execute("UPDATE contact_actor SET actor = NULL", [])?;
+                    write.author_anew(|_| true)?;
+                }
+                _ => {
+                    write.tx.execute(
+                        "UPDATE own_actor SET device = ?1 WHERE device IS NULL",
+                        params![granted.device.as_bytes()],
+                    )?;
+                }
+            }
+            write.notices.sync = true;
+            Ok(())
+        })?;
+        Ok(Enrolled {
+            workspace: granted.workspace,
+            workspace_name: granted.workspace_name.clone(),
+            device: granted.device,
+            user: granted.user,
+            login: granted.login.clone(),
+            user_name: granted.user_name.clone(),
+            server_url: binding.server_url.clone(),
+        })
+    }
+
+    /// One replica holds the contacts of one user of one workspace.
+    fn check_bindable(&self, granted: &wire::Enrolled) -> Result<()> {
+        let bound = self.read(|conn| {
+            let workspace = meta::id(conn, key::WORKSPACE, WorkspaceId::from_bytes)?;
+            let user = meta::id(conn, key::USER, UserId::from_bytes)?;
+            let login = meta::get::<String>(conn, key::LOGIN)?.unwrap_or_default();
+            Ok(workspace.zip(user).map(|(workspace, user)| (workspace, user, login)))
+        })?;
+        match bound {
+            Some((workspace, user, login))
+                if workspace != granted.workspace || user != granted.user =>
+            {
+                Err(Error::NotAllowed {
+                    reason: format!(
+                        "{} holds the contacts of {login}, the code is for {}; use another --home for \
+                         them",
+                        self.home().display(),
+                        granted.login
+                    ),
+                })
+            }
+            _ => Ok(()),
+        }
+    }
+}

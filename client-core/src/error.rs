@@ -1,0 +1,147 @@
+//! What can go wrong, as callers see it: one variant per thing that a caller would act on.
+//!
+//! Each message names the thing, the reason and the way out. Sources are kept.
+
+use std::path::PathBuf;
+
+use roadbook_protocol::document::CommandError;
+use roadbook_protocol::filter::FilterError;
+
+/// The result of everything in this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why something was not done. Unless a variant says otherwise, nothing was changed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The replica belongs to nobody yet.
+    #[error("this device is not enrolled: ask the office for a code (`roadbook-server invite LOGIN`), then run `roadbook enroll URL CODE`")]
+    NotEnrolled,
+    /// No such contact, entry or edit here.
+    #[error("{what} is not on this device; see `roadbook list`, or sync if it was assigned just now")]
+    NotFound {
+        /// What was looked for.
+        what: String,
+    },
+    /// The beginning of an id fits several contacts.
+    #[error("`{prefix}` is the beginning of {count} ids ({examples}); type more of it")]
+    Ambiguous {
+        /// What was typed.
+        prefix: String,
+        /// How many contacts fit.
+        count: usize,
+        /// Some of them.
+        examples: String,
+    },
+    /// A command does not fit the contact.
+    #[error(transparent)]
+    Invalid(#[from] CommandError),
+    /// A filter can't be read.
+    #[error(transparent)]
+    Filter(#[from] FilterError),
+    /// What was asked for is not allowed, with the reason.
+    #[error("{reason}")]
+    NotAllowed {
+        /// The thing, the reason, the way out.
+        reason: String,
+    },
+    /// The server can't be reached. Everything else works without it.
+    #[error("the server can't be reached: {reason}; your edits are safe on this device and go up with the next sync")]
+    Offline {
+        /// What failed.
+        reason: String,
+    },
+    /// The server answered, and refused.
+    #[error("the server refused ({code}): {message}")]
+    Refused {
+        /// A stable short code: `unauthorized`, `revoked`, `copied`, `code_refused` ...
+        code: String,
+        /// For a person.
+        message: String,
+        /// When to try again, milliseconds from now, if the server said so.
+        retry_after_ms: Option<u64>,
+    },
+    /// The server's certificate is not the pinned one, or is not trusted.
+    #[error("the server is not trusted: {reason}")]
+    Untrusted {
+        /// What is wrong with its certificate, and the way out.
+        reason: String,
+    },
+    /// The address can't be used.
+    #[error("`{url}` is not a usable server address: {reason}")]
+    Address {
+        /// As given.
+        url: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// Another process has the replica open.
+    #[error("{home} is in use by {holder}; close that program first, or use another --home")]
+    Locked {
+        /// The replica's directory.
+        home: PathBuf,
+        /// Which process, as far as known.
+        holder: String,
+    },
+    /// The file was written by a newer version of the program.
+    #[error("{path} was written by a newer version of Roadbook (format {found}, this program knows up to {known}); update the program")]
+    NewerFile {
+        /// The file.
+        path: PathBuf,
+        /// Its format.
+        found: i64,
+        /// The newest format known here.
+        known: i64,
+    },
+    /// Something stored is damaged.
+    #[error("{what} is damaged: {reason}")]
+    Damaged {
+        /// What.
+        what: String,
+        /// How, and what happens next.
+        reason: String,
+    },
+    /// The replica is suspended: its files are closed.
+    #[error("the replica is suspended; call resume() first")]
+    Suspended,
+    /// The disk or the database failed. An edit was not saved.
+    #[error("the replica's storage failed: {0}")]
+    Storage(#[source] rusqlite::Error),
+    /// A file beside the database can't be read or written.
+    #[error("{path}: {source}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+}
+
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Self {
+        Error::Storage(error)
+    }
+}
+
+impl Error {
+    /// For the file at `path`.
+    pub(crate) fn file(path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Error {
+        let path = path.into();
+        move |source| Error::File { path, source }
+    }
+
+    /// A contact that is not here.
+    pub(crate) fn no_contact(id: impl std::fmt::Display) -> Error {
+        Error::NotFound { what: format!("contact {id}") }
+    }
+
+    /// Whether SQLite says that the file itself is broken.
+    pub(crate) fn is_corruption(&self) -> bool {
+        use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
+        matches!(
+            self,
+            Error::Storage(rusqlite::Error::SqliteFailure(failure, _))
+                if matches!(failure.code, DatabaseCorrupt | NotADatabase)
+        )
+    }
+}

@@ -1,0 +1,267 @@
+//! Who this replica is, kept outside its database: the lock, the device key, the incarnation.
+//!
+//! A database that was copied or restored still says who it was. What stands beside it tells: the
+//! incarnation is bound to the machine and to the identity of the database file, and the key is a
+//! file of its own. These must never be written into the database.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{ErrorKind, Read, Seek, Write};
+use std::path::{Path, PathBuf};
+
+use ring::digest;
+use ring::signature::{Ed25519KeyPair, KeyPair};
+use serde::{Deserialize, Serialize};
+
+use crate::env::{Entropy, random16};
+use crate::error::{Error, Result};
+
+const LOCK: &str = "lock";
+const KEY: &str = "device.key";
+const KEY_PENDING: &str = "device.key.new";
+const INCARNATION: &str = "incarnation";
+
+/// The replica's directory, owned by this process while the value lives.
+pub(crate) struct Home {
+    path: PathBuf,
+    /// Holds the lock; `None` while suspended.
+    lock: std::sync::Mutex<Option<File>>,
+}
+
+impl Home {
+    /// Creates the directory if it is absent and takes its lock.
+    ///
+    /// # Errors
+    /// [`Error::Locked`] with the process that holds it.
+    pub(crate) fn open(path: &Path) -> Result<Home> {
+        fs::create_dir_all(path).map_err(Error::file(path))?;
+        private(path, 0o700)?;
+        let home = Home { path: path.to_owned(), lock: std::sync::Mutex::new(None) };
+        home.lock()?;
+        Ok(home)
+    }
+
+    /// Takes the lock, at first or after [`Self::unlock`].
+    pub(crate) fn lock(&self) -> Result<()> {
+        let mut held = self.lock.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if held.is_some() {
+            return Ok(());
+        }
+        let path = self.path.join(LOCK);
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path)
+            .map_err(Error::file(&path))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(fs::TryLockError::WouldBlock) => {
+                let mut holder = String::new();
+                // Only for the message; an unreadable file is no reason to fail differently.
+                let _ = file.read_to_string(&mut holder);
+                let holder = match holder.trim() {
+                    "" => "another process".to_owned(),
+                    text => text.to_owned(),
+                };
+                return Err(Error::Locked { home: self.path.clone(), holder });
+            }
+            Err(fs::TryLockError::Error(source)) => return Err(Error::File { path, source }),
+        }
+        let program = std::env::args().next().unwrap_or_default();
+        let program = Path::new(&program).file_name().map(|name| name.to_string_lossy().into_owned());
+        let holder =
+            format!("process {} ({})", std::process::id(), program.unwrap_or_else(|| "?".into()));
+        // As above: what it says helps a person, the lock does not depend on it.
+        let _ = file.set_len(0);
+        let _ = file.rewind();
+        let _ = file.write_all(holder.as_bytes());
+        *held = Some(file);
+        Ok(())
+    }
+
+    /// Releases the lock: a suspended app on a phone is killed if it holds one.
+    pub(crate) fn unlock(&self) {
+        *self.lock.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = None;
+    }
+
+    /// The directory.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The database file.
+    pub(crate) fn database(&self) -> PathBuf {
+        self.path.join("replica.db")
+    }
+
+    /// The device's key, if the device has one.
+    pub(crate) fn key(&self) -> Result<Option<DeviceKey>> {
+        DeviceKey::read(&self.path.join(KEY))
+    }
+
+    /// Makes a key for an enrolment; it takes effect with [`Self::adopt_key`].
+    pub(crate) fn new_key(&self) -> Result<DeviceKey> {
+        let pkcs8 = Ed25519KeyPair::generate_pkcs8(&ring::rand::SystemRandom::new())
+            .expect("the operating system always has random bytes; without them no key is safe");
+        write_private(&self.path.join(KEY_PENDING), pkcs8.as_ref())?;
+        DeviceKey::parse(pkcs8.as_ref(), &self.path.join(KEY_PENDING))
+    }
+
+    /// The key of the enrolment that just succeeded becomes the device's key.
+    pub(crate) fn adopt_key(&self) -> Result<()> {
+        let (from, to) = (self.path.join(KEY_PENDING), self.path.join(KEY));
+        fs::rename(&from, &to).map_err(Error::file(&to))?;
+        sync_directory(&self.path);
+        Ok(())
+    }
+
+    /// What the incarnation file says.
+    pub(crate) fn incarnation(&self) -> Option<Incarnation> {
+        let text = fs::read_to_string(self.path.join(INCARNATION)).ok()?;
+        serde_json::from_str(&text).ok()
+    }
+
+    /// Writes the incarnation file, durably.
+    pub(crate) fn set_incarnation(&self, incarnation: &Incarnation) -> Result<()> {
+        let text = serde_json::to_vec(incarnation).unwrap_or_default();
+        let pending = self.path.join("incarnation.new");
+        let to = self.path.join(INCARNATION);
+        write_private(&pending, &text)?;
+        fs::rename(&pending, &to).map_err(Error::file(&to))?;
+        sync_directory(&self.path);
+        Ok(())
+    }
+}
+
+/// What binds a database to the machine and the file it was made in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Incarnation {
+    /// Random; the database holds the same.
+    pub marker: String,
+    /// A digest of the machine's id, so that the file does not give it away.
+    pub machine: String,
+    /// What the file system calls the database file.
+    pub file: String,
+}
+
+impl Incarnation {
+    /// A new one for the database as it lies here.
+    pub(crate) fn new(database: &Path, machine_id: &str, entropy: &dyn Entropy) -> Result<Self> {
+        Ok(Self {
+            marker: hex(&random16(entropy)),
+            machine: machine_digest(machine_id),
+            file: file_identity(database)?,
+        })
+    }
+
+    /// Whether it was made for this machine and this file.
+    pub(crate) fn is_here(&self, database: &Path, machine_id: &str) -> Result<bool> {
+        Ok(self.machine == machine_digest(machine_id) && self.file == file_identity(database)?)
+    }
+}
+
+fn machine_digest(machine_id: &str) -> String {
+    let text = format!("roadbook incarnation\0{machine_id}");
+    hex(&digest::digest(&digest::SHA256, text.as_bytes()).as_ref()[..16])
+}
+
+/// The id of this machine; empty where the system has none to give.
+pub(crate) fn machine_id() -> String {
+    ["/etc/machine-id", "/var/lib/dbus/machine-id", "/etc/hostid"]
+        .into_iter()
+        .find_map(|path| fs::read_to_string(path).ok())
+        .map(|text| text.trim().to_owned())
+        .unwrap_or_default()
+}
+
+/// The inode and the birth of the file. The device number is left out where a birth is known: it
+/// may change when a file system is mounted again.
+fn file_identity(path: &Path) -> Result<String> {
+    let metadata = fs::metadata(path).map_err(Error::file(path))?;
+    let born = metadata
+        .created()
+        .ok()
+        .and_then(|born| born.duration_since(std::time::UNIX_EPOCH).ok())
+        .map(|born| born.as_nanos());
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        Ok(match born {
+            Some(born) => format!("{}-{born}", metadata.ino()),
+            None => format!("{}-{}", metadata.dev(), metadata.ino()),
+        })
+    }
+    #[cfg(not(unix))]
+    Ok(format!("{}", born.unwrap_or_default()))
+}
+
+/// The key of a device: Ed25519.
+pub(crate) struct DeviceKey(Ed25519KeyPair);
+
+impl DeviceKey {
+    fn read(path: &Path) -> Result<Option<DeviceKey>> {
+        match fs::read(path) {
+            Ok(pkcs8) => Self::parse(&pkcs8, path).map(Some),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(Error::File { path: path.to_owned(), source }),
+        }
+    }
+
+    fn parse(pkcs8: &[u8], path: &Path) -> Result<DeviceKey> {
+        Ed25519KeyPair::from_pkcs8(pkcs8).map(DeviceKey).map_err(|error| Error::Damaged {
+            what: path.display().to_string(),
+            reason: format!("{error}; enrol the device again with a new code, your edits are kept"),
+        })
+    }
+
+    /// The public half, 32 bytes.
+    pub(crate) fn public(&self) -> &[u8] {
+        self.0.public_key().as_ref()
+    }
+
+    /// Signs a text, 64 bytes.
+    pub(crate) fn sign(&self, text: &[u8]) -> Vec<u8> {
+        self.0.sign(text).as_ref().to_vec()
+    }
+}
+
+/// Writes a file that only its owner may read, and waits for the disk.
+fn write_private(path: &Path, bytes: &[u8]) -> Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.mode(0o600);
+    }
+    let mut file = options.open(path).map_err(Error::file(path))?;
+    private(path, 0o600)?;
+    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(Error::file(path))
+}
+
+/// Makes a rename durable. Where directories can't be synced (Windows) the rename is enough.
+fn sync_directory(path: &Path) {
+    if let Ok(directory) = File::open(path) {
+        let _ = directory.sync_all();
+    }
+}
+
+#[cfg_attr(not(unix), allow(unused_variables))]
+fn private(path: &Path, mode: u32) -> Result<()> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).map_err(Error::file(path))?;
+    }
+    Ok(())
+}
+
+/// Lower-case hexadecimal.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

@@ -1,0 +1,53 @@
+//! The replica: every contact of one rep on one device. Open it, edit, read, search, observe; sync
+//! it whenever there is a network.
+//!
+//! Everything but [`sync`] works without a network, and nothing waits for one. An edit is durable
+//! when the call returns, and its receipt says where it is from then on.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | `replica` | opening, the one writer, documents |
+//! | `edit` | commands become one durable change; undo |
+//! | `read` | lists, search, one contact, conflicts, history |
+//! | `outbox`, `receipt` | every local edit and where it is; the quarantine |
+//! | `apply`, `receipts` | what comes from the server: pages, documents, fates |
+//! | `reauthor` | edits of a copied replica, or behind a refused one, are authored anew |
+//! | `identity` | lock, device key, incarnation: what is kept outside the database |
+//! | `observe` | who is told of what |
+//! | `state` | status, the hash by which replicas compare |
+//! | `store` | the SQLite file |
+//! | [`sync`] | connections: enrolment, the engine, TLS, reconnecting |
+#![forbid(unsafe_code)]
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod apply;
+mod binding;
+mod chunk;
+mod documents;
+mod edit;
+mod env;
+mod error;
+mod failpoint;
+mod identity;
+mod observe;
+mod outbox;
+mod read;
+mod reauthor;
+mod receipt;
+mod receipts;
+mod replica;
+mod state;
+mod store;
+pub mod sync;
+#[cfg(test)]
+mod tests;
+
+pub use edit::{Edit, Edited};
+pub use env::{Clock, Durability, Entropy, OpenOptions, SystemClock, SystemEntropy};
+pub use error::{Error, Result};
+pub use observe::{Notice, Observer, Topic};
+pub use outbox::{OutboxEntry, QuarantineEntry};
+pub use read::{List, ListQuery, Sort};
+pub use receipt::Receipt;
+pub use replica::Replica;
+pub use state::{Connectivity, Me, Named, Phase, Progress, StateHash, Status};

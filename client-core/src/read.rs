@@ -1,0 +1,326 @@
+//! Reading: lists, search, one contact, conflicts, history. Answers from rows wherever a row is
+//! enough; a document is opened only for one contact.
+
+use std::collections::BTreeMap;
+
+use roadbook_protocol::document::{self, Authorship, Conflict, Contact, HistoryItem};
+use roadbook_protocol::filter::{Filter, FilterContext, SqlFilter, SqlTarget, SqlValue};
+use roadbook_protocol::fold;
+use roadbook_protocol::ids::{ContactId, UnixMs, UserId};
+use roadbook_protocol::projection::Row;
+use rusqlite::types::Value as SqlParam;
+use rusqlite::{Connection, params, params_from_iter};
+use serde::{Deserialize, Serialize};
+
+use crate::documents::contained;
+use crate::error::{Error, Result};
+use crate::replica::Replica;
+use crate::store::projections::parse;
+use crate::store::{contacts, lists, projections};
+
+/// In which order a list comes. Contacts without the value come last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sort {
+    /// By family name, given name, company.
+    #[default]
+    Name,
+    /// By company, then name.
+    Company,
+    /// By city, then name.
+    City,
+    /// Latest edit first.
+    Touched,
+    /// Soonest visit first.
+    NextVisit,
+    /// Latest contact first.
+    LastContact,
+}
+
+impl Sort {
+    /// Its name, as options and JSON have it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Sort::Name => "name",
+            Sort::Company => "company",
+            Sort::City => "city",
+            Sort::Touched => "touched",
+            Sort::NextVisit => "next_visit",
+            Sort::LastContact => "last_contact",
+        }
+    }
+
+    fn sql(self) -> &'static str {
+        match self {
+            Sort::Name => "p.sort_key, p.num",
+            Sort::Company => "p.company_key IS NULL, p.company_key, p.sort_key, p.num",
+            Sort::City => "p.city_key IS NULL, p.city_key, p.sort_key, p.num",
+            Sort::Touched => "p.touched_at DESC, p.num DESC",
+            Sort::NextVisit => "p.next_visit IS NULL, p.next_visit, p.sort_key, p.num",
+            Sort::LastContact => "p.last_contact_at DESC, p.sort_key, p.num",
+        }
+    }
+}
+
+impl std::str::FromStr for Sort {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        const ALL: [Sort; 6] = [
+            Sort::Name,
+            Sort::Company,
+            Sort::City,
+            Sort::Touched,
+            Sort::NextVisit,
+            Sort::LastContact,
+        ];
+        ALL.into_iter().find(|sort| sort.as_str() == text).ok_or_else(|| {
+            format!(
+                "`{text}` is no order; there are name, company, city, touched, next_visit and last_contact"
+            )
+        })
+    }
+}
+
+/// What to list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListQuery {
+    /// In the filter grammar; `None` lists everything that is not archived.
+    pub filter: Option<String>,
+    /// The order.
+    pub sort: Sort,
+    /// At most so many rows.
+    pub limit: usize,
+    /// So many are left out at the beginning.
+    pub offset: usize,
+}
+
+impl Default for ListQuery {
+    fn default() -> Self {
+        Self { filter: None, sort: Sort::Name, limit: 100, offset: 0 }
+    }
+}
+
+/// One page of a list.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct List {
+    /// The rows of this page.
+    pub rows: Vec<Row>,
+    /// How many there are on all pages.
+    pub total: usize,
+}
+
+impl Replica {
+    /// Lists contacts by filter and order.
+    ///
+    /// # Errors
+    /// [`Error::Filter`] with the position of what can't be read.
+    pub fn list(&self, query: &ListQuery) -> Result<List> {
+        let filter = self.sql_filter(query.filter.as_deref())?;
+        self.read(|conn| {
+            let values = || filter.params.iter().map(param);
+            let total: i64 = conn
+                .prepare_cached(&format!(
+                    "SELECT count(*) FROM projection p WHERE {}",
+                    filter.clause
+                ))?
+                .query_row(params_from_iter(values()), |row| row.get(0))?;
+            let mut statement = conn.prepare_cached(&format!(
+                "SELECT p.row FROM projection p WHERE {} ORDER BY {} LIMIT ? OFFSET ?",
+                filter.clause,
+                query.sort.sql()
+            ))?;
+            let page = [query.limit, query.offset]
+                .map(|n| SqlParam::Integer(i64::try_from(n).unwrap_or(i64::MAX)));
+            let mut found = statement.query(params_from_iter(values().chain(page)))?;
+            let mut rows = Vec::new();
+            while let Some(row) = found.next()? {
+                rows.push(parse(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?)?);
+            }
+            Ok(List { rows, total: usize::try_from(total).unwrap_or(0) })
+        })
+    }
+
+    /// The ids of all contacts that match a filter, by name.
+    ///
+    /// # Errors
+    /// As [`Self::list`].
+    pub fn ids(&self, filter: Option<&str>) -> Result<Vec<ContactId>> {
+        let filter = self.sql_filter(filter)?;
+        self.read(|conn| {
+            let mut statement = conn.prepare_cached(&format!(
+                "SELECT p.id FROM projection p WHERE {} ORDER BY p.sort_key, p.num",
+                filter.clause
+            ))?;
+            let rows = statement.query_map(params_from_iter(filter.params.iter().map(param)), |row| {
+                Ok(ContactId::from_bytes(row.get(0)?))
+            })?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+    }
+
+    fn sql_filter(&self, filter: Option<&str>) -> Result<SqlFilter> {
+        let context = FilterContext { today: self.today(), now_ms: self.now_ms() };
+        let filter = Filter::parse(filter.unwrap_or_default())?.hiding_archived();
+        Ok(filter.to_sql(&context, SqlTarget::Device)?)
+    }
+
+    /// Searches as somebody types: every word, as the beginning of a word in any field, folded, the
+    /// best first. Empty text finds nothing.
+    ///
+    /// # Errors
+    /// Only if the storage fails.
+    pub fn search(&self, text: &str, limit: usize) -> Result<Vec<Row>> {
+        let Some(question) = fold::fts_query(text) else { return Ok(Vec::new()) };
+        self.read(|conn| {
+            let mut statement = conn.prepare_cached(
+                "SELECT p.row FROM (SELECT rowid AS num, rank FROM search WHERE search MATCH ?1
+                                    ORDER BY rank LIMIT ?2) s
+                 JOIN projection p ON p.num = s.num ORDER BY s.rank",
+            )?;
+            let mut found =
+                statement.query(params![question, i64::try_from(limit).unwrap_or(i64::MAX)])?;
+            let mut rows = Vec::new();
+            while let Some(row) = found.next()? {
+                rows.push(parse(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?)?);
+            }
+            Ok(rows)
+        })
+    }
+
+    /// The contact, opened.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::Damaged`] where its document can't be opened (it is fetched
+    /// again then).
+    pub fn contact(&self, id: ContactId) -> Result<Contact> {
+        let doc = self.document(id)?;
+        contained(|| format!("contact {id}"), || document::read(id, &doc))
+    }
+
+    /// The row of a contact, without opening its document.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub fn row(&self, id: ContactId) -> Result<Row> {
+        self.read(|conn| {
+            let row = contacts::find(conn, id)?.ok_or_else(|| Error::no_contact(id))?;
+            projections::get(conn, row.num)?.ok_or_else(|| Error::no_contact(id))
+        })
+    }
+
+    /// The contact whose id begins with `prefix` (with or without hyphens).
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], or [`Error::Ambiguous`] with some of those that fit.
+    pub fn resolve_id(&self, prefix: &str) -> Result<ContactId> {
+        let missing = || Error::no_contact(format!("`{prefix}`"));
+        let wanted: String = prefix.chars().filter(|c| *c != '-').collect::<String>().to_lowercase();
+        if wanted.is_empty() || wanted.len() > 32 || !wanted.chars().all(|c| c.is_ascii_hexdigit()) {
+            return Err(missing());
+        }
+        let low = bytes_of(&format!("{wanted:0<32}"));
+        let high = bytes_of(&format!("{wanted:f<32}"));
+        self.read(|conn| {
+            let mut statement = conn.prepare_cached(
+                "SELECT id FROM contact WHERE id BETWEEN ?1 AND ?2 ORDER BY id LIMIT 100",
+            )?;
+            let found = statement
+                .query_map(params![low, high], |row| Ok(ContactId::from_bytes(row.get(0)?)))?
+                .collect::<Result<Vec<_>, _>>()?;
+            match found.as_slice() {
+                [] => Err(missing()),
+                [id] => Ok(*id),
+                many => Err(Error::Ambiguous {
+                    prefix: prefix.to_owned(),
+                    count: many.len(),
+                    examples: many.iter().take(3).map(ToString::to_string).collect::<Vec<_>>().join(", "),
+                }),
+            }
+        })
+    }
+
+    /// The conflicts of one contact, or of all, by path.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub fn conflicts(&self, contact: Option<ContactId>) -> Result<Vec<Conflict>> {
+        let ids = match contact {
+            Some(id) => vec![id],
+            None => self.read(with_conflicts)?,
+        };
+        let mut all = Vec::new();
+        for id in ids {
+            let doc = self.document(id)?;
+            all.extend(contained(|| format!("contact {id}"), || document::conflicts(id, &doc))?);
+        }
+        Ok(all)
+    }
+
+    /// The newest `limit` changes of a contact, newest first.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub fn history(&self, id: ContactId, limit: usize) -> Result<Vec<HistoryItem>> {
+        let doc = self.document(id)?;
+        contained(|| format!("contact {id}"), || document::history(id, &doc, limit))
+    }
+
+    /// The contact as it was at a moment (milliseconds since 1970), by the claimed times of its
+    /// changes.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub fn contact_as_of(&self, id: ContactId, at: UnixMs) -> Result<Contact> {
+        let doc = self.document(id)?;
+        contained(
+            || format!("contact {id}"),
+            || document::read_at(id, &doc, &document::heads_before(&doc, at)),
+        )
+    }
+
+    /// Who wrote the value that each field of a contact has now, by path.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub fn authorship(&self, id: ContactId) -> Result<BTreeMap<String, Authorship>> {
+        let doc = self.document(id)?;
+        contained(|| format!("contact {id}"), || document::authorship(&doc))
+    }
+
+    /// The name of a user, from the directory; `None` for one that never wrote anything here.
+    pub fn user_name(&self, user: UserId) -> Option<String> {
+        self.read(|conn| lists::user_name(conn, user)).ok().flatten()
+    }
+
+    /// All users that the directory knows, with login and name, by login.
+    ///
+    /// # Errors
+    /// Only if the storage fails.
+    pub fn users(&self) -> Result<Vec<roadbook_protocol::wire::DirectoryUser>> {
+        self.read(lists::users)
+    }
+}
+
+fn with_conflicts(conn: &Connection) -> Result<Vec<ContactId>> {
+    let mut statement =
+        conn.prepare_cached("SELECT id FROM projection WHERE conflicts > 0 ORDER BY id")?;
+    let rows = statement.query_map([], |row| Ok(ContactId::from_bytes(row.get(0)?)))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+fn param(value: &SqlValue) -> SqlParam {
+    match value {
+        SqlValue::Text(text) => SqlParam::Text(text.clone()),
+        SqlValue::Int(n) => SqlParam::Integer(*n),
+        SqlValue::Real(n) => SqlParam::Real(*n),
+        SqlValue::Null => SqlParam::Null,
+    }
+}
+
+/// The bytes of 32 hexadecimal digits.
+fn bytes_of(hex: &str) -> Vec<u8> {
+    hex.as_bytes()
+        .chunks(2)
+        .filter_map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok())
+        .collect()
+}

@@ -1,0 +1,293 @@
+//! The swap: the server's document takes the place of the local one, local changes that still fit
+//! are put on top of it, and the edits behind a refused or forked change are authored anew.
+//!
+//! One transaction, under the writer's lock: an edit made meanwhile waits for it. A command is
+//! never dropped: what can't be replayed is listed in the quarantine with its reason.
+
+use std::collections::{HashMap, HashSet};
+
+use automerge::{Automerge, Change, ChangeHash};
+use roadbook_protocol::document::{self, Applied, Author, Command, EditOptions};
+use roadbook_protocol::ids::Actor;
+use roadbook_protocol::wire::PageItem;
+
+use crate::documents::{contained, heads, holds, holds_all};
+use crate::edit::lacking_bootstraps;
+use crate::error::{Error, Result};
+use crate::receipt::Receipt;
+use crate::replica::Write;
+use crate::store::changes::{self, LocalChange, NewLocal};
+use crate::store::contacts::{self, ContactRow};
+use crate::store::lists::{self, Quarantining};
+
+/// An edit that was authored anew so often and is still in the way of something is quarantined.
+const REPLAYS_MAX: i64 = 3;
+
+/// What a contact's document is replaced with.
+pub(crate) struct Base {
+    pub doc: Automerge,
+    /// The saved form, if it is one that can be stored as it is; else it is saved anew.
+    pub bytes: Option<Vec<u8>>,
+    /// What is merged at the server.
+    pub merged_heads: Vec<ChangeHash>,
+}
+
+impl Base {
+    /// The document of a page item.
+    pub(crate) fn of(doc: Automerge, item: &PageItem) -> Base {
+        let merged_heads = heads(&doc);
+        Base { doc, bytes: Some(item.snapshot.clone()), merged_heads }
+    }
+
+    /// Nothing: the server has no document of this contact (rule 12: it is rebuilt).
+    pub(crate) fn nothing() -> Base {
+        Base { doc: document::new_document(), bytes: None, merged_heads: Vec::new() }
+    }
+
+    /// Takes in what the local document has beside this one and the unsettled local changes: content
+    /// that the server `lost`, or that came from it after this document was saved.
+    pub(crate) fn unite(
+        &mut self,
+        local: &Automerge,
+        unsettled: &[LocalChange],
+        lost: bool,
+    ) -> Result<()> {
+        let own: HashSet<ChangeHash> = unsettled.iter().map(|change| change.hash).collect();
+        let mut left_out = own.clone();
+        let mut extra = Vec::new();
+        for change in self.doc.get_changes_added(local) {
+            // A change that stands on an unsettled one is unsettled itself or another's mistake.
+            if own.contains(&change.hash()) || change.deps().iter().any(|dep| left_out.contains(dep)) {
+                left_out.insert(change.hash());
+            } else {
+                extra.push(change);
+            }
+        }
+        if extra.is_empty() {
+            return Ok(());
+        }
+        let what = || "a document from the server".to_owned();
+        let mut united = self.doc.clone();
+        if contained(what, || united.apply_changes(extra))?.is_ok() {
+            self.doc = united;
+            self.bytes = None;
+            if !lost {
+                self.merged_heads = heads(&self.doc);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Write<'_> {
+    /// Puts `base` in the place of the contact's document.
+    pub(crate) fn swap(&mut self, row: &ContactRow, base: Base) -> Result<()> {
+        let Base { mut doc, bytes, merged_heads } = base;
+        let what = || format!("contact {}", row.id);
+        let bytes = match bytes {
+            Some(bytes) => Some(bytes),
+            None if merged_heads.is_empty() => None,
+            None => Some(contained(what, || doc.save_nocompress())?),
+        };
+        let unsettled = changes::unmerged_of(&self.tx, row.num)?;
+        changes::cover_all(&self.tx, row.num)?;
+        match &bytes {
+            Some(bytes) => contacts::set_snapshot(&self.tx, row.num, bytes, true)?,
+            None => contacts::remove_snapshot(&self.tx, row.num)?,
+        }
+        let at_server = !merged_heads.is_empty();
+        let again = self.put_on_top(row, &mut doc, &unsettled, at_server)?;
+        if !again.is_empty() {
+            self.replay(row, &mut doc, &again)?;
+        }
+        contacts::set_aside(&self.tx, row.num, false)?;
+        contacts::set_keep_local(&self.tx, row.num, false)?;
+        contacts::set_merged_heads(&self.tx, row.num, &merged_heads)?;
+        self.notices.sync = true;
+        self.document_changed(row, doc)
+    }
+
+    /// Applies the local changes that still fit, as they are; returns those to author anew.
+    fn put_on_top(
+        &mut self,
+        row: &ContactRow,
+        doc: &mut Automerge,
+        unsettled: &[LocalChange],
+        at_server: bool,
+    ) -> Result<Vec<LocalChange>> {
+        let now = self.now();
+        let mut last_seq = last_seqs(doc);
+        let mut bad: HashSet<ChangeHash> = HashSet::new();
+        let mut again = Vec::new();
+        for change in unsettled {
+            if at_server && holds(doc, &change.hash) {
+                changes::set_receipt(&self.tx, change.pos, Receipt::Merged, true, ("", ""), now)?;
+                continue;
+            }
+            if change.receipt == Receipt::Quarantined {
+                bad.insert(change.hash);
+                let why = (change.code.as_str(), change.reason.as_str());
+                changes::set_receipt(&self.tx, change.pos, Receipt::Quarantined, true, why, now)?;
+                continue;
+            }
+            // A bootstrap is in every document; the server may still not have it of this contact.
+            let fits = holds(doc, &change.hash)
+                || change.receipt != Receipt::Forked
+                && last_seq.get(&change.actor).copied().unwrap_or(0) + 1 == change.seq;
+            if fits && self.put_one(doc, change, &bad)? {
+                last_seq.insert(change.actor, change.seq);
+                changes::set_live(&self.tx, change.pos, true)?;
+                if row.set_aside && change.receipt == Receipt::Saved {
+                    // It was held back; a running session has passed its place.
+                    changes::offer_again(&self.tx, change.pos)?;
+                    self.wake = true;
+                }
+            } else {
+                bad.insert(change.hash);
+                again.push(change.clone());
+            }
+        }
+        Ok(again)
+    }
+
+    fn put_one(
+        &self,
+        doc: &mut Automerge,
+        change: &LocalChange,
+        bad: &HashSet<ChangeHash>,
+    ) -> Result<bool> {
+        let Ok(parsed) = Change::from_bytes(change.bytes.clone()) else { return Ok(false) };
+        if parsed.deps().iter().any(|dep| bad.contains(dep)) || !holds_all(doc, parsed.deps()) {
+            return Ok(false);
+        }
+        if holds(doc, &change.hash) {
+            return Ok(true);
+        }
+        // On a copy: a document that panicked or refused a change is not used any more.
+        let mut tried = doc.clone();
+        let applied = contained(|| format!("change {}", change.hash), || tried.apply_changes([parsed]));
+        if matches!(applied, Ok(Ok(()))) && holds(&tried, &change.hash) {
+            *doc = tried;
+            return Ok(true);
+        }
+        Ok(false)
+    }
+
+    /// Authors edits anew, under an actor that was never used on this contact.
+    fn replay(&mut self, row: &ContactRow, doc: &mut Automerge, again: &[LocalChange]) -> Result<()> {
+        let me = self.replica.me(&self.tx)?;
+        let actor = self.new_own_actor()?;
+        contacts::set_actor(&self.tx, row.id, Some(actor))?;
+        let fresh = ContactRow { heads: Vec::new(), ..row.clone() };
+        let lacking =
+            lacking_bootstraps(if contacts::snapshot(&self.tx, row.num)?.is_none() { &fresh } else { row }, doc);
+        self.insert_bootstraps(row, &lacking)?;
+        for change in again {
+            if change.edit.is_none() {
+                let now = self.now();
+                changes::set_receipt(&self.tx, change.pos, Receipt::Replaced, true, ("", ""), now)?;
+                continue;
+            }
+            if change.replays >= REPLAYS_MAX {
+                self.refuse(row, change, "replayed_too_often", "it was authored anew several times and refused each time")?;
+                continue;
+            }
+            let author = Author { by: me.user, at: change.at };
+            self.replay_one(row, doc, actor, change, &author)?;
+        }
+        self.wake = true;
+        Ok(())
+    }
+
+    fn replay_one(
+        &mut self,
+        row: &ContactRow,
+        doc: &mut Automerge,
+        actor: Actor,
+        change: &LocalChange,
+        author: &Author,
+    ) -> Result<()> {
+        let commands: Vec<Command> = match serde_json::from_str(&change.commands) {
+            Ok(commands) => commands,
+            Err(error) => {
+                return self.refuse(row, change, "not_replayed", &format!("its commands can't be read: {error}"));
+            }
+        };
+        let options =
+            EditOptions { label: Some(change.label.clone()), replaces: vec![change.hash] };
+        let limits = self.replica.limits();
+        let mut tried = doc.clone();
+        let replayed = contained(
+            || format!("contact {}", row.id),
+            || document::replay(&mut tried, actor, &commands, author, &options, limits),
+        );
+        let (applied, not_replayed) = match replayed {
+            Ok(Ok(done)) => done,
+            Ok(Err(error)) => return self.refuse(row, change, "not_replayed", &error.to_string()),
+            Err(error @ Error::Damaged { .. }) => {
+                return self.refuse(row, change, "not_replayed", &error.to_string());
+            }
+            Err(error) => return Err(error),
+        };
+        *doc = tried;
+        if let Applied::Change { hash, bytes } = applied {
+            let (seq, label) = self.describe(doc, &hash)?;
+            let new = NewLocal {
+                hash,
+                bytes: &bytes,
+                actor,
+                seq,
+                edit: change.edit,
+                commands: &change.commands,
+                label: &label,
+                at: change.at,
+                replays: change.replays + 1,
+                undoes: None,
+            };
+            changes::insert_local(&self.tx, row.num, &new)?;
+            changes::copy_undo(&self.tx, change.pos, row.num, &hash)?;
+        }
+        let now = self.now();
+        let why = (change.code.as_str(), change.reason.as_str());
+        changes::set_receipt(&self.tx, change.pos, Receipt::Replaced, true, why, now)?;
+        for not in not_replayed {
+            let name = crate::store::projections::get(&self.tx, row.num).ok().flatten();
+            lists::quarantine(
+                &self.tx,
+                &Quarantining {
+                    contact: row.id,
+                    display_name: &name.map(|row| row.display_name).unwrap_or_default(),
+                    edit: change.edit,
+                    hash: None,
+                    bytes: None,
+                    commands: &serde_json::to_string(&[&not.command]).unwrap_or_default(),
+                    label: &change.label,
+                    at: change.at,
+                    code: "not_replayed",
+                    reason: &not.reason,
+                    now,
+                },
+            )?;
+        }
+        Ok(())
+    }
+
+    /// An edit that can't be authored anew: listed with the reason, its bytes kept.
+    fn refuse(&mut self, row: &ContactRow, change: &LocalChange, code: &str, reason: &str) -> Result<()> {
+        self.quarantine(row, change, (code, reason))?;
+        let now = self.now();
+        changes::set_receipt(&self.tx, change.pos, Receipt::Quarantined, true, (code, reason), now)
+    }
+}
+
+/// The last sequence number of each actor in a document.
+fn last_seqs(doc: &Automerge) -> HashMap<Actor, u64> {
+    let mut last = HashMap::new();
+    for meta in doc.get_changes_meta(&[]) {
+        if let Some(actor) = Actor::from_slice(meta.actor.to_bytes()) {
+            let seq = last.entry(actor).or_insert(0);
+            *seq = (*seq).max(meta.seq);
+        }
+    }
+    last
+}

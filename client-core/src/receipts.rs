@@ -1,0 +1,345 @@
+//! What the server says about changes of this replica: acknowledgements, fates, and when it takes
+//! them back.
+//!
+//! A receipt moves forward only (rule 23); a new timeline may take `stored` and `merged` back to
+//! `saved`. Whatever was refused is kept with its reason, never dropped.
+
+use std::collections::{BTreeMap, HashSet};
+
+use roadbook_protocol::{ChangeHash, document};
+use roadbook_protocol::ids::{Actor, ContactId};
+use roadbook_protocol::wire::{ChangeFate, ContactHeads, Fate, Need};
+use rusqlite::params;
+
+use crate::documents::{follow, normalise};
+use crate::error::{Error, Result};
+use crate::receipt::Receipt;
+use crate::replica::{Replica, Write};
+use crate::store::changes::{self, LocalChange, NewLocal};
+use crate::store::contacts::{self, ContactRow};
+use crate::store::lists::{self, Quarantining};
+use crate::store::meta::{self, key};
+use crate::store::projections;
+
+/// Codes under which a change is refused only because of another one: its edit is authored anew.
+const REFUSED_FOR_ANOTHER: &[&str] = &["depends_on_refused", "missing_dependency", "gave_up"];
+/// Codes that no authoring anew can heal: the contact is not this user's.
+const NOT_OURS: &[&str] = &["not_yours", "foreign", "revoked"];
+
+impl Replica {
+    /// These changes are durable on the server. Returns how many are so for the first time.
+    pub(crate) fn record_stored(&self, acknowledged: &[(ContactId, ChangeHash)]) -> Result<u64> {
+        self.write("ack", |write| {
+            let now = write.now();
+            let mut first = 0;
+            for (id, hash) in acknowledged {
+                let changed = write
+                    .tx
+                    .prepare_cached(
+                        "UPDATE change SET receipt = 'stored', receipt_at = ?3
+                         WHERE hash = ?2 AND local = 1 AND receipt = 'saved'
+                           AND contact = (SELECT num FROM contact WHERE id = ?1)",
+                    )?
+                    .execute(params![id.as_bytes(), hash.0, now])?;
+                if changed > 0 {
+                    first += 1;
+                    write.notices.contacts.insert(*id);
+                }
+            }
+            write.notices.sync = true;
+            Ok(first)
+        })
+    }
+
+    /// These changes met their fate. Returns how many of them were refused.
+    pub(crate) fn record_fates(&self, fates: &[ChangeFate]) -> Result<u64> {
+        self.write("ack", |write| {
+            let mut refused = 0;
+            let mut merged: BTreeMap<ContactId, Vec<LocalChange>> = BTreeMap::new();
+            for fate in fates {
+                refused += u64::from(write.record_fate(fate, &mut merged)?);
+            }
+            for (id, own) in merged {
+                write.follow_merged(id, own)?;
+            }
+            write.drop_removed()?;
+            write.notices.sync = true;
+            Ok(refused)
+        })
+    }
+
+    /// The server lost the timeline: what was only stored is back in the outbox (rule 1). Merged
+    /// changes follow contact by contact in [`Self::reoffer`].
+    pub(crate) fn void_acknowledgements(&self) -> Result<()> {
+        self.write("ack", |write| {
+            write.tx.execute(
+                "UPDATE change SET receipt = 'saved' WHERE settled = 0 AND receipt = 'stored'",
+                [],
+            )?;
+            write.notices.sync = true;
+            write.wake = true;
+            Ok(())
+        })
+    }
+
+    /// The server does not know these heads: our own changes of these contacts are offered again.
+    pub(crate) fn reoffer(&self, unknown: &[ContactHeads]) -> Result<()> {
+        self.write("ack", |write| {
+            for item in unknown {
+                let Some(row) = contacts::find(&write.tx, item.contact)? else { continue };
+                write
+                    .tx
+                    .prepare_cached(
+                        "UPDATE change SET receipt = 'saved', settled = 0
+                         WHERE contact = ?1 AND local = 1 AND receipt IN ('merged', 'stored')",
+                    )?
+                    .execute(params![row.num])?;
+                write.recover_pruned(&row)?;
+                contacts::set_keep_local(&write.tx, row.num, true)?;
+                write.touched(row.id);
+            }
+            write.notices.sync = true;
+            write.wake = true;
+            Ok(())
+        })
+    }
+
+    /// Changes wait at the server for these. Ours are offered (again); where they are not ours, the
+    /// contact's edits are authored anew on the server's document.
+    pub(crate) fn supply(&self, need: &Need) -> Result<()> {
+        self.write("ack", |write| {
+            let Some(row) = contacts::find(&write.tx, need.contact)? else { return Ok(()) };
+            for hash in &need.hashes {
+                match changes::find_local(&write.tx, row.num, hash)? {
+                    Some(change) if !matches!(change.receipt, Receipt::Quarantined | Receipt::Forked) => {
+                        changes::offer_again(&write.tx, change.pos)?;
+                    }
+                    _ => write.set_aside(&row)?,
+                }
+            }
+            write.wake = true;
+            Ok(())
+        })
+    }
+
+    /// These actors belong to another device: new ones are taken, and every edit of theirs that is
+    /// not merged is authored anew.
+    pub(crate) fn replace_actors(&self, taken: &[Actor]) -> Result<()> {
+        self.write("ack", |write| {
+            let taken: HashSet<Actor> = taken.iter().copied().collect();
+            for actor in &taken {
+                write.retire(*actor)?;
+            }
+            write.author_anew(|change| taken.contains(&change.actor))
+        })
+    }
+}
+
+impl Write<'_> {
+    /// Own changes are merged: the merged heads of their contact move on.
+    fn follow_merged(&mut self, id: ContactId, mut own: Vec<LocalChange>) -> Result<()> {
+        let Some(row) = contacts::find(&self.tx, id)? else { return Ok(()) };
+        own.sort_by_key(|change| change.pos);
+        let mut merged = row.merged_heads.clone();
+        for change in own {
+            // A bootstrap alone is no content: the server has a document only with the first change.
+            if !document::bootstraps().iter().any(|bootstrap| bootstrap.hash == change.hash) {
+                let parsed = automerge::Change::from_bytes(change.bytes).map_err(|error| {
+                    Error::Damaged { what: format!("change {}", change.hash), reason: error.to_string() }
+                })?;
+                follow(&mut merged, change.hash, parsed.deps());
+            }
+        }
+        if merged.len() > 1
+            && let Ok(doc) = self.document(&row)
+        {
+            normalise(&doc, &mut merged);
+            self.keep(id, doc);
+        }
+        contacts::set_merged_heads(&self.tx, row.num, &merged)
+    }
+
+    /// Whether the fate was a refusal that is news.
+    fn record_fate(
+        &mut self,
+        fate: &ChangeFate,
+        merged: &mut BTreeMap<ContactId, Vec<LocalChange>>,
+    ) -> Result<bool> {
+        let Some(row) = contacts::find(&self.tx, fate.contact)? else { return Ok(false) };
+        let Some(change) = changes::find_local(&self.tx, row.num, &fate.hash)? else {
+            return Ok(false);
+        };
+        let Some(next) = Receipt::from_fate(fate.fate) else { return Ok(false) };
+        if !change.receipt.may_become(next) {
+            return Ok(false);
+        }
+        let now = self.now();
+        let why = (fate.code.as_str(), fate.reason.as_str());
+        let set = |write: &Self, receipt, settled| {
+            changes::set_receipt(&write.tx, change.pos, receipt, settled, why, now)
+        };
+        self.notices.contacts.insert(row.id);
+        match fate.fate {
+            Fate::Stored | Fate::Unknown | Fate::Waiting => set(self, next, false)?,
+            Fate::Merged => {
+                set(self, next, true)?;
+                merged.entry(row.id).or_default().push(change);
+            }
+            Fate::Replaced | Fate::Proposed | Fate::Erased => set(self, next, true)?,
+            Fate::Quarantined if why.0 == "actor_mismatch" && change.replays == 0 => {
+                set(self, Receipt::Forked, false)?;
+                self.retire(change.actor)?;
+                self.set_aside(&row)?;
+            }
+            Fate::Forked => {
+                set(self, Receipt::Forked, false)?;
+                self.retire(change.actor)?;
+                self.set_aside(&row)?;
+            }
+            Fate::Quarantined if change.edit.is_none() => set(self, next, true)?,
+            Fate::Quarantined if REFUSED_FOR_ANOTHER.contains(&why.0) => {
+                set(self, Receipt::Forked, false)?;
+                self.set_aside(&row)?;
+            }
+            Fate::Quarantined => {
+                let hopeless = NOT_OURS.contains(&why.0);
+                set(self, Receipt::Quarantined, hopeless)?;
+                self.quarantine(&row, &change, why)?;
+                if !hopeless {
+                    self.set_aside(&row)?;
+                }
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Keeps a refused change with its reason.
+    pub(crate) fn quarantine(
+        &mut self,
+        row: &ContactRow,
+        change: &LocalChange,
+        (code, reason): (&str, &str),
+    ) -> Result<()> {
+        let name = projections::get(&self.tx, row.num).ok().flatten().map(|row| row.display_name);
+        lists::quarantine(
+            &self.tx,
+            &Quarantining {
+                contact: row.id,
+                display_name: &name.unwrap_or_default(),
+                edit: change.edit,
+                hash: Some(change.hash),
+                bytes: Some(&change.bytes),
+                commands: &change.commands,
+                label: &change.label,
+                at: change.at,
+                code,
+                reason,
+                now: self.now(),
+            },
+        )
+    }
+
+    /// The contact waits for the server's document; what it has not sent is held back until then.
+    pub(crate) fn set_aside(&mut self, row: &ContactRow) -> Result<()> {
+        contacts::set_aside(&self.tx, row.num, true)?;
+        lists::want(&self.tx, row.id, -1)?;
+        self.touched(row.id);
+        Ok(())
+    }
+
+    /// An actor is not used any more: another replica writes with it.
+    pub(crate) fn retire(&mut self, actor: Actor) -> Result<()> {
+        self.tx
+            .prepare_cached("UPDATE own_actor SET device = NULL WHERE actor = ?1")?
+            .execute(params![actor.as_bytes()])?;
+        self.tx
+            .prepare_cached("UPDATE contact_actor SET actor = NULL WHERE actor = ?1")?
+            .execute(params![actor.as_bytes()])?;
+        if meta::id(&self.tx, key::ACTOR, Actor::from_bytes)? == Some(actor) {
+            self.take_new_actor()?;
+        }
+        Ok(())
+    }
+
+    /// Every unsettled edit that matches is to be authored anew, on the server's document.
+    pub(crate) fn author_anew(&mut self, matches: impl Fn(&LocalChange) -> bool) -> Result<()> {
+        let unsettled =
+            changes::locals(&self.tx, "c.settled = 0 AND c.edit IS NOT NULL ORDER BY c.pos", [])?;
+        let now = self.now();
+        for change in unsettled.iter().filter(|change| matches(change)) {
+            if change.receipt.may_become(Receipt::Forked) {
+                let why = ("actor_taken", "the device writes under a new name now");
+                changes::set_receipt(&self.tx, change.pos, Receipt::Forked, false, why, now)?;
+            }
+            if let Some(row) = contacts::find(&self.tx, change.contact_id)?
+                && !row.set_aside
+            {
+                self.set_aside(&row)?;
+            }
+        }
+        self.notices.sync = true;
+        Ok(())
+    }
+
+    /// Own changes whose rows were pruned after the backup horizon are taken back out of the
+    /// document, so that a server restored from an old backup gets them again.
+    fn recover_pruned(&mut self, row: &ContactRow) -> Result<()> {
+        use automerge::ReadDoc;
+        let doc = self.document(row)?;
+        let own: HashSet<Vec<u8>> = {
+            let mut statement = self.tx.prepare_cached("SELECT actor FROM own_actor")?;
+            let rows = statement.query_map([], |row| row.get(0))?;
+            rows.collect::<Result<_, _>>()?
+        };
+        for meta in doc.get_changes_meta(&[]) {
+            if !own.contains(meta.actor.to_bytes())
+                || changes::find_local(&self.tx, row.num, &meta.hash)?.is_some()
+            {
+                continue;
+            }
+            let (Some(change), Some(actor)) =
+                (doc.get_change_by_hash(&meta.hash), Actor::from_slice(meta.actor.to_bytes()))
+            else {
+                continue;
+            };
+            let new = NewLocal {
+                hash: meta.hash,
+                bytes: change.raw_bytes(),
+                actor,
+                seq: meta.seq,
+                edit: None,
+                commands: "",
+                label: "offered again",
+                at: 0,
+                replays: 0,
+                undoes: None,
+            };
+            changes::insert_local(&self.tx, row.num, &new)?;
+            if let Some(added) = changes::find_local(&self.tx, row.num, &meta.hash)? {
+                // The snapshot holds it already.
+                changes::set_live(&self.tx, added.pos, false)?;
+            }
+        }
+        self.keep(row.id, doc);
+        Ok(())
+    }
+
+    /// Drops the contacts that are not this user's any more and have nothing left to send (P8).
+    pub(crate) fn drop_removed(&mut self) -> Result<()> {
+        for row in contacts::all(&self.tx, "access = 'removed'")? {
+            if !changes::has_unmerged(&self.tx, row.num)? {
+                self.drop_contact(&row)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes a contact from this device.
+    pub(crate) fn drop_contact(&mut self, row: &ContactRow) -> Result<()> {
+        contacts::drop(&self.tx, row)?;
+        self.forget(row.id);
+        self.touched(row.id);
+        Ok(())
+    }
+}

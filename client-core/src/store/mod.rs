@@ -1,0 +1,191 @@
+//! The SQLite file of a replica: connections, and one file per noun with plain functions over them.
+//!
+//! One writer behind a mutex, a few readers. Nothing outside this folder writes SQL against a table
+//! that has a file here, and nothing here knows of documents, sessions or sockets.
+
+pub(crate) mod changes;
+pub(crate) mod contacts;
+pub(crate) mod lists;
+pub(crate) mod meta;
+pub(crate) mod projections;
+pub(crate) mod salvage;
+pub(crate) mod schema;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+use rusqlite::functions::FunctionFlags;
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, OpenFlags};
+
+use crate::env::Durability;
+use crate::error::{Error, Result};
+
+/// Read connections: lists and searches may overlap with opening a contact.
+const READERS: usize = 2;
+/// Prepared statements kept per connection.
+const STATEMENTS: usize = 96;
+
+/// The open file.
+pub(crate) struct Store {
+    path: PathBuf,
+    durability: Durability,
+    writer: Mutex<Option<Connection>>,
+    readers: Mutex<Readers>,
+    returned: Condvar,
+}
+
+struct Readers {
+    idle: Vec<Connection>,
+    lent: usize,
+    open: bool,
+}
+
+impl Store {
+    /// Opens or creates the file and migrates it.
+    pub(crate) fn open(path: &Path, durability: Durability) -> Result<Store> {
+        let store = Store {
+            path: path.to_owned(),
+            durability,
+            writer: Mutex::new(None),
+            readers: Mutex::new(Readers { idle: Vec::new(), lent: 0, open: false }),
+            returned: Condvar::new(),
+        };
+        store.connect()?;
+        Ok(store)
+    }
+
+    /// Opens the file handles, at first or after [`Self::disconnect`].
+    pub(crate) fn connect(&self) -> Result<()> {
+        let mut writer = self.lock_writer();
+        if writer.is_some() {
+            return Ok(());
+        }
+        let mut conn = Connection::open(&self.path)?;
+        configure(&conn, self.durability)?;
+        schema::migrate(&mut conn, &self.path)?;
+        let mut idle = Vec::with_capacity(READERS);
+        for _ in 0..READERS {
+            let reader = Connection::open_with_flags(
+                &self.path,
+                OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+            )?;
+            configure(&reader, self.durability)?;
+            reader.pragma_update(None, "query_only", true)?;
+            idle.push(reader);
+        }
+        *writer = Some(conn);
+        *self.lock_readers() = Readers { idle, lent: 0, open: true };
+        Ok(())
+    }
+
+    /// Waits for what is running, then closes every file handle. Uses until [`Self::connect`] fail
+    /// with [`Error::Suspended`].
+    pub(crate) fn disconnect(&self) {
+        let mut writer = self.lock_writer();
+        let mut readers = self.lock_readers();
+        readers.open = false;
+        while readers.lent > 0 {
+            readers = self.returned.wait(readers).unwrap_or_else(PoisonError::into_inner);
+        }
+        readers.idle.clear();
+        if let Some(conn) = writer.take() {
+            // A failing checkpoint loses nothing: the log stays beside the file.
+            let _ = conn.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
+        }
+    }
+
+    /// The writer, for as long as the guard lives.
+    pub(crate) fn lock_writer(&self) -> MutexGuard<'_, Option<Connection>> {
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock_readers(&self) -> MutexGuard<'_, Readers> {
+        self.readers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs `work` on a read connection, in one read transaction.
+    pub(crate) fn read<T>(&self, work: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+        let conn = {
+            let mut readers = self.lock_readers();
+            loop {
+                if !readers.open {
+                    return Err(Error::Suspended);
+                }
+                if let Some(conn) = readers.idle.pop() {
+                    readers.lent += 1;
+                    break conn;
+                }
+                readers = self.returned.wait(readers).unwrap_or_else(PoisonError::into_inner);
+            }
+        };
+        let lent = Lent { store: self, conn: Some(conn) };
+        let conn = lent.conn.as_ref().expect("it is taken only on drop");
+        let tx = conn.unchecked_transaction()?;
+        let result = work(&tx);
+        // Nothing was written: ending the transaction can't lose anything.
+        let _ = tx.finish();
+        drop(lent);
+        result
+    }
+
+    /// The file.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+/// Gives a read connection back, also when `work` panics.
+struct Lent<'a> {
+    store: &'a Store,
+    conn: Option<Connection>,
+}
+
+impl Drop for Lent<'_> {
+    fn drop(&mut self) {
+        let mut readers = self.store.lock_readers();
+        readers.lent -= 1;
+        if let Some(conn) = self.conn.take()
+            && readers.open
+        {
+            readers.idle.push(conn);
+        }
+        self.store.returned.notify_all();
+    }
+}
+
+/// Pragmas and SQL functions of every connection.
+pub(crate) fn configure(conn: &Connection, durability: Durability) -> Result<()> {
+    conn.set_prepared_statement_cache_capacity(STATEMENTS);
+    conn.busy_timeout(std::time::Duration::from_secs(5))?;
+    conn.pragma_update(None, "journal_mode", "WAL")?;
+    conn.pragma_update(
+        None,
+        "synchronous",
+        match durability {
+            Durability::Full => "FULL",
+            Durability::Off => "OFF",
+        },
+    )?;
+    // On Apple `fsync` does not reach the medium; elsewhere these two change nothing.
+    conn.pragma_update(None, "fullfsync", durability == Durability::Full)?;
+    conn.pragma_update(None, "checkpoint_fullfsync", durability == Durability::Full)?;
+    conn.pragma_update(None, "foreign_keys", true)?;
+    // A contact that left the device leaves no bytes in free pages (P8, P10).
+    conn.pragma_update(None, "secure_delete", true)?;
+    conn.pragma_update(None, "temp_store", "MEMORY")?;
+    conn.pragma_update(None, "cache_size", -16_000)?;
+    for (name, function) in roadbook_protocol::fold::SQL_FUNCTIONS {
+        let function = *function;
+        conn.create_scalar_function(
+            *name,
+            1,
+            FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC,
+            move |context| match context.get_raw(0) {
+                ValueRef::Text(text) => Ok(std::str::from_utf8(text).ok().map(function)),
+                _ => Ok(None),
+            },
+        )?;
+    }
+    Ok(())
+}

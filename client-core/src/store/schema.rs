@@ -1,0 +1,204 @@
+//! The tables of a replica, as a numbered list of migrations.
+//!
+//! A released migration never changes; a new version of the program appends one. A file of a newer
+//! program is refused, never "downgraded".
+
+use rusqlite::{Connection, TransactionBehavior};
+use std::path::Path;
+
+use roadbook_protocol::fold::{FTS_COLUMNS, FTS_TOKENIZE};
+use roadbook_protocol::projection::COLUMNS;
+
+use crate::error::{Error, Result};
+
+/// One step from a version of the file to the next.
+type Migration = fn(&rusqlite::Transaction<'_>) -> rusqlite::Result<()>;
+
+/// All of them; the file's `user_version` is how many were applied.
+const MIGRATIONS: &[Migration] = &[first];
+
+/// The format that this program writes.
+pub(crate) const VERSION: i64 = MIGRATIONS.len() as i64;
+
+/// Brings the file to [`VERSION`].
+///
+/// # Errors
+/// [`Error::NewerFile`] where a newer program wrote it.
+pub(crate) fn migrate(conn: &mut Connection, path: &Path) -> Result<()> {
+    let found: i64 = conn.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    if found > VERSION {
+        return Err(Error::NewerFile { path: path.to_owned(), found, known: VERSION });
+    }
+    if found == VERSION {
+        return Ok(());
+    }
+    let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    for migration in &MIGRATIONS[usize::try_from(found).unwrap_or(0)..] {
+        migration(&tx)?;
+    }
+    tx.pragma_update(None, "user_version", VERSION)?;
+    tx.commit()?;
+    Ok(())
+}
+
+/// The tables of the first release.
+fn first(tx: &rusqlite::Transaction<'_>) -> rusqlite::Result<()> {
+    tx.execute_batch(TABLES)?;
+    let columns: String =
+        COLUMNS.iter().map(|(name, kind)| format!("  {name} {kind},\n")).collect();
+    tx.execute_batch(&format!(
+        "CREATE TABLE projection(
+           num INTEGER PRIMARY KEY REFERENCES contact(num) ON DELETE CASCADE,
+           id BLOB NOT NULL UNIQUE,
+           {columns}
+           company_key BLOB,
+           city_key BLOB,
+           version INTEGER NOT NULL,
+           row TEXT NOT NULL
+         ) STRICT;
+         CREATE INDEX projection_name ON projection(sort_key, num);
+         CREATE INDEX projection_company ON projection(company_key, sort_key);
+         CREATE INDEX projection_city ON projection(city_key, sort_key);
+         CREATE INDEX projection_touched ON projection(touched_at);
+         CREATE INDEX projection_visit ON projection(next_visit) WHERE next_visit IS NOT NULL;
+         CREATE INDEX projection_contacted ON projection(last_contact_at);
+         CREATE INDEX projection_conflicts ON projection(num) WHERE conflicts > 0;"
+    ))?;
+    let names: Vec<&str> = FTS_COLUMNS.iter().map(|(name, _)| *name).collect();
+    let weights: Vec<String> = FTS_COLUMNS.iter().map(|(_, weight)| weight.to_string()).collect();
+    tx.execute_batch(&format!(
+        "CREATE VIRTUAL TABLE search USING fts5({}, tokenize = '{FTS_TOKENIZE}');
+         INSERT INTO search(search, rank) VALUES ('rank', 'bm25({})');",
+        names.join(", "),
+        weights.join(", "),
+    ))
+}
+
+const TABLES: &str = "
+-- One value per name: who this replica is, and where it stands.
+CREATE TABLE meta(key TEXT PRIMARY KEY, value ANY) STRICT, WITHOUT ROWID;
+
+-- The actors that this replica has written with, and the device they are registered to.
+CREATE TABLE own_actor(
+  actor BLOB PRIMARY KEY,
+  device BLOB,
+  since INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE contact(
+  num INTEGER PRIMARY KEY,
+  id BLOB NOT NULL UNIQUE,
+  access TEXT NOT NULL,                  -- owner, collaborator, removed (waits for its unsent edits)
+  owner BLOB,
+  epoch INTEGER NOT NULL DEFAULT 0,
+  heads BLOB NOT NULL,                   -- of the document here, local changes included
+  merged_heads BLOB NOT NULL,            -- of what is merged at the server; empty: nothing is
+  content_hash BLOB,                     -- of the content at merged_heads, once computed
+  set_aside INTEGER NOT NULL DEFAULT 0,  -- 1: waits for the server's document (rules 11 and 12)
+  keep_local INTEGER NOT NULL DEFAULT 0  -- 1: the server lost content of it; a snapshot is united
+) STRICT;
+CREATE INDEX contact_set_aside ON contact(num) WHERE set_aside = 1;
+CREATE INDEX contact_removed ON contact(num) WHERE access = 'removed';
+
+-- A document up to some change. `trusted` is 0 until it has been opened once.
+CREATE TABLE snapshot(
+  contact INTEGER PRIMARY KEY REFERENCES contact(num) ON DELETE CASCADE,
+  bytes BLOB NOT NULL,
+  trusted INTEGER NOT NULL
+) STRICT;
+
+-- Changes in the order in which this replica took them. Local ones stay until their fate is known
+-- and the backup horizon is over, as the outbox and the source of re-authoring; `live` says whether
+-- the document needs the row beside its snapshot.
+CREATE TABLE change(
+  pos INTEGER PRIMARY KEY AUTOINCREMENT,
+  contact INTEGER NOT NULL REFERENCES contact(num) ON DELETE CASCADE,
+  hash BLOB NOT NULL,
+  bytes BLOB NOT NULL,
+  live INTEGER NOT NULL,
+  local INTEGER NOT NULL,
+  actor BLOB,
+  seq INTEGER,
+  edit BLOB,                             -- NULL on a bootstrap
+  commands TEXT,
+  label TEXT,
+  at INTEGER,
+  receipt TEXT,
+  code TEXT,
+  reason TEXT,
+  receipt_at INTEGER,
+  settled INTEGER NOT NULL DEFAULT 1,    -- 0: local, and its fate is not known or not dealt with
+  replays INTEGER NOT NULL DEFAULT 0,    -- how often the edit has been authored anew
+  undoes BLOB,                           -- the edit that this one takes back
+  undone INTEGER NOT NULL DEFAULT 0,
+  UNIQUE(contact, hash)
+) STRICT;
+CREATE INDEX change_live ON change(contact, pos) WHERE live = 1;
+CREATE INDEX change_unsent ON change(pos) WHERE local = 1 AND receipt = 'saved';
+CREATE INDEX change_unsettled ON change(contact, pos) WHERE settled = 0;
+CREATE INDEX change_local ON change(pos) WHERE local = 1;
+CREATE INDEX change_hash ON change(hash) WHERE local = 1;
+CREATE INDEX change_edit ON change(edit) WHERE edit IS NOT NULL;
+
+-- What could not become part of a contact, with the reason; outlives the contact on this device.
+CREATE TABLE quarantine(
+  pos INTEGER PRIMARY KEY AUTOINCREMENT,
+  contact BLOB NOT NULL,
+  display_name TEXT NOT NULL,
+  edit BLOB,
+  hash BLOB,
+  bytes BLOB,
+  commands TEXT NOT NULL,
+  label TEXT NOT NULL,
+  at INTEGER NOT NULL,
+  code TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  since INTEGER NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX quarantine_hash ON quarantine(contact, hash, code) WHERE hash IS NOT NULL;
+
+-- Documents still to be fetched, in the order to fetch them. `wish` grows when a contact is wanted
+-- again, so that an answer to an older request does not take it off the list.
+CREATE TABLE missing(
+  id BLOB PRIMARY KEY,
+  place INTEGER NOT NULL,
+  wish INTEGER NOT NULL DEFAULT 0
+) STRICT, WITHOUT ROWID;
+CREATE INDEX missing_place ON missing(place);
+
+-- Names of users, and which actor is whose.
+CREATE TABLE directory_user(user BLOB PRIMARY KEY, login TEXT NOT NULL, name TEXT NOT NULL)
+  STRICT, WITHOUT ROWID;
+CREATE TABLE directory_actor(actor BLOB PRIMARY KEY, user BLOB) STRICT, WITHOUT ROWID;
+
+-- The actor for a contact whose document was replaced or dropped (rule 12), if not the usual one;
+-- NULL: a fresh one, with the next edit.
+CREATE TABLE contact_actor(id BLOB PRIMARY KEY, actor BLOB) STRICT, WITHOUT ROWID;
+";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_latest_version_is_the_one_the_release_notes_name() {
+        assert_eq!(VERSION, 1, "a new migration needs a test that brings an old file along");
+    }
+
+    #[test]
+    fn a_file_of_a_newer_program_is_refused() {
+        let mut conn = Connection::open_in_memory().unwrap();
+        conn.pragma_update(None, "user_version", VERSION + 1).unwrap();
+        let error = migrate(&mut conn, Path::new("replica.db")).unwrap_err();
+        assert!(matches!(error, Error::NewerFile { found, known, .. } if found == known + 1));
+    }
+
+    #[test]
+    fn migrating_twice_changes_nothing() {
+        let mut conn = Connection::open_in_memory().unwrap();
+        migrate(&mut conn, Path::new("x")).unwrap();
+        migrate(&mut conn, Path::new("x")).unwrap();
+        let found: i64 = conn.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
+        assert_eq!(found, VERSION);
+    }
+}

@@ -1,0 +1,216 @@
+//! One exchange, or reconnecting for as long as the app runs.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use super::address::Address;
+use super::backoff::Backoff;
+use super::connect::connect;
+use super::driver::{self, Ended, Until};
+use super::tls::Fingerprint;
+use crate::error::{Error, Result};
+use crate::replica::Replica;
+use crate::state::Phase;
+use crate::store::meta::{self, key};
+
+/// Sees every frame as it is before compression and encryption: the direction (`true` is up) and
+/// the bytes. For tests that prove what was never sent.
+pub type WireTap = Arc<dyn Fn(bool, &[u8]) + Send + Sync>;
+
+/// How the engine connects. `Default` is what programs use.
+#[derive(Clone)]
+pub struct SyncOptions {
+    /// App name and version, told to the server.
+    pub app: String,
+    /// Operating system and processor, told to the server.
+    pub platform: String,
+    /// Sees the plain frames.
+    pub on_wire: Option<WireTap>,
+}
+
+impl Default for SyncOptions {
+    fn default() -> Self {
+        Self {
+            app: concat!("roadbook/", env!("CARGO_PKG_VERSION")).to_owned(),
+            platform: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
+            on_wire: None,
+        }
+    }
+}
+
+impl std::fmt::Debug for SyncOptions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SyncOptions")
+            .field("app", &self.app)
+            .field("platform", &self.platform)
+            .field("on_wire", &self.on_wire.is_some())
+            .finish()
+    }
+}
+
+/// What one exchange brought.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct SyncReport {
+    /// Changes that the server acknowledged as durable for the first time.
+    pub sent: u64,
+    /// Contacts that came or changed.
+    pub received: u64,
+    /// Edits that are still not acknowledged.
+    pub unsent: u64,
+    /// Contacts that are still to be fetched.
+    pub missing: u64,
+    /// Edits that were refused during this exchange.
+    pub quarantined: u64,
+    /// Bytes sent, compressed, before TLS.
+    pub bytes_up: u64,
+    /// Bytes received, compressed, before TLS.
+    pub bytes_down: u64,
+    /// How long it took, milliseconds.
+    pub took_ms: u64,
+}
+
+/// Keeps a replica and its server in step. Cheap to clone. One exchange runs at a time per replica.
+#[derive(Clone, Debug)]
+pub struct Engine {
+    replica: Replica,
+    options: SyncOptions,
+    nudge: Arc<Notify>,
+}
+
+impl Engine {
+    /// An engine for a replica. It does nothing before it is run.
+    pub fn new(replica: Replica, options: SyncOptions) -> Self {
+        Self { replica, options, nudge: Arc::new(Notify::new()) }
+    }
+
+    /// Connects, exchanges everything in both directions, and disconnects: on return every edit made
+    /// before the call is durable on the server or listed with the reason.
+    ///
+    /// # Errors
+    /// [`Error::NotEnrolled`], [`Error::Offline`] (also when `deadline` passes; what was exchanged
+    /// until then stays), [`Error::Refused`], [`Error::Untrusted`].
+    pub async fn sync_once(&self, deadline: Duration) -> Result<SyncReport> {
+        let cancel = CancellationToken::new();
+        let work = self.connection(Until::Idle, &cancel);
+        tokio::pin!(work);
+        let ended = tokio::select! {
+            ended = &mut work => ended,
+            () = tokio::time::sleep(deadline) => {
+                cancel.cancel();
+                let ended = work.await;
+                let reason = format!("not complete after {} seconds", deadline.as_secs());
+                ended.map(|ended| Ended {
+                    error: ended.error.or(Some(Error::Offline { reason })),
+                    ..ended
+                })
+            }
+        };
+        self.offline(ended.as_ref().err());
+        let ended = ended?;
+        match ended.error {
+            Some(error) if !ended.reached_idle => {
+                self.offline(Some(&error));
+                Err(error)
+            }
+            _ => Ok(ended.report),
+        }
+    }
+
+    /// Stays connected: edits and news travel as they come. Reconnects with full jitter (from one
+    /// second up to five minutes, never sooner than the server asks) until cancelled.
+    ///
+    /// # Errors
+    /// Only what trying again can't heal: [`Error::NotEnrolled`], [`Error::Untrusted`],
+    /// [`Error::Address`], and [`Error::Refused`] where the device is not known, was revoked or is a
+    /// copy.
+    pub async fn run(&self, cancel: CancellationToken) -> Result<()> {
+        let mut backoff = Backoff::default();
+        while !cancel.is_cancelled() {
+            let connection = self.connection(Until::Cancelled, &cancel).await;
+            let error = match connection {
+                Ok(ended) => {
+                    if ended.opened {
+                        backoff.reset();
+                    }
+                    ended.error
+                }
+                Err(error) => Some(error),
+            };
+            if cancel.is_cancelled() {
+                break;
+            }
+            let error = error.unwrap_or(Error::Offline { reason: "the connection ended".into() });
+            self.offline(Some(&error));
+            let retry_after = match &error {
+                Error::Refused { code, retry_after_ms, .. } if is_temporary(code) => *retry_after_ms,
+                Error::Offline { .. } | Error::Storage(_) => None,
+                _ => return Err(error),
+            };
+            let wait = backoff.next(retry_after, self.replica.entropy());
+            let wait_ms = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
+            let retry_at = self.replica.now_ms().saturating_add(wait_ms);
+            self.replica.set_connectivity(|state| {
+                state.phase = Phase::Waiting;
+                state.retry_at = Some(retry_at);
+            });
+            tokio::select! {
+                () = cancel.cancelled() => {}
+                () = self.nudge.notified() => {}
+                () = tokio::time::sleep(wait) => {}
+            }
+        }
+        self.offline(None);
+        Ok(())
+    }
+
+    /// Tries at once instead of waiting: the network came back, or the user asked for it.
+    pub fn wake(&self) {
+        self.nudge.notify_one();
+        self.replica.inner.wake.notify_one();
+    }
+
+    async fn connection(&self, until: Until, cancel: &CancellationToken) -> Result<Ended> {
+        let replica = self.replica.clone();
+        let (url, pin) = super::blocking(move || {
+            replica.read(|conn| {
+                replica.me(conn)?;
+                let url = meta::get::<String>(conn, key::SERVER_URL)?.ok_or(Error::NotEnrolled)?;
+                Ok((url, meta::get::<String>(conn, key::PIN)?))
+            })
+        })
+        .await?;
+        // Two connections with one device key would be taken for a copied replica.
+        let _alone = self.replica.inner.exchange.lock().await;
+        let pin = pin.as_deref().map(Fingerprint::parse).transpose()?;
+        let address = Address::parse(&url)?;
+        self.replica.set_connectivity(|state| {
+            state.phase = Phase::Connecting;
+            state.retry_at = None;
+        });
+        let socket = tokio::select! {
+            socket = connect(&address, pin) => socket?,
+            () = cancel.cancelled() => {
+                return Err(Error::Offline { reason: "stopped while connecting".into() });
+            }
+        };
+        Ok(driver::run(&self.replica, socket, &self.options, until, cancel).await)
+    }
+
+    fn offline(&self, error: Option<&Error>) {
+        let text = error.map(ToString::to_string);
+        self.replica.set_connectivity(|state| {
+            state.phase = Phase::Offline;
+            state.retry_at = None;
+            state.error = text;
+        });
+    }
+}
+
+/// Whether trying again later may help.
+fn is_temporary(code: &str) -> bool {
+    !matches!(code, "unauthorized" | "revoked" | "copied")
+}

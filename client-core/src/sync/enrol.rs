@@ -1,0 +1,108 @@
+//! A one-time code becomes a device.
+
+use std::time::Duration;
+
+use futures_util::{SinkExt, StreamExt};
+use roadbook_protocol::limits::Limits;
+use roadbook_protocol::wire::{self, Enrol, Frame, KeyAlgorithm, PROTOCOL, Problem, ProblemCode};
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::Message;
+
+use super::address::Address;
+use super::connect::connect;
+use super::engine::SyncOptions;
+use super::tls::Fingerprint;
+use crate::binding::Binding;
+use crate::error::{Error, Result};
+use crate::replica::Replica;
+
+pub use crate::binding::Enrolled;
+
+/// How long the server may take to redeem a code.
+const ANSWER: Duration = Duration::from_secs(10);
+
+/// Enrols the replica with a one-time code that the office gave out. It makes a new device key;
+/// what was edited under an earlier enrolment of the same user is kept and authored anew.
+///
+/// `fingerprint` pins the key of a server whose certificate no authority has signed.
+///
+/// # Errors
+/// [`Error::Refused`] with the code `code_refused`, [`Error::Offline`], [`Error::Untrusted`],
+/// [`Error::Address`], [`Error::NotAllowed`] where the replica belongs to somebody else.
+pub async fn enrol(
+    replica: &Replica,
+    url: &str,
+    code: &str,
+    fingerprint: Option<&str>,
+    device_name: &str,
+) -> Result<Enrolled> {
+    let address = Address::parse(url)?;
+    let pin = fingerprint.map(Fingerprint::parse).transpose()?;
+    let mut socket = connect(&address, pin).await?;
+    let owner = replica.clone();
+    let key = super::blocking(move || owner.inner.home.new_key()).await?;
+    let options = SyncOptions::default();
+    let public_key = key.public().to_vec();
+    let request = Enrol {
+        protocol: PROTOCOL,
+        code: code.trim().to_owned(),
+        algorithm: KeyAlgorithm::Ed25519,
+        signature: key.sign(&wire::enrolment_text(code, &public_key)),
+        public_key,
+        name: device_name.to_owned(),
+        app: options.app,
+        platform: options.platform,
+    };
+    let lost = |reason: String| Error::Offline { reason };
+    socket
+        .send(Message::Binary(wire::encode(&request.into()).into()))
+        .await
+        .map_err(|error| lost(error.to_string()))?;
+    let answer = timeout(ANSWER, async {
+        while let Some(message) = socket.next().await {
+            if let Message::Binary(bytes) = message.map_err(|error| lost(error.to_string()))? {
+                return wire::decode(&bytes, &Limits::DEFAULT).map_err(|error| lost(error.to_string()));
+            }
+        }
+        Err(lost("the server closed the connection without an answer".into()))
+    })
+    .await
+    .map_err(|_| lost("the server did not answer in time".into()))??;
+    let granted = match answer {
+        Frame::Enrolled(granted) => granted,
+        Frame::Problem(problem) => return Err(refused(problem)),
+        other => return Err(lost(format!("the server answered {} to an enrolment", other.name()))),
+    };
+    let binding = Binding {
+        granted,
+        server_url: address.shown(),
+        pin: pin.map(|pin| pin.to_string()),
+        device_name: device_name.to_owned(),
+    };
+    let owner = replica.clone();
+    let enrolled = super::blocking(move || owner.bind(&binding)).await?;
+    // The server closes first; a failing goodbye changes nothing.
+    let _ = socket.close(None).await;
+    Ok(enrolled)
+}
+
+/// What the server said, as an error.
+pub(crate) fn refused(problem: Problem) -> Error {
+    let code = match problem.code {
+        ProblemCode::Unauthorized => "unauthorized",
+        ProblemCode::Revoked => "revoked",
+        ProblemCode::Copied => "copied",
+        ProblemCode::Protocol => "protocol",
+        ProblemCode::RateLimited => "rate_limited",
+        ProblemCode::Unavailable => "unavailable",
+        ProblemCode::CodeRefused => "code_refused",
+        ProblemCode::ActorTaken => "actor_taken",
+        ProblemCode::Internal => "internal",
+        ProblemCode::MinimumVersion => "minimum_version",
+    };
+    Error::Refused {
+        code: code.to_owned(),
+        message: problem.message,
+        retry_after_ms: problem.retry_after_ms,
+    }
+}

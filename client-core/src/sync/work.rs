@@ -1,0 +1,260 @@
+//! The effects of a session that touch the replica: carried out in order on a thread of their own,
+//! so that the disk never stalls the socket.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
+
+use roadbook_protocol::ChangeHash;
+use roadbook_protocol::ids::{Actor, ContactId, DeviceId, TimelineId};
+use roadbook_protocol::session::{ClientEffect, ClientEvent, OutboxChange, Standing};
+use roadbook_protocol::wire::{ContactHeads, PendingChanges, Welcome};
+use rusqlite::params;
+
+use super::engine::{SyncOptions, SyncReport};
+use crate::apply::{self, standing};
+use crate::error::{Error, Result};
+use crate::replica::Replica;
+use crate::store::contacts;
+use crate::store::meta::{self, key};
+use crate::store::{changes, lists};
+
+/// Merged edits are kept so long with their commands: the backup horizon (rule 12).
+const HORIZON_MS: i64 = 35 * 24 * 60 * 60 * 1000;
+/// Stored changes whose fate is asked for when a connection opens.
+const PENDING_MAX: usize = 20_000;
+
+/// Carries effects out for one connection.
+pub(crate) struct Worker {
+    replica: Replica,
+    known_actors: Vec<Actor>,
+    actors_seen: u64,
+    /// What this exchange brought so far.
+    pub report: SyncReport,
+}
+
+impl Worker {
+    pub(crate) fn new(replica: Replica) -> Self {
+        replica.in_flight().clear();
+        let actors_seen = replica.inner.actors.load(Ordering::SeqCst);
+        Self { replica, known_actors: Vec::new(), actors_seen, report: SyncReport::default() }
+    }
+
+    /// Where the replica stands, for the session.
+    pub(crate) fn standing(&mut self, options: &SyncOptions) -> Result<Standing> {
+        self.actors_seen = self.replica.inner.actors.load(Ordering::SeqCst);
+        let standing = self.replica.read(|conn| {
+            let me = self.replica.me(conn)?;
+            let here = standing(conn)?;
+            Ok(Standing {
+                workspace: me.workspace,
+                device: me.device,
+                app: options.app.clone(),
+                platform: options.platform.clone(),
+                timeline: meta::id(conn, key::TIMELINE, TimelineId::from_bytes)?,
+                cursor: here.cursor,
+                actors: lists::own_actors(conn, me.device)?,
+                pending: pending(conn)?,
+                unsent: here.unsent,
+                missing: here.missing,
+            })
+        })?;
+        self.known_actors.clone_from(&standing.actors);
+        Ok(standing)
+    }
+
+    /// Carries one effect out; what it found out comes back as events, in order.
+    pub(crate) fn perform(&mut self, effect: ClientEffect) -> Result<Vec<ClientEvent>> {
+        let mut events = Vec::new();
+        match effect {
+            ClientEffect::Send(_) | ClientEffect::Close(_) => {}
+            ClientEffect::Sign { text, .. } => {
+                let key = self.replica.inner.home.key()?.ok_or(Error::NotEnrolled)?;
+                events.push(ClientEvent::Signed(key.sign(&text)));
+            }
+            ClientEffect::Opened(welcome) => self.opened(&welcome)?,
+            ClientEffect::LoadOutbox { after, changes_max, bytes_max } => {
+                let (changes, unsent) =
+                    self.replica.load_outbox(after, changes_max, bytes_max)?;
+                self.announce_actors(&mut events)?;
+                events.push(ClientEvent::Outbox { changes, unsent });
+            }
+            ClientEffect::RecordStored { changes, .. } => {
+                self.report.sent += self.replica.record_stored(&changes)?;
+            }
+            ClientEffect::RecordFates { fates, .. } => {
+                self.report.quarantined += self.replica.record_fates(&fates)?;
+                self.wanted(&mut events)?;
+            }
+            ClientEffect::ApplyPage { timeline, page } => {
+                let here = self.replica.apply_page(timeline, &page)?;
+                self.report.received += page.items.len() as u64;
+                self.durable(here, &mut events)?;
+            }
+            ClientEffect::StoreManifest { timeline, manifest } => {
+                let here = self.replica.store_manifest(timeline, &manifest)?;
+                self.durable(here, &mut events)?;
+            }
+            ClientEffect::ApplyFetched(fetched) => {
+                let here = self.replica.apply_fetched(&fetched)?;
+                self.report.received += fetched.items.len() as u64;
+                self.durable(here, &mut events)?;
+            }
+            ClientEffect::LoadMissing { max, in_flight } => {
+                events.push(ClientEvent::Missing(self.replica.load_missing(max, &in_flight)?));
+            }
+            ClientEffect::StoreDirectory(directory) => {
+                self.replica.store_directory(&directory)?;
+            }
+            ClientEffect::VoidAcknowledgements { .. } => self.replica.void_acknowledgements()?,
+            ClientEffect::LoadHeads => {
+                events.push(ClientEvent::HeadsLoaded(self.replica.read(all_heads)?));
+            }
+            ClientEffect::Reoffer(unknown) => {
+                self.replica.reoffer(&unknown)?;
+                events.push(ClientEvent::Edited);
+            }
+            ClientEffect::Supply(need) => {
+                self.replica.supply(&need)?;
+                self.wanted(&mut events)?;
+                events.push(ClientEvent::Edited);
+            }
+            ClientEffect::ReplaceActors(actors) => {
+                self.replica.replace_actors(&actors)?;
+                self.wanted(&mut events)?;
+            }
+        }
+        if self.replica.inner.news.swap(false, Ordering::SeqCst) {
+            self.announce_actors(&mut events)?;
+            events.push(ClientEvent::Edited);
+        }
+        Ok(events)
+    }
+
+    /// Everything is exchanged, as of now.
+    pub(crate) fn mark_synced(&mut self) -> Result<()> {
+        self.replica.write("synced", |write| {
+            let now = write.now();
+            meta::set(&write.tx, key::LAST_SYNC, now)?;
+            changes::prune_finished(&write.tx, now - HORIZON_MS)?;
+            write.notices.sync = true;
+            Ok(())
+        })
+    }
+
+    /// The report as it stands.
+    pub(crate) fn finish(&mut self) -> Result<SyncReport> {
+        let here = self.replica.read(standing)?;
+        self.report.unsent = u64::from(here.unsent);
+        self.report.missing = u64::from(here.missing);
+        Ok(self.report.clone())
+    }
+
+    fn opened(&mut self, welcome: &Welcome) -> Result<()> {
+        self.replica.write("opened", |write| {
+            let tx = &write.tx;
+            meta::set(tx, key::LOGIN, &welcome.login)?;
+            meta::set(tx, key::USER_NAME, &welcome.user_name)?;
+            meta::set(tx, key::ROLE, &welcome.role)?;
+            meta::set(tx, key::WORKSPACE_NAME, &welcome.workspace_name)?;
+            meta::set(tx, key::MINIMUM_APP, &welcome.minimum_app)?;
+            meta::set(tx, key::LEASE_UNTIL, welcome.lease_until)?;
+            let cursor = i64::try_from(welcome.cursor).unwrap_or(i64::MAX);
+            meta::set(tx, key::SERVER_CURSOR, cursor)?;
+            write.notices.sync = true;
+            Ok(())
+        })
+    }
+
+    fn durable(&mut self, here: apply::Standing, events: &mut Vec<ClientEvent>) -> Result<()> {
+        self.announce_actors(events)?;
+        let apply::Standing { cursor, unsent, missing } = here;
+        events.push(ClientEvent::Durable { cursor, unsent, missing });
+        Ok(())
+    }
+
+    fn wanted(&mut self, events: &mut Vec<ClientEvent>) -> Result<()> {
+        self.announce_actors(events)?;
+        let here = self.replica.read(standing)?;
+        if here.missing > 0 {
+            events.push(ClientEvent::Wanted { missing: here.missing });
+        }
+        Ok(())
+    }
+
+    /// A new actor is told before the first change that uses it.
+    fn announce_actors(&mut self, events: &mut Vec<ClientEvent>) -> Result<()> {
+        let now = self.replica.inner.actors.load(Ordering::SeqCst);
+        if now == self.actors_seen {
+            return Ok(());
+        }
+        self.actors_seen = now;
+        let all = self.replica.read(|conn| {
+            match meta::id(conn, key::DEVICE, DeviceId::from_bytes)? {
+                Some(device) => lists::own_actors(conn, device),
+                None => Ok(Vec::new()),
+            }
+        })?;
+        let new: Vec<Actor> =
+            all.iter().filter(|actor| !self.known_actors.contains(actor)).copied().collect();
+        if !new.is_empty() {
+            self.known_actors = all;
+            events.push(ClientEvent::NewActors(new));
+        }
+        Ok(())
+    }
+}
+
+impl Replica {
+    /// Local changes to send, in causal order, after a position; and how many edits are unsent.
+    /// Contacts that wait for the server's document are held back.
+    pub(crate) fn load_outbox(
+        &self,
+        after: i64,
+        changes_max: usize,
+        bytes_max: usize,
+    ) -> Result<(Vec<OutboxChange>, u32)> {
+        self.read(|conn| {
+            let mut statement = conn.prepare_cached(
+                "SELECT c.pos, k.id, c.hash, c.bytes FROM change c JOIN contact k ON k.num = c.contact
+                 WHERE c.local = 1 AND c.receipt = 'saved' AND c.pos > ?1 AND k.set_aside = 0
+                 ORDER BY c.pos LIMIT ?2",
+            )?;
+            let mut rows =
+                statement.query(params![after, i64::try_from(changes_max).unwrap_or(i64::MAX)])?;
+            let (mut found, mut bytes) = (Vec::new(), 0);
+            while let Some(row) = rows.next()? {
+                let change = OutboxChange {
+                    position: row.get(0)?,
+                    contact: ContactId::from_bytes(row.get(1)?),
+                    hash: ChangeHash(row.get(2)?),
+                    bytes: row.get(3)?,
+                };
+                bytes += change.bytes.len();
+                if bytes > bytes_max && !found.is_empty() {
+                    break;
+                }
+                found.push(change);
+            }
+            Ok((found, standing(conn)?.unsent))
+        })
+    }
+}
+
+/// Stored changes whose fate is not known, by contact.
+fn pending(conn: &rusqlite::Connection) -> Result<Vec<PendingChanges>> {
+    let mut by_contact: BTreeMap<ContactId, Vec<ChangeHash>> = BTreeMap::new();
+    let stored = changes::locals(conn, "c.settled = 0 AND c.receipt = 'stored' ORDER BY c.pos", [])?;
+    for change in stored.into_iter().take(PENDING_MAX) {
+        by_contact.entry(change.contact_id).or_default().push(change.hash);
+    }
+    Ok(by_contact.into_iter().map(|(contact, hashes)| PendingChanges { contact, hashes }).collect())
+}
+
+/// The merged heads of every contact.
+fn all_heads(conn: &rusqlite::Connection) -> Result<Vec<ContactHeads>> {
+    let rows = contacts::all(conn, "access <> 'removed' AND length(merged_heads) > 0")?;
+    Ok(rows
+        .into_iter()
+        .map(|row| ContactHeads { contact: row.id, heads: row.merged_heads })
+        .collect())
+}

@@ -1,0 +1,130 @@
+//! Refused and forked changes: one bad change costs only itself.
+
+use roadbook_protocol::document::{Command, schema::Collection};
+use roadbook_protocol::wire::{ChangeFate, Fate};
+
+use super::office::Office;
+use super::{Device, field, person, set};
+use crate::Receipt;
+
+#[test]
+fn a_refused_change_costs_only_itself_and_later_edits_are_authored_anew() {
+    let (mut office, a, b) = (Office::new(), Device::new(1), Device::new(2));
+    let id = person(&a.replica, "Karen", "Holm");
+    let other = person(&a.replica, "Lars", "Holm");
+    office.converge(&[&a, &b]);
+    office.refused_label = Some("poison".into());
+    a.replica.edit(id, &[set("company", "Before")]).unwrap();
+    a.replica.edit_labelled(id, &[set("job_title", "Poison")], "poison").unwrap();
+    a.replica.edit(id, &[set("industry", "After")]).unwrap();
+    let visit = a.replica.new_entry_id();
+    let log = Command::Put {
+        collection: Collection::Interactions,
+        id: visit,
+        fields: [
+            ("kind".to_owned(), Some("visit".into())),
+            ("at".to_owned(), Some(1_773_000_000_000_i64.into())),
+            ("summary".to_owned(), Some("Talked".into())),
+        ]
+        .into(),
+    };
+    a.replica.edit(id, &[log]).unwrap();
+    a.replica.edit(other, &[set("company", "Elsewhere")]).unwrap();
+    office.converge(&[&a, &b]);
+    let contact = office.contact(id);
+    assert_eq!(contact.text("company"), "Before");
+    assert_eq!(contact.text("industry"), "After");
+    assert_eq!(contact.text("job_title"), "");
+    assert_eq!(contact.interactions.len(), 1);
+    assert_eq!(contact.interactions[0].id, visit);
+    assert_eq!(office.text(other, "company"), "Elsewhere");
+    assert_eq!(field(&a.replica, id, "job_title"), "", "the device shows what the office has");
+    let kept = a.replica.quarantine().unwrap();
+    assert_eq!(kept.len(), 1);
+    assert_eq!((kept[0].code.as_str(), kept[0].command.as_str()), ("unwanted", "poison"));
+    assert!(kept[0].bytes.is_some() && kept[0].commands.len() == 1);
+    let mut export = Vec::new();
+    assert_eq!(a.replica.export_quarantine(&mut export).unwrap(), 1);
+    assert!(String::from_utf8(export).unwrap().contains("Poison"));
+    let outbox = a.replica.outbox(true).unwrap();
+    let refused: Vec<_> = outbox.iter().filter(|e| e.receipt == Receipt::Quarantined).collect();
+    assert_eq!(refused.len(), 1);
+    assert_eq!(outbox.iter().filter(|e| e.receipt == Receipt::Merged).count(), outbox.len() - 1);
+    // The contact goes on.
+    a.replica.edit(id, &[set("website", "https://a.example")]).unwrap();
+    office.converge(&[&a, &b]);
+    assert_eq!(field(&b.replica, id, "website"), "https://a.example");
+}
+
+#[test]
+fn a_contact_whose_first_change_is_refused_is_rebuilt_under_the_same_id() {
+    let (mut office, a) = (Office::new(), Device::new(1));
+    office.refused_label = Some("create".into());
+    let id = person(&a.replica, "Karen", "Holm");
+    a.replica.edit(id, &[set("company", "Kept")]).unwrap();
+    office.converge(&[&a]);
+    assert_eq!(office.text(id, "company"), "Kept");
+    assert_eq!(field(&a.replica, id, "company"), "Kept");
+    assert_eq!(a.replica.quarantine().unwrap().len(), 1);
+}
+
+#[test]
+fn edits_made_while_the_contact_waits_for_the_servers_document_are_kept() {
+    let (mut office, a) = (Office::new(), Device::new(1));
+    let id = person(&a.replica, "Karen", "Holm");
+    office.exchange(&a.replica);
+    office.refused_label = Some("poison".into());
+    a.replica.edit_labelled(id, &[set("job_title", "Poison")], "poison").unwrap();
+    let fates = office.receive(&a.replica);
+    a.replica.record_fates(&fates).unwrap();
+    assert_eq!(a.replica.status().unwrap().set_aside, 1);
+    a.replica.edit(id, &[set("company", "Meanwhile")]).unwrap();
+    assert_eq!(a.replica.load_outbox(0, 10, usize::MAX).unwrap().0, [], "held back");
+    let a = a.reopen();
+    office.converge(&[&a]);
+    assert_eq!(office.text(id, "company"), "Meanwhile");
+    assert_eq!(a.replica.status().unwrap().set_aside, 0);
+}
+
+#[test]
+fn an_earlier_unmerged_edit_is_sent_as_it_is_beside_a_refused_one() {
+    let (mut office, a) = (Office::new(), Device::new(1));
+    let id = person(&a.replica, "Karen", "Holm");
+    office.exchange(&a.replica);
+    a.replica.edit(id, &[set("company", "Earlier")]).unwrap();
+    let earlier: roadbook_protocol::ChangeHash =
+        a.replica.outbox(false).unwrap()[0].hash.parse().unwrap();
+    a.replica.edit_labelled(id, &[set("job_title", "Poison")], "poison").unwrap();
+    let poison = a.replica.outbox(false).unwrap()[1].hash.parse().unwrap();
+    // The server refuses the second before it has merged the first.
+    let fate = ChangeFate {
+        contact: id,
+        hash: poison,
+        fate: Fate::Quarantined,
+        code: "unwanted".into(),
+        reason: "because".into(),
+    };
+    a.replica.record_fates(&[fate]).unwrap();
+    office.converge(&[&a]);
+    assert!(office.merged_hashes().contains(&earlier), "it was not authored anew");
+    assert_eq!(office.text(id, "company"), "Earlier");
+    assert_eq!(office.text(id, "job_title"), "");
+}
+
+#[test]
+fn the_outbox_lists_an_edit_once_however_often_it_was_authored() {
+    let (mut office, a) = (Office::new(), Device::new(1));
+    let id = person(&a.replica, "Karen", "Holm");
+    office.exchange(&a.replica);
+    office.refused_label = Some("poison".into());
+    a.replica.edit_labelled(id, &[set("job_title", "Poison")], "poison").unwrap();
+    a.replica.edit(id, &[set("company", "After")]).unwrap();
+    let ids: Vec<_> = a.replica.outbox(false).unwrap().iter().map(|e| e.edit_id).collect();
+    office.converge(&[&a]);
+    let all = a.replica.outbox(true).unwrap();
+    assert_eq!(all.iter().filter(|entry| entry.edit_id == ids[1]).count(), 1);
+    assert_eq!(a.replica.receipt(ids[1]).unwrap(), Some(Receipt::Merged));
+    // Undo still knows the edit by its name.
+    a.replica.undo(Some(id)).unwrap();
+    assert_eq!(field(&a.replica, id, "company"), "");
+}
