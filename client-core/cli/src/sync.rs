@@ -1,0 +1,156 @@
+//! The two verbs that need a network.
+
+use std::io::Write;
+use std::time::Duration;
+
+use roadbook_client_core::sync::{self, Engine, SyncOptions, SyncReport};
+use roadbook_client_core::{Replica, Topic};
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+
+use crate::error::Failure;
+use crate::output::{Output, bytes, table};
+
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(Failure::io("the runtime"))
+}
+
+/// `enroll`.
+pub fn enroll(
+    replica: &Replica,
+    out: &Output,
+    url: &str,
+    code: &str,
+    fingerprint: Option<&str>,
+    name: Option<&str>,
+) -> Result<(), Failure> {
+    let name = name.map_or_else(machine_name, str::to_owned);
+    let enrolled = runtime()?.block_on(sync::enrol(replica, url, code, fingerprint, &name))?;
+    out.print(
+        &json!({"device": enrolled.device, "user": enrolled.login, "user_name": enrolled.user_name,
+                "workspace": enrolled.workspace_name}),
+        || {
+            format!(
+                "enrolled as {} ({}) in {}; next: roadbook sync",
+                enrolled.user_name, enrolled.login, enrolled.workspace_name
+            )
+        },
+    )
+}
+
+fn machine_name() -> String {
+    let from_file = || std::fs::read_to_string("/etc/hostname").ok();
+    std::env::var("HOSTNAME")
+        .ok()
+        .or_else(from_file)
+        .map(|name| name.trim().to_owned())
+        .filter(|name| !name.is_empty())
+        .unwrap_or_else(|| "laptop".into())
+}
+
+/// `sync`.
+pub fn once(replica: &Replica, out: &Output, timeout_seconds: u64) -> Result<(), Failure> {
+    let runtime = runtime()?;
+    let report = runtime.block_on(async {
+        let engine = Engine::new(replica.clone(), SyncOptions::default());
+        let progress = tokio::spawn(show_progress(replica.clone()));
+        let report = engine.sync_once(Duration::from_secs(timeout_seconds)).await;
+        progress.abort();
+        let _ = progress.await;
+        report
+    })?;
+    let status = replica.status()?;
+    out.print(&report, || {
+        let mut text = sync_line(&report);
+        if status.unsent > 0 {
+            text.push_str(&format!("; {} edits are still unsent", status.unsent));
+        }
+        if status.missing > 0 {
+            text.push_str(&format!("; {} contacts are still to be fetched", status.missing));
+        }
+        if status.conflicts > 0 {
+            text.push_str(&format!("; {} contacts have a conflict to decide", status.conflicts));
+        }
+        if status.quarantined > 0 {
+            text.push_str(&format!("; {} edits are in quarantine", status.quarantined));
+        }
+        text
+    })
+}
+
+fn sync_line(report: &SyncReport) -> String {
+    format!(
+        "{} changes sent ({}), {} contacts received ({}), {:.1} s",
+        report.sent,
+        bytes(report.bytes_up),
+        report.received,
+        bytes(report.bytes_down),
+        report.took_ms as f64 / 1000.0
+    )
+}
+
+/// A line on standard error that follows a first sync, on a terminal only.
+async fn show_progress(replica: Replica) {
+    use std::io::IsTerminal;
+    if !std::io::stderr().is_terminal() {
+        return;
+    }
+    let mut observer = replica.observe(Topic::Sync);
+    while observer.next().await.is_some() {
+        let Ok(status) = replica.status() else { return };
+        if let Some(first) = status.first_sync {
+            let down = bytes(status.connection.bytes_down);
+            eprint!("\r{} of {} contacts, {down}", first.done, first.total);
+            if first.done == first.total {
+                eprintln!();
+            }
+            let _ = std::io::stderr().flush();
+        }
+    }
+}
+
+/// `sync --watch`.
+pub fn watch(replica: &Replica, out: &Output) -> Result<(), Failure> {
+    let runtime = runtime()?;
+    runtime.block_on(async {
+        let engine = Engine::new(replica.clone(), SyncOptions::default());
+        let stop = CancellationToken::new();
+        let on_signal = stop.clone();
+        tokio::spawn(async move {
+            let _ = tokio::signal::ctrl_c().await;
+            on_signal.cancel();
+        });
+        let mut observer = replica.observe(Topic::Sync);
+        let (shown, seen) = (replica.clone(), stop.clone());
+        let report = async {
+            let mut last = String::new();
+            while observer.next().await.is_some() {
+                let status = shown.status()?;
+                let phase = json!(status.connection.phase);
+                let line = table(&[vec![
+                    phase.as_str().unwrap_or_default().to_owned(),
+                    format!("{} unsent", status.unsent),
+                    format!("{} to fetch", status.missing),
+                    format!("{} conflicts", status.conflicts),
+                ]]);
+                if line != last {
+                    out.print(
+                        &json!({"connection": phase, "unsent": status.unsent,
+                                "missing": status.missing, "conflicts": status.conflicts}),
+                        || line.clone(),
+                    )?;
+                    last = line;
+                }
+            }
+            Ok::<(), Failure>(())
+        };
+        tokio::select! {
+            ended = engine.run(stop.clone()) => ended.map_err(Failure::from),
+            shown = report => { seen.cancel(); shown }
+        }
+    })
+}
