@@ -1,0 +1,165 @@
+//! Assignment and import of contacts.
+
+use roadbook_protocol::filter::{Filter, FilterContext, SqlTarget, SqlValue};
+use roadbook_protocol::ids::{ContactId, WorkspaceId};
+use rusqlite::types::Value as Sql;
+use serde_json::json;
+
+use super::Job;
+use crate::admin::import::sheet::{Given, Sheet};
+use crate::admin::import::{ImportOptions, Kind, contacts, purchases};
+use crate::admin::request::{Answer, Assign, Failure, FailureKind};
+use crate::engine::{self, EngineError};
+
+/// So many contact ids are printed for people.
+const PRINTED_MAX: usize = 20;
+
+impl Job<'_> {
+    pub(super) fn assign(&self, wanted: &Assign) -> Result<Answer, Failure> {
+        let workspace = self.workspace()?;
+        let contacts = match &wanted.filter {
+            Some(filter) => self.matching(workspace, filter)?,
+            None => self.contact_ids(workspace, &wanted.ids)?,
+        };
+        let user = match &wanted.to {
+            Some(login) => Some(self.user(workspace, login)?),
+            None => None,
+        };
+        let to = user.as_ref().map_or("nobody", |user| &user.login);
+        let by = self.by(workspace)?;
+        let count = contacts.len();
+        if wanted.dry_run {
+            let text = format!("{count} contacts would be given to {to}\n");
+            return Ok(Answer::new(json!({ "dry_run": true, "to": to, "contacts": contacts }), text));
+        }
+        let mut assign = engine::Assign { contacts, ..engine::Assign::default() };
+        match (user.as_ref().map(|user| user.id), wanted.collaborator, wanted.remove) {
+            (Some(user), true, false) => assign.add_collaborators = vec![user],
+            (Some(user), true, true) => assign.remove_collaborators = vec![user],
+            (user, ..) => assign.owner = Some(user),
+        }
+        let report = self.engine.assign(workspace, Some(by), assign)?;
+        let mut answer = Answer::new(
+            json!({
+                "dry_run": false,
+                "to": to,
+                "changed": report.changed.len(),
+                "unchanged": report.unchanged.len(),
+                "unknown": report.unknown,
+                "contacts": report.changed,
+            }),
+            format!("{} contacts changed, {} were so already\n", report.changed.len(), report.unchanged.len()),
+        );
+        for id in report.unknown.iter().take(PRINTED_MAX) {
+            answer.notes.push(format!("contact {id} does not exist"));
+        }
+        answer.off = !report.unknown.is_empty();
+        Ok(answer)
+    }
+
+    /// The contacts that a filter matches, by name; archived ones too.
+    pub(super) fn matching(&self, workspace: WorkspaceId, filter: &str) -> Result<Vec<ContactId>, Failure> {
+        let filter = Filter::parse(if filter.trim() == "*" { "" } else { filter })?;
+        let now_ms = self.engine.now_ms();
+        let today = chrono::DateTime::from_timestamp_millis(now_ms).unwrap_or_default().date_naive();
+        let sql = filter.to_sql(&FilterContext { today, now_ms }, SqlTarget::Server)?;
+        let mut params = vec![Sql::Blob(workspace.as_bytes().to_vec())];
+        params.extend(sql.params.into_iter().map(|value| match value {
+            SqlValue::Text(text) => Sql::Text(text),
+            SqlValue::Int(n) => Sql::Integer(n),
+            SqlValue::Real(n) => Sql::Real(n),
+            SqlValue::Null => Sql::Null,
+        }));
+        let query = format!("SELECT p.id FROM projection p WHERE p.workspace = ? AND {} ORDER BY p.sort_key, p.id", sql.clause);
+        let ids = self.engine.read(|conn| -> Result<Vec<ContactId>, EngineError> {
+            let mut statement = conn.prepare(&query)?;
+            let rows = statement.query_map(rusqlite::params_from_iter(params), |row| row.get::<_, [u8; 16]>(0))?;
+            Ok(rows.map(|id| id.map(ContactId::from_bytes)).collect::<rusqlite::Result<_>>()?)
+        })?;
+        Ok(ids)
+    }
+
+    /// Contacts by their ids or unique beginnings of them.
+    pub(super) fn contact_ids(&self, workspace: WorkspaceId, texts: &[String]) -> Result<Vec<ContactId>, Failure> {
+        let mut ids = Vec::with_capacity(texts.len());
+        for text in texts.iter().map(|text| text.trim()).filter(|text| !text.is_empty()) {
+            let Some((low, high)) = id_range(text) else {
+                return Err(Failure::refused(format!("`{text}` is not a contact id nor the beginning of one")));
+            };
+            let found = self.engine.read(|conn| -> Result<Vec<ContactId>, EngineError> {
+                let mut statement = conn.prepare_cached(
+                    "SELECT id FROM contact WHERE workspace = ? AND id BETWEEN ? AND ? AND erased_at IS NULL LIMIT 2",
+                )?;
+                let rows = statement.query_map((workspace.as_bytes(), low, high), |row| row.get::<_, [u8; 16]>(0))?;
+                Ok(rows.map(|id| id.map(ContactId::from_bytes)).collect::<rusqlite::Result<_>>()?)
+            })?;
+            match found[..] {
+                [id] => ids.push(id),
+                [] => return Err(Failure::refused(format!("no contact has an id that begins with `{text}`; `export` shows all"))),
+                _ => return Err(Failure::refused(format!("several contacts have an id that begins with `{text}`; give more of it"))),
+            }
+        }
+        Ok(ids)
+    }
+
+    pub(super) fn import(&self, options: &ImportOptions, files: &[Vec<u8>]) -> Result<Answer, Failure> {
+        let workspace = self.workspace()?;
+        let base = self.base(workspace)?;
+        let encoding = match options.encoding.as_deref() {
+            None => None,
+            Some(label) => Some(encoding_rs::Encoding::for_label(label.as_bytes()).ok_or_else(|| {
+                Failure::new(FailureKind::Usage, format!("--encoding: `{label}` is not known; write one such as utf-8, windows-1252, iso-8859-2, koi8-r"))
+            })?),
+        };
+        let given = Given { delimiter: options.delimiter.and_then(|c| u8::try_from(c).ok()), encoding };
+        let missing = || Failure::new(FailureKind::Usage, "the file to import did not arrive");
+        let sheet = Sheet::read(&options.file, files.first().ok_or_else(missing)?, given)?;
+        let report = match options.kind {
+            Kind::Contacts => {
+                let owner = options.owner.as_deref().map(|login| self.user(workspace, login)).transpose()?;
+                contacts::run(&base, options, &sheet, owner.map(|user| user.id))?
+            }
+            Kind::Purchases => {
+                let orders = match &options.orders {
+                    Some(name) => Some(Sheet::read(name, files.get(1).ok_or_else(missing)?, given)?),
+                    None => None,
+                };
+                purchases::run(&base, options, &sheet, orders.as_ref())?
+            }
+        };
+        let data = serde_json::to_value(&report)
+            .map_err(|error| Failure::new(FailureKind::Internal, error.to_string()))?;
+        Ok(Answer::new(data, report.text()))
+    }
+}
+
+/// The ids that begin with these hexadecimal digits, hyphens left out.
+fn id_range(text: &str) -> Option<([u8; 16], [u8; 16])> {
+    let digits: String = text.chars().filter(|c| *c != '-').collect();
+    if digits.is_empty() || digits.len() > 32 || !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return None;
+    }
+    let bound = |fill: char| {
+        let mut full = digits.clone();
+        full.extend(std::iter::repeat_n(fill, 32 - digits.len()));
+        u128::from_str_radix(&full, 16).ok().map(u128::to_be_bytes)
+    };
+    Some((bound('0')?, bound('f')?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_beginning_of_an_id_is_a_range() {
+        let (low, high) = id_range("0192-a").unwrap();
+        assert_eq!((low[..3].to_vec(), high[..3].to_vec()), (vec![0x01, 0x92, 0xa0], vec![0x01, 0x92, 0xaf]));
+        assert_eq!((low[15], high[15]), (0, 0xff));
+        let whole = "0192f3c0-7d1e-7a40-8000-0123456789ab";
+        assert_eq!(id_range(whole).map(|(a, b)| a == b), Some(true));
+        for wrong in ["", "-", "xyz", "0192f3c0-7d1e-7a40-8000-0123456789abc"] {
+            assert!(id_range(wrong).is_none(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! What keeps the data: check, backup, state hash, quarantine.
+
+use std::fmt::Write as _;
+use std::io::Write;
+use std::path::Path;
+
+use serde_json::json;
+
+use super::{Job, moment, table};
+use crate::admin::request::{Answer, Failure};
+
+impl Job<'_> {
+    pub(super) fn check(&self) -> Result<Answer, Failure> {
+        let report = self.engine.check()?;
+        let clean = report.is_clean();
+        let mut text = String::new();
+        for finding in &report.findings {
+            let contact = finding.contact.map(|id| format!(" contact {id}")).unwrap_or_default();
+            // Writing into a string can't fail.
+            let _ = writeln!(text, "{}{contact}: {}", finding.part, finding.what);
+        }
+        let _ = writeln!(
+            text,
+            "{} contacts, {} changes, {} snapshots: {}",
+            report.contacts,
+            report.changes,
+            report.snapshots,
+            if clean { "clean".to_owned() } else { format!("{} things are off", report.findings.len()) }
+        );
+        let data = json!({
+            "clean": clean,
+            "contacts": report.contacts,
+            "changes": report.changes,
+            "snapshots": report.snapshots,
+            "findings": report.findings,
+        });
+        Ok(Answer { off: !clean, ..Answer::new(data, text) })
+    }
+
+    pub(super) fn backup(&self, file: &Path) -> Result<Answer, Failure> {
+        if file.exists() {
+            return Err(Failure::file(file, "it exists already; name a new file"));
+        }
+        let manifest = self.engine.backup(file)?;
+        let bytes = std::fs::metadata(file).map_err(|error| Failure::file(file, error))?.len();
+        let mut data = serde_json::to_value(&manifest).unwrap_or_default();
+        data["file"] = json!(file);
+        data["bytes"] = json!(bytes);
+        Ok(Answer::new(data, format!("{} ({bytes} bytes)\n", file.display())))
+    }
+
+    pub(super) fn state_hash(&self, owner: Option<&str>, ids: &[String], each: bool) -> Result<Answer, Failure> {
+        let workspace = self.workspace()?;
+        let owner = owner.map(|login| self.user(workspace, login)).transpose()?.map(|user| user.id);
+        let ids = if ids.is_empty() { None } else { Some(self.contact_ids(workspace, ids)?) };
+        let state = self.engine.state_hash(workspace, owner, ids.as_deref())?;
+        let hex = |hash: &[u8; 32]| hash.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let mut data = json!({ "hash": state.hash, "contacts": state.each.len(), "unmerged": state.unmerged });
+        let mut text = format!("{}\n", state.hash);
+        if each {
+            let list: Vec<_> = state.each.iter().map(|(id, hash)| json!({ "id": id, "hash": hex(hash) })).collect();
+            data["each"] = json!(list);
+            text = state.each.iter().map(|(id, hash)| format!("{id} {}\n", hex(hash))).collect();
+        }
+        let mut answer = Answer::new(data, text);
+        if state.unmerged > 0 {
+            answer.notes.push(format!("{} stored changes are not merged yet and not in the hash", state.unmerged));
+        }
+        Ok(answer)
+    }
+
+    pub(super) fn quarantine_list(&self) -> Result<Answer, Failure> {
+        let workspace = self.workspace()?;
+        let all = self.engine.read(|conn| crate::store::changes::set_aside(conn, workspace, None, None, QUARANTINE_MAX))?;
+        let rows: Vec<_> = all
+            .iter()
+            .map(|change| {
+                vec![change.seq.to_string(), moment(change.received_at), format!("{:?}", change.fate).to_lowercase(), change.contact.to_string(), change.code.clone(), change.reason.clone()]
+            })
+            .collect();
+        let header = ["n", "received", "fate", "contact", "code", "reason"];
+        Ok(Answer::new(json!({ "quarantine": all }), table(&header, &rows)))
+    }
+
+    pub(super) fn quarantine_export(&self, output: &mut dyn Write) -> Result<Answer, Failure> {
+        let workspace = self.workspace()?;
+        let all = self.engine.read(|conn| crate::store::changes::set_aside(conn, workspace, None, None, QUARANTINE_MAX))?;
+        let lost = |error: std::io::Error| Failure::new(crate::admin::request::FailureKind::File, format!("the output can't be written: {error}"));
+        for change in &all {
+            let bytes = self.engine.read(|conn| crate::store::changes::bytes(conn, workspace, change.seq))?.unwrap_or_default();
+            let mut line = serde_json::to_value(change).unwrap_or_default();
+            line["raw"] = json!(bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
+            writeln!(output, "{line}").map_err(lost)?;
+        }
+        Ok(Answer { notes: vec![format!("{} changes", all.len())], ..Answer::default() })
+    }
+}
+
+/// So many changes that were set aside are listed, newest first.
+const QUARANTINE_MAX: u32 = 10_000;

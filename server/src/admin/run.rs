@@ -1,0 +1,257 @@
+//! The program: a command line becomes a request, which goes to the server that owns the data
+//! directory, or is carried out here when none runs.
+
+use std::fs;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use clap::Parser;
+use tracing_subscriber::EnvFilter;
+
+use super::cli::{
+    AuditCommand, Cli, Command, DeviceCommand, ImportArgs, QuarantineCommand, UserCommand, WorkspaceCommand,
+};
+use super::execute::{Context, execute};
+use super::import::ImportOptions;
+use super::import::sheet::FILE_BYTES_MAX;
+use super::request::{Answer, Assign, Call, ExportFormat, Failure, FailureKind, Request};
+use super::{control, serve};
+use crate::config::{Config, LogFormat};
+use crate::engine::{Engine, EngineError, EngineOptions};
+use crate::store::DATABASE_FILE;
+
+/// How long a command waits for a data directory that another one holds for a moment.
+const LOCK_WAIT: Duration = Duration::from_secs(15);
+/// How often it looks.
+const LOCK_POLL: Duration = Duration::from_millis(50);
+
+/// Runs the program with the process's arguments.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli) {
+        Ok(code) => ExitCode::from(code),
+        Err(failure) => {
+            let _ = writeln!(io::stderr(), "roadbook-server: {failure}");
+            ExitCode::from(failure.kind.exit_code())
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<u8, Failure> {
+    let Cli { global, command } = cli;
+    let mut flags = match &command {
+        Command::Serve(args) => args.settings(),
+        _ => Vec::new(),
+    };
+    if let Some(data) = &global.data {
+        flags.push(("data", path_text(data)?));
+    }
+    // A name that is not UTF-8 is none of ours.
+    let env = std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)));
+    let config = Config::load(&flags, env, global.config.as_deref())?;
+    let serving = matches!(command, Command::Serve(_));
+    log_to_stderr(&config, serving);
+    if serving {
+        serve::serve(config)?;
+        return Ok(0);
+    }
+    let asked = Asked::new(command, global.json)?;
+    let call = Call { workspace: global.workspace, by: global.by, request: asked.request };
+    let mut output: Box<dyn Write> = match &asked.output {
+        Some(path) => Box::new(new_file(path)?),
+        None => Box::new(io::stdout().lock()),
+    };
+    let answer = ask(&config, &call, &asked.files, &mut *output)?;
+    output.flush().map_err(|error| Failure::new(FailureKind::File, format!("the output can't be written: {error}")))?;
+    drop(output);
+    print(&answer, global.json)
+}
+
+/// A command line, read.
+struct Asked {
+    request: Request,
+    files: Vec<Vec<u8>>,
+    /// Where bulk output goes, if not to stdout.
+    output: Option<PathBuf>,
+}
+
+impl Asked {
+    fn new(command: Command, json: bool) -> Result<Self, Failure> {
+        let (mut files, mut output) = (Vec::new(), None);
+        let request = match command {
+            // Handled before.
+            Command::Serve(_) => return Err(Failure::new(FailureKind::Usage, "serve is not a request")),
+            Command::User(UserCommand::Add { login, role, name, team }) => Request::UserAdd { login, role, name, team },
+            Command::User(UserCommand::List) => Request::UserList,
+            Command::User(UserCommand::Code { login }) => Request::UserCode { login },
+            Command::Workspace(WorkspaceCommand::Add { name }) => Request::WorkspaceAdd { name },
+            Command::Workspace(WorkspaceCommand::List) => Request::WorkspaceList,
+            Command::Invite { login } => Request::Invite { login },
+            Command::Device(DeviceCommand::List { user }) => Request::DeviceList { user },
+            Command::Device(DeviceCommand::Revoke { id }) => Request::DeviceRevoke { id },
+            Command::Audit(AuditCommand::List { limit }) => Request::AuditList { limit },
+            Command::Assign(args) => Request::Assign(Assign {
+                to: args.to,
+                ids: args.ids,
+                filter: args.filter,
+                collaborator: args.collaborator,
+                remove: args.remove,
+                dry_run: args.dry_run,
+            }),
+            Command::Import(args) => {
+                files.push(read_file(&args.file)?);
+                if let Some(orders) = &args.orders {
+                    files.push(read_file(orders)?);
+                }
+                Request::Import(import_options(*args))
+            }
+            Command::Export(args) => {
+                output = args.output;
+                let format = match (args.format, json) {
+                    (Some(format), _) => format,
+                    (None, _) => ExportFormat::Json,
+                };
+                Request::Export { format, filter: args.filter }
+            }
+            Command::Backup { file } => Request::Backup { file: absolute(&file)? },
+            Command::Check => Request::Check,
+            Command::StateHash(args) => Request::StateHash { owner: args.owner, ids: args.ids, each: args.each },
+            Command::Conflicts { id } => Request::Conflicts { id },
+            Command::Quarantine(QuarantineCommand::List) => Request::QuarantineList,
+            Command::Quarantine(QuarantineCommand::Export { output: file }) => {
+                output = file;
+                Request::QuarantineExport
+            }
+        };
+        Ok(Self { request, files, output })
+    }
+}
+
+fn import_options(args: ImportArgs) -> ImportOptions {
+    let name = |path: &Path| path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+    ImportOptions {
+        file: name(&args.file),
+        orders: args.orders.as_deref().map(name),
+        kind: args.kind,
+        owner: args.owner,
+        map: args.map,
+        preset: args.preset,
+        key: args.key,
+        system: args.system,
+        dry_run: args.dry_run,
+        currency: args.currency.map(|code| code.to_uppercase()),
+        delimiter: args.delimiter,
+        encoding: args.encoding,
+        date_format: args.date_format,
+        decimal: args.decimal,
+        region: args.region,
+        keep_unknown: args.keep_unknown,
+        duplicates: args.duplicates,
+        update: args.update,
+    }
+}
+
+/// Gives the command to the server that runs, or carries it out here.
+fn ask(config: &Config, call: &Call, files: &[Vec<u8>], output: &mut dyn Write) -> Result<Answer, Failure> {
+    let dir = &config.data;
+    let makes_data = matches!(call.request, Request::UserAdd { .. } | Request::WorkspaceAdd { .. });
+    if !makes_data && !dir.join(DATABASE_FILE).exists() {
+        return Err(Failure::new(
+            FailureKind::Unavailable,
+            format!("{}: there is no Roadbook data; name the directory with --data, or make it with `serve` or `user add`", dir.display()),
+        ));
+    }
+    let give_up = Instant::now() + LOCK_WAIT;
+    loop {
+        if let Some(outcome) = control::call(dir, call, files, output) {
+            return outcome;
+        }
+        match Engine::open(dir, EngineOptions::default()) {
+            Ok(engine) => {
+                let context = Context { url: config.public_url.clone(), fingerprint: None, code_ms: code_ms(config) };
+                let outcome = execute(&engine, &context, call.clone(), files, output);
+                engine.shutdown();
+                return outcome;
+            }
+            // A server that starts, or another command that is about to end.
+            Err(EngineError::Locked { .. }) if Instant::now() < give_up => std::thread::sleep(LOCK_POLL),
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// How long codes can be used, in milliseconds.
+pub(super) fn code_ms(config: &Config) -> i64 {
+    i64::from(config.code_minutes) * 60_000
+}
+
+fn print(answer: &Answer, json: bool) -> Result<u8, Failure> {
+    let mut err = io::stderr().lock();
+    for note in &answer.notes {
+        let _ = writeln!(err, "{}", note.trim_end_matches('\n'));
+    }
+    drop(err);
+    let text = match json {
+        true if answer.data.is_null() => String::new(),
+        true => format!("{}\n", answer.data),
+        false => answer.text.clone(),
+    };
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        // Whoever reads has seen enough.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::new(FailureKind::File, format!("the output can't be written: {error}")))
+        }
+        _ => Ok(u8::from(answer.off)),
+    }
+}
+
+fn read_file(path: &Path) -> Result<Vec<u8>, Failure> {
+    let mut bytes = Vec::new();
+    let file = fs::File::open(path).map_err(|error| Failure::file(path, error))?;
+    // One byte more than is allowed shows that there is more.
+    file.take(FILE_BYTES_MAX as u64 + 1).read_to_end(&mut bytes).map_err(|error| Failure::file(path, error))?;
+    if bytes.len() > FILE_BYTES_MAX {
+        return Err(Failure::file(path, format!("it has more than {FILE_BYTES_MAX} bytes; split it and import the parts one after the other")));
+    }
+    Ok(bytes)
+}
+
+fn new_file(path: &Path) -> Result<fs::File, Failure> {
+    use std::os::unix::fs::OpenOptionsExt;
+    fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        // Customer data is nobody else's.
+        .mode(0o600)
+        .open(path)
+        .map_err(|error| Failure::file(path, error))
+}
+
+fn absolute(path: &Path) -> Result<PathBuf, Failure> {
+    std::path::absolute(path).map_err(|error| Failure::file(path, error))
+}
+
+fn path_text(path: &Path) -> Result<String, Failure> {
+    path.to_str().map(str::to_owned).ok_or_else(|| {
+        Failure::new(FailureKind::Usage, format!("{}: the name is not UTF-8; use another", path.display()))
+    })
+}
+
+/// Log lines go to stderr; commands are quiet unless something is wrong.
+fn log_to_stderr(config: &Config, serving: bool) {
+    let quiet = !serving && config.log == Config::default().log;
+    let filter = if quiet { "warn" } else { &config.log };
+    let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
+    let logger = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    // Fails only if a logger is set already, which is as good.
+    let _ = match config.log_format {
+        LogFormat::Text => {
+            use std::io::IsTerminal;
+            logger.with_ansi(io::stderr().is_terminal()).try_init()
+        }
+        LogFormat::Json => logger.json().try_init(),
+    };
+}

@@ -1,0 +1,284 @@
+//! What goes down to devices: pages, manifests, whole documents, fates. Each answer is read in one
+//! transaction, and holds merged content only (rule 9) that the user may see in that same
+//! transaction (rule 7).
+
+use std::collections::HashMap;
+
+use chrono::DateTime;
+use roadbook_protocol::ChangeHash;
+use roadbook_protocol::ids::{ContactId, Cursor, DeviceId, UserId, WorkspaceId};
+use roadbook_protocol::wire::{Access, ChangeFate, ContactHeads, Fate, PageItem, PendingChanges};
+use rusqlite::Connection;
+
+use super::handle::Engine;
+use super::types::{ManifestList, Page, PageLimits, Repair};
+use crate::store::contacts::{self, Visible};
+use crate::store::{Result, changes, documents, projections, workspaces};
+
+/// A snapshot is sent instead of changes that have more bytes than this share of it.
+const CHANGES_SHARE_MAX: u64 = 1;
+
+impl Engine {
+    /// What is new for a user beyond `since`, in the order of cursors: the changes merged since, or a
+    /// snapshot where the contact is new to the user, where raw changes are gone, or where they would
+    /// be larger; contacts that were taken away as removed. `skip` names changes that the device has
+    /// for sure (it sent them on this connection). Blocking.
+    ///
+    /// # Errors
+    /// What the database says, [`crate::store::EngineError::Damaged`].
+    pub fn page(
+        &self,
+        workspace: WorkspaceId,
+        user: UserId,
+        since: Cursor,
+        limits: PageLimits,
+        skip: &dyn Fn(&ChangeHash) -> bool,
+    ) -> Result<Page> {
+        self.read(|conn| {
+            let public = workspaces::cursor(conn, workspace)?;
+            let news = contacts::visible_since(conn, workspace, user, since, limits.items_max + 1)?;
+            let mut page = Page { cursor: public.max(since), items: Vec::new(), more: false };
+            let mut bytes = 0;
+            let mut reached = since;
+            for visible in news {
+                let full = page.items.len() >= limits.items_max || bytes >= limits.bytes_max;
+                if full && !page.items.is_empty() {
+                    page.cursor = reached;
+                    page.more = true;
+                    break;
+                }
+                reached = visible.sort_cursor;
+                if let Some(item) = page_item(conn, workspace, &visible, since, skip)? {
+                    bytes += item_bytes(&item);
+                    page.items.push(item);
+                }
+            }
+            Ok(page)
+        })
+    }
+
+    /// The list of a user's contacts for a first sync, with the cursor from which live pages follow.
+    /// Blocking.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub fn manifest(&self, workspace: WorkspaceId, user: UserId) -> Result<ManifestList> {
+        let today = today(self.now_ms());
+        self.read(|conn| manifest(conn, workspace, user, &today))
+    }
+
+    /// Whole documents with their rows. Answers a prefix of `wanted`, at least one, until `bytes_max`
+    /// is reached: ask again for the rest. A contact that the user may not see comes as removed,
+    /// exactly like one that does not exist. Blocking.
+    ///
+    /// # Errors
+    /// What the database says, [`crate::store::EngineError::Damaged`].
+    pub fn fetch(
+        &self,
+        workspace: WorkspaceId,
+        user: UserId,
+        wanted: &[ContactId],
+        bytes_max: usize,
+    ) -> Result<Vec<PageItem>> {
+        self.read(|conn| {
+            let mut items = Vec::new();
+            let mut bytes = 0;
+            for contact in wanted {
+                if bytes >= bytes_max {
+                    break;
+                }
+                let item = match contacts::visible(conn, workspace, user, *contact)? {
+                    Some(visible) if is_shown(&visible) => snapshot_item(conn, workspace, &visible)?,
+                    _ => removed_item(*contact),
+                };
+                bytes += item_bytes(&item);
+                items.push(item);
+            }
+            Ok(items)
+        })
+    }
+
+    /// Compares the heads of everything a device holds with what is merged here. Contacts that the
+    /// server never heard of are in `unknown` only: the device offers them. Blocking.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub fn repair(&self, workspace: WorkspaceId, user: UserId, held: &[ContactHeads]) -> Result<Repair> {
+        let today = today(self.now_ms());
+        self.read(|conn| {
+            let mut fetch = manifest(conn, workspace, user, &today)?;
+            let mut unknown = Vec::new();
+            let mut complete: HashMap<ContactId, bool> = HashMap::new();
+            let mut lost = Vec::new();
+            for ContactHeads { contact, heads } in held {
+                let visible = contacts::visible(conn, workspace, user, *contact)?;
+                let here = match &visible {
+                    Some(visible) if is_shown(visible) => visible.contact.heads.as_slice(),
+                    Some(_) => &[],
+                    None if contacts::find(conn, workspace, *contact)?.is_some() => {
+                        lost.push(*contact);
+                        continue;
+                    }
+                    None => &[],
+                };
+                if visible.as_ref().is_some_and(|visible| visible.access == Access::Removed) {
+                    lost.push(*contact);
+                }
+                let mut missing = Vec::new();
+                for head in heads {
+                    if here.contains(head) {
+                        continue;
+                    }
+                    match changes::find(conn, workspace, *contact, head)? {
+                        Some((Fate::Merged, _)) => {}
+                        _ => missing.push(*head),
+                    }
+                }
+                complete.insert(*contact, here.iter().all(|head| heads.contains(head)));
+                if !missing.is_empty() {
+                    unknown.push(ContactHeads { contact: *contact, heads: missing });
+                }
+            }
+            fetch.contacts.retain(|contact| !complete.get(contact).copied().unwrap_or(false));
+            fetch.contacts.extend(lost);
+            Ok(Repair { unknown, fetch })
+        })
+    }
+
+    /// What became of changes that the device was told are stored. Blocking.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub fn fates(
+        &self,
+        workspace: WorkspaceId,
+        _device: DeviceId,
+        pending: &[PendingChanges],
+    ) -> Result<Vec<ChangeFate>> {
+        self.read(|conn| {
+            let mut fates = Vec::new();
+            for PendingChanges { contact, hashes } in pending {
+                for hash in hashes {
+                    fates.push(fate(conn, workspace, *contact, hash)?);
+                }
+            }
+            Ok(fates)
+        })
+    }
+}
+
+fn fate(
+    conn: &Connection,
+    workspace: WorkspaceId,
+    contact: ContactId,
+    hash: &ChangeHash,
+) -> Result<ChangeFate> {
+    let (fate, code, reason) = match changes::find(conn, workspace, contact, hash)? {
+        None => (Fate::Unknown, String::new(), String::new()),
+        Some((fate @ (Fate::Stored | Fate::Merged), _)) => (fate, String::new(), String::new()),
+        Some((fate, seq)) => {
+            let (code, reason) = changes::reason(conn, seq)?.unwrap_or_default();
+            (fate, code, reason)
+        }
+    };
+    Ok(ChangeFate { contact, hash: *hash, fate, code, reason })
+}
+
+fn manifest(conn: &Connection, workspace: WorkspaceId, user: UserId, today: &str) -> Result<ManifestList> {
+    let list = contacts::manifest(conn, workspace, user, today)?;
+    Ok(ManifestList {
+        cursor: workspaces::cursor(conn, workspace)?,
+        bytes_total: list.iter().map(|(_, bytes)| bytes).sum(),
+        contacts: list.into_iter().map(|(contact, _)| contact).collect(),
+    })
+}
+
+fn today(now_ms: i64) -> String {
+    DateTime::from_timestamp_millis(now_ms).unwrap_or_default().format("%Y-%m-%d").to_string()
+}
+
+fn is_shown(visible: &Visible) -> bool {
+    visible.access != Access::Removed && visible.contact.cursor > 0 && visible.contact.erased_at.is_none()
+}
+
+fn page_item(
+    conn: &Connection,
+    workspace: WorkspaceId,
+    visible: &Visible,
+    since: Cursor,
+    skip: &dyn Fn(&ChangeHash) -> bool,
+) -> Result<Option<PageItem>> {
+    let contact = &visible.contact;
+    if visible.access == Access::Removed || contact.erased_at.is_some() {
+        return Ok(Some(removed_item(contact.id)));
+    }
+    if contact.cursor == 0 {
+        // Nothing is merged: its first merge brings it.
+        return Ok(None);
+    }
+    if visible.visible_cursor > since || contact.compacted_cursor > since {
+        return snapshot_item(conn, workspace, visible).map(Some);
+    }
+    let mut raw = Vec::new();
+    let mut bytes = 0;
+    let mut skipped = false;
+    changes::for_each_merged(conn, workspace, contact.id, since, |hash, change| {
+        if skip(&hash) {
+            skipped = true;
+        } else {
+            bytes += change.len() as u64;
+            raw.push(change.to_vec());
+        }
+    })?;
+    if raw.is_empty() && skipped && contact.assigned_cursor <= since {
+        // All of it is the device's own, and it has heard of its fate.
+        return Ok(None);
+    }
+    if bytes > contact.document_bytes * CHANGES_SHARE_MAX {
+        return snapshot_item(conn, workspace, visible).map(Some);
+    }
+    Ok(Some(PageItem { changes: raw, ..bare_item(visible) }))
+}
+
+fn snapshot_item(conn: &Connection, workspace: WorkspaceId, visible: &Visible) -> Result<PageItem> {
+    let contact = &visible.contact;
+    let snapshot = match documents::snapshot(conn, contact)? {
+        Some(snapshot) if snapshot.cursor == contact.cursor => snapshot.bytes,
+        _ => documents::save(&documents::document(conn, workspace, contact)?),
+    };
+    let row = projections::json(conn, contact.n)?.unwrap_or_default();
+    Ok(PageItem { snapshot, row, ..bare_item(visible) })
+}
+
+fn bare_item(visible: &Visible) -> PageItem {
+    PageItem {
+        contact: visible.contact.id,
+        access: visible.access,
+        owner: visible.contact.owner,
+        epoch: visible.contact.epoch,
+        changes: Vec::new(),
+        snapshot: Vec::new(),
+        row: String::new(),
+        heads: visible.contact.heads.clone(),
+    }
+}
+
+fn removed_item(contact: ContactId) -> PageItem {
+    PageItem {
+        contact,
+        access: Access::Removed,
+        owner: None,
+        epoch: 0,
+        changes: Vec::new(),
+        snapshot: Vec::new(),
+        row: String::new(),
+        heads: Vec::new(),
+    }
+}
+
+fn item_bytes(item: &PageItem) -> usize {
+    128 + item.snapshot.len()
+        + item.row.len()
+        + item.changes.iter().map(Vec::len).sum::<usize>()
+        + item.heads.len() * 32
+}

@@ -1,0 +1,538 @@
+//! The handle of the engine: opening, closing, reading, writing, and what is asked of the threads.
+
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{channel, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::thread::JoinHandle;
+
+use automerge::Automerge;
+use ring::signature::{Ed25519KeyPair, KeyPair};
+use roadbook_protocol::ids::{
+    Actor, ContactId, Cursor, DeviceId, TimelineId, UnixMs, UserId, WorkspaceId,
+};
+use roadbook_protocol::limits::Limits;
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+use serde_json::json;
+use tokio::sync::{broadcast, oneshot};
+
+use super::clock::{Clock, Entropy, SystemClock, SystemEntropy};
+use super::lock::DirLock;
+use super::metrics::{Metrics, MetricsSnapshot, set};
+use super::reads::Reads;
+use super::shards::{AuthorJob, Shards, Worker};
+use super::shared::{Shared, Timeline};
+use super::types::{AppendRequest, Appended, AuthorOutcome, Authored, Event, TimelineStatus};
+use super::writer::{Closure, Job, Queue, Writer};
+use crate::store::devices::{self, Seen};
+use crate::store::workspaces::{self, Workspace};
+use crate::store::{
+    self, DATABASE_FILE, Durability, EngineError, Result, audit, changes, contacts, documents,
+};
+
+/// Events that a slow receiver may lag behind before it loses some.
+const EVENTS_MAX: usize = 4_096;
+
+/// How an engine is opened.
+#[derive(Clone)]
+pub struct EngineOptions {
+    /// [`Durability::Full`], except in tests and benchmarks that prove that they would notice.
+    pub durability: Durability,
+    /// The wall clock.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness for keys and ids.
+    pub entropy: Arc<dyn Entropy>,
+    /// The limits of the protocol.
+    pub limits: Limits,
+    /// Threads that merge; 0 for one per core.
+    pub merge_threads: usize,
+    /// Connections that read.
+    pub read_connections: usize,
+    /// Memory for documents, reckoned, over all merge threads.
+    pub document_cache_bytes: usize,
+}
+
+impl Default for EngineOptions {
+    fn default() -> Self {
+        Self {
+            durability: Durability::Full,
+            clock: Arc::new(SystemClock),
+            entropy: Arc::new(SystemEntropy),
+            limits: Limits::DEFAULT,
+            merge_threads: 0,
+            read_connections: 8,
+            document_cache_bytes: 64 * 1024 * 1024,
+        }
+    }
+}
+
+/// The engine of one data directory. See the [module](super) for what it is made of.
+pub struct Engine {
+    pub(super) shared: Arc<Shared>,
+    dir: PathBuf,
+    threads: Mutex<Option<Threads>>,
+}
+
+struct Threads {
+    writer: JoinHandle<()>,
+    workers: Vec<JoinHandle<()>>,
+    _lock: DirLock,
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine").field("dir", &self.dir).finish_non_exhaustive()
+    }
+}
+
+impl Engine {
+    /// Opens a data directory, making it if it is not there: takes its lock, brings the schema up to
+    /// date, opens a timeline for each workspace (durable before this returns), starts the threads,
+    /// and takes up the merges that were left. Blocking.
+    ///
+    /// # Errors
+    /// [`EngineError::Locked`], [`EngineError::NewerSchema`], [`EngineError::Unsuitable`],
+    /// [`EngineError::Io`] or what the database says.
+    pub fn open(dir: &Path, options: EngineOptions) -> Result<Arc<Engine>> {
+        create_dir(dir)?;
+        let lock = DirLock::take(dir)?;
+        let file = dir.join(DATABASE_FILE);
+        let mut conn = store::open_writer(&file)?;
+        let threads = match options.merge_threads {
+            0 => std::thread::available_parallelism().map_or(2, usize::from),
+            threads => threads,
+        };
+        let shared = Arc::new(Shared {
+            file: file.clone(),
+            limits: options.limits,
+            clock: options.clock,
+            entropy: options.entropy,
+            metrics: Metrics::default(),
+            writer: Queue::default(),
+            shards: Shards::new(threads),
+            reads: Reads::new(file.clone(), options.read_connections),
+            events: broadcast::Sender::new(EVENTS_MAX),
+            timelines: RwLock::default(),
+        });
+        open_timelines(&mut conn, &shared)?;
+        let left = changes::contacts_pending(&conn)?;
+        let engine = Engine { shared, dir: dir.to_owned(), threads: Mutex::new(None) };
+        engine.start(conn, options.durability, options.document_cache_bytes / threads, lock)?;
+        for key in left {
+            engine.shared.shards.merge(key);
+        }
+        Ok(Arc::new(engine))
+    }
+
+    fn start(&self, conn: Connection, durability: Durability, cache_bytes: usize, lock: DirLock) -> Result<()> {
+        let spawn = |name: String, work: Box<dyn FnOnce() + Send>| {
+            std::thread::Builder::new()
+                .name(name)
+                .spawn(work)
+                .map_err(|source| EngineError::Io { path: self.dir.clone(), source })
+        };
+        let mut readers = Vec::new();
+        for _ in 0..self.shared.shards.threads() {
+            readers.push(store::open_reader(&self.shared.file)?);
+        }
+        let writer = Writer::new(conn, Arc::clone(&self.shared), durability);
+        let writer = spawn("roadbook-writer".to_owned(), Box::new(move || writer.run()))?;
+        let mut workers = Vec::new();
+        for (index, conn) in readers.into_iter().enumerate() {
+            let worker = Worker::new(index, Arc::clone(&self.shared), conn, cache_bytes);
+            workers.push(spawn(format!("roadbook-merge-{index}"), Box::new(move || worker.run()))?);
+        }
+        *self.threads.lock().unwrap_or_else(PoisonError::into_inner) =
+            Some(Threads { writer, workers, _lock: lock });
+        Ok(())
+    }
+
+    /// Ends the engine: no new work is taken, what is queued is written and answered, the threads
+    /// end, the WAL is written back, the lock is released. Merges that are left are taken up by the
+    /// next start. Blocking; a second call does nothing.
+    pub fn shutdown(&self) {
+        let threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(threads) = threads else { return };
+        self.shared.writer.close();
+        self.shared.shards.stop();
+        for worker in threads.workers {
+            if worker.join().is_err() {
+                tracing::error!("a merge thread panicked");
+            }
+        }
+        self.shared.reads.close();
+        self.shared.writer.stop();
+        if threads.writer.join().is_err() {
+            tracing::error!("the writer thread panicked");
+        }
+    }
+
+    /// The data directory.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The limits that apply.
+    pub fn limits(&self) -> &Limits {
+        &self.shared.limits
+    }
+
+    /// Now, by the engine's clock.
+    pub fn now_ms(&self) -> UnixMs {
+        self.shared.clock.now_ms()
+    }
+
+    /// Random bytes, fit for keys.
+    pub fn random<const N: usize>(&self) -> [u8; N] {
+        self.shared.random()
+    }
+
+    /// The counters.
+    pub fn metrics(&self) -> MetricsSnapshot {
+        set(&self.shared.metrics.writer_queue, self.shared.writer.len());
+        set(&self.shared.metrics.merge_queue, self.shared.shards.len());
+        self.shared.metrics.snapshot()
+    }
+
+    /// What happens from now on. A receiver that lags reads everything anew.
+    pub fn events(&self) -> broadcast::Receiver<Event> {
+        self.shared.events.subscribe()
+    }
+
+    /// Runs `work` in a read transaction: it sees one moment. Blocking.
+    ///
+    /// # Errors
+    /// [`EngineError::Closed`], what the database says, or what `work` returns.
+    pub fn read<T, E: From<EngineError>>(
+        &self,
+        work: impl FnOnce(&Connection) -> std::result::Result<T, E>,
+    ) -> std::result::Result<T, E> {
+        self.shared.reads.run(work)
+    }
+
+    /// Runs `work` inside the next transaction of the writer. Durable when it returns `Ok`; undone if
+    /// `work` returns an error. `work` must be short: everything else waits for it. Blocking.
+    ///
+    /// # Errors
+    /// What `work` returns, [`EngineError::NotCommitted`], [`EngineError::Closed`].
+    pub fn write<T, E, F>(&self, work: F) -> std::result::Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<EngineError> + Send + 'static,
+        F: FnOnce(&Transaction<'_>) -> std::result::Result<T, E> + Send + 'static,
+    {
+        let (reply, answer) = sync_channel(1);
+        let task = Box::new(Closure::new(work, Some(reply)));
+        self.shared.writer.submit(Job::Write { task, durable: true }, false);
+        answer.recv().unwrap_or(Err(EngineError::Closed.into()))
+    }
+
+    /// Runs `work` in some later transaction, not durable: for what may be lost in a power cut, such
+    /// as when a device was seen. Never blocks; dropped if the queue is full.
+    pub fn write_soon<F>(&self, work: F)
+    where
+        F: FnOnce(&Transaction<'_>) -> Result<()> + Send + 'static,
+    {
+        let task = Box::new(Closure::new(work, None));
+        self.shared.writer.offer(Job::Write { task, durable: false });
+    }
+
+    /// Queues changes of a device for the next group commit. The answer comes after the commit:
+    /// every outcome but `Waiting` and `Erased` is durable then. Never blocks; a full queue answers
+    /// [`EngineError::Busy`] at once.
+    pub fn append(&self, request: AppendRequest, reply: oneshot::Sender<Result<Appended>>) {
+        let bytes = request.changes.iter().map(|(_, _, bytes)| bytes.len() + 256).sum();
+        self.shared.writer.offer(Job::Append { request, bytes, reply });
+    }
+
+    /// [`Self::append`], waiting for the answer. Not for async code.
+    ///
+    /// # Errors
+    /// [`EngineError::Busy`], [`EngineError::Closed`], [`EngineError::NotCommitted`], or
+    /// [`EngineError::Refused`] if the device may not write at all.
+    pub fn append_blocking(&self, request: AppendRequest) -> Result<Appended> {
+        let (reply, answer) = oneshot::channel();
+        self.append(request, reply);
+        answer.blocking_recv().unwrap_or(Err(EngineError::Closed))
+    }
+
+    /// A device's connection has ended: what waits of it is forgotten (it was not acknowledged).
+    pub fn forget_waiting(&self, workspace: WorkspaceId, device: DeviceId) {
+        self.shared.writer.offer(Job::Forget { workspace, device });
+    }
+
+    /// Makes edits in a person's name, by the server's own actor, each under the lock of its contact
+    /// and on top of what is pending there. Merged and durable when it returns; one outcome per item
+    /// in order, a refused item does not keep the others back. For a bulk import give some thousand
+    /// at once. Blocking.
+    ///
+    /// # Errors
+    /// [`EngineError::Closed`]; refusals of single items are in the outcomes.
+    pub fn author(&self, workspace: WorkspaceId, by: UserId, items: Vec<Authored>) -> Result<Vec<AuthorOutcome>> {
+        let actor = self.open_timeline(workspace)?.actor;
+        let shards = &self.shared.shards;
+        let mut divided: Vec<Vec<(usize, Authored)>> = (0..shards.threads()).map(|_| Vec::new()).collect();
+        let mut outcomes: Vec<Option<AuthorOutcome>> = Vec::with_capacity(items.len());
+        for (index, item) in items.into_iter().enumerate() {
+            outcomes.push(None);
+            divided[shards.of((workspace, item.contact))].push((index, item));
+        }
+        let (reply, answers) = channel();
+        for (shard, items) in divided.into_iter().enumerate().filter(|(_, items)| !items.is_empty()) {
+            shards.author(shard, AuthorJob { workspace, actor, by, items, reply: reply.clone() })?;
+        }
+        drop(reply);
+        for (index, outcome) in answers {
+            if let Some(slot) = outcomes.get_mut(index) {
+                *slot = Some(outcome);
+            }
+        }
+        let unanswered = || AuthorOutcome::Refused(EngineError::Closed);
+        Ok(outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(unanswered)).collect())
+    }
+
+    /// Creates a workspace with a signing key, and opens its timeline. Durable. Blocking.
+    ///
+    /// # Errors
+    /// [`EngineError::Taken`].
+    pub fn create_workspace(&self, name: &str) -> Result<WorkspaceId> {
+        let id = WorkspaceId::from_random(self.random());
+        let now = self.now_ms();
+        let name = name.trim().to_owned();
+        if name.is_empty() || name.chars().count() > 200 {
+            return Err(EngineError::Refused {
+                code: "name",
+                reason: "a workspace needs a name of 1 to 200 characters".to_owned(),
+            });
+        }
+        let (pkcs8, public) = generate_key(&*self.shared.entropy)?;
+        let timeline = self.new_timeline();
+        self.write(move |tx| {
+            workspaces::create(tx, id, &name, &pkcs8, &public, now)?;
+            write_timeline(tx, id, timeline, now)?;
+            audit::append(tx, id, now, None, "workspace.add", &id.to_string(), &json!({ "name": name }))
+        })?;
+        self.keep_timeline(id, timeline);
+        Ok(id)
+    }
+
+    /// All workspaces, oldest first. Blocking.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub fn workspaces(&self) -> Result<Vec<Workspace>> {
+        self.read(workspaces::list)
+    }
+
+    /// Signs with the workspace's Ed25519 key. Blocking.
+    ///
+    /// # Errors
+    /// [`EngineError::NotFound`], [`EngineError::Damaged`].
+    pub fn sign(&self, workspace: WorkspaceId, text: &[u8]) -> Result<Vec<u8>> {
+        let pkcs8 = self.read(|conn| workspaces::signing_key(conn, workspace))?;
+        let key = Ed25519KeyPair::from_pkcs8_maybe_unchecked(&pkcs8).map_err(|error| {
+            EngineError::damaged(format!("the signing key of workspace {workspace}"), error)
+        })?;
+        Ok(key.sign(text).as_ref().to_vec())
+    }
+
+    /// The open timeline of a workspace. Blocking the first time.
+    ///
+    /// # Errors
+    /// [`EngineError::NotFound`].
+    pub fn timeline(&self, workspace: WorkspaceId) -> Result<TimelineId> {
+        self.open_timeline(workspace).map(|timeline| timeline.id)
+    }
+
+    /// The last cursor that was assigned. Blocking.
+    ///
+    /// # Errors
+    /// [`EngineError::NotFound`].
+    pub fn public_cursor(&self, workspace: WorkspaceId) -> Result<Cursor> {
+        self.read(|conn| workspaces::cursor(conn, workspace))
+    }
+
+    /// Whether a device's cursor was assigned in the timeline that it names (rule 1). `highest` is
+    /// the largest cursor of that timeline that the device has heard of, in pages or in fates.
+    /// Blocking.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub fn timeline_status(
+        &self,
+        workspace: WorkspaceId,
+        timeline: TimelineId,
+        highest: Cursor,
+    ) -> Result<TimelineStatus> {
+        let last = self.read(|conn| workspaces::timeline_last_cursor(conn, workspace, timeline))?;
+        Ok(match last {
+            Some(last) if highest <= last => TimelineStatus::Known,
+            _ => TimelineStatus::Repair,
+        })
+    }
+
+    /// Registers the actors that a replica announces. Returns those that belong to others: the
+    /// replica takes new ones. Durable. Blocking.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub fn register_actors(&self, workspace: WorkspaceId, device: DeviceId, actors: &[Actor]) -> Result<Vec<Actor>> {
+        let owners = actors.to_vec();
+        let unknown: Vec<Actor> = self.read(|conn| -> Result<_> {
+            let mut unknown = Vec::new();
+            for actor in owners {
+                match devices::actor_owner(conn, workspace, actor)? {
+                    Some(devices::ActorOwner::Device(owner)) if owner == device => {}
+                    _ => unknown.push(actor),
+                }
+            }
+            Ok(unknown)
+        })?;
+        if unknown.is_empty() {
+            return Ok(unknown);
+        }
+        let now = self.now_ms();
+        self.write(move |tx| {
+            let mut taken = Vec::new();
+            for actor in unknown {
+                match devices::register_actor(tx, workspace, actor, device, now) {
+                    Ok(()) => {}
+                    Err(EngineError::Refused { .. }) => taken.push(actor),
+                    Err(error) => return Err(error),
+                }
+            }
+            Ok(taken)
+        })
+    }
+
+    /// Revokes a device: from now on nothing is taken from it, and its connections are told to end.
+    /// Durable. Blocking.
+    ///
+    /// # Errors
+    /// [`EngineError::NotFound`].
+    pub fn revoke(&self, workspace: WorkspaceId, by: Option<UserId>, device: DeviceId) -> Result<()> {
+        let now = self.now_ms();
+        self.write(move |tx| -> Result<()> {
+            devices::revoke_device(tx, workspace, device, now)?;
+            audit::append(tx, workspace, now, by, "device.revoke", &device.to_string(), &json!({}))
+        })?;
+        self.forget_waiting(workspace, device);
+        self.shared.publish(Event::Revoked { workspace, device });
+        Ok(())
+    }
+
+    /// Records what a device said of itself. Never blocks, not durable.
+    pub fn seen(&self, workspace: WorkspaceId, device: DeviceId, seen: Seen) {
+        let shared = Arc::clone(&self.shared);
+        self.write_soon(move |tx| {
+            devices::touch_device(tx, workspace, device, &seen)?;
+            shared.publish(Event::DeviceSeen { workspace, device });
+            Ok(())
+        });
+    }
+
+    /// The merged document of a contact, for history, conflicts and export. Blocking.
+    ///
+    /// # Errors
+    /// [`EngineError::NotFound`], [`EngineError::Damaged`].
+    pub fn document(&self, workspace: WorkspaceId, contact: ContactId) -> Result<Automerge> {
+        self.read(|conn| match contacts::find(conn, workspace, contact)? {
+            Some(found) if found.erased_at.is_none() && found.cursor > 0 => {
+                documents::document(conn, workspace, &found)
+            }
+            _ => Err(EngineError::not_found(format!("contact {contact}"))),
+        })
+    }
+
+    /// Waits until nothing that was stored before the call is left to merge, or until `give_up`.
+    /// Returns whether that was reached. For tools and tests; servers listen to events. Blocking.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub fn wait_merged(&self, give_up: std::time::Duration) -> Result<bool> {
+        let deadline = std::time::Instant::now() + give_up;
+        let seen = || {
+            let metrics = self.shared.metrics.snapshot();
+            (metrics.merges, metrics.merges_stale, metrics.merges_failed)
+        };
+        loop {
+            let before = seen();
+            if self.read(changes::count_pending)? == 0 {
+                return Ok(true);
+            }
+            while seen() == before {
+                if std::time::Instant::now() >= deadline {
+                    return Ok(self.read(changes::count_pending)? == 0);
+                }
+                std::thread::park_timeout(std::time::Duration::from_millis(1));
+            }
+        }
+    }
+
+    pub(super) fn publish(&self, event: Event) {
+        self.shared.publish(event);
+    }
+
+    fn new_timeline(&self) -> Timeline {
+        Timeline { id: TimelineId::from_random(self.random()), actor: Actor::from_random(self.random()) }
+    }
+
+    fn keep_timeline(&self, workspace: WorkspaceId, timeline: Timeline) {
+        let mut all = self.shared.timelines.write().unwrap_or_else(PoisonError::into_inner);
+        all.insert(workspace, timeline);
+    }
+
+    fn open_timeline(&self, workspace: WorkspaceId) -> Result<Timeline> {
+        self.shared
+            .timeline(workspace)
+            .ok_or_else(|| EngineError::not_found(format!("workspace {workspace}")))
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.shutdown();
+    }
+}
+
+fn create_dir(dir: &Path) -> Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(dir).map_err(|source| EngineError::Io { path: dir.to_owned(), source })
+}
+
+fn generate_key(entropy: &dyn Entropy) -> Result<(Vec<u8>, Vec<u8>)> {
+    let mut seed = [0; 32];
+    entropy.fill(&mut seed);
+    let failed = |reason: String| EngineError::Refused { code: "key", reason };
+    let pair = Ed25519KeyPair::from_seed_unchecked(&seed).map_err(|error| failed(error.to_string()))?;
+    let public = pair.public_key().as_ref().to_vec();
+    // PKCS#8 version 1 of an Ed25519 key (RFC 8410): a constant head and the seed.
+    let mut pkcs8 = vec![0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
+    pkcs8.extend_from_slice(&seed);
+    Ed25519KeyPair::from_pkcs8_maybe_unchecked(&pkcs8).map_err(|error| failed(error.to_string()))?;
+    Ok((pkcs8, public))
+}
+
+fn write_timeline(tx: &Transaction<'_>, workspace: WorkspaceId, timeline: Timeline, now: UnixMs) -> Result<()> {
+    workspaces::open_timeline(tx, workspace, timeline.id, now)?;
+    devices::register_server_actor(tx, workspace, timeline.actor, timeline.id, now)
+}
+
+/// Opens a timeline for each workspace, in one durable transaction, before anything is served.
+fn open_timelines(conn: &mut Connection, shared: &Shared) -> Result<()> {
+    let now = shared.clock.now_ms();
+    let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let mut all = shared.timelines.write().unwrap_or_else(PoisonError::into_inner);
+    for workspace in workspaces::list(&tx)? {
+        let timeline = Timeline {
+            id: TimelineId::from_random(shared.random()),
+            actor: Actor::from_random(shared.random()),
+        };
+        write_timeline(&tx, workspace.id, timeline, now)?;
+        all.insert(workspace.id, timeline);
+    }
+    tx.commit()?;
+    Ok(())
+}

@@ -1,0 +1,51 @@
+//! Log, merge, timelines and authoring: what decides and writes.
+//!
+//! [`Engine`] is the handle that everything else uses. It owns one writer thread (all transactions
+//! that write, group commit), merge threads (all work on documents; each contact belongs to one of
+//! them, which is its lock), and a pool of connections that read.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`log`] | what becomes of a change that arrives: `Log::step`, no thread, clock or randomness |
+//! | [`waiting`] | changes whose dependencies have not arrived |
+//! | [`merge`] | stored changes become part of documents: `Merger`, steppable too |
+//! | [`commit`] | what a merge writes, in one transaction |
+//! | `assign` | who sees what |
+//! | `down` | pages, manifests, whole documents and fates for devices |
+//! | `state` | the hash by which replicas compare |
+//! | `check`, [`backup`] | is everything as it should be; a copy of it |
+//! | `handle`, `writer`, `shards`, `reads` | the handle and the threads |
+//!
+//! Nothing is acknowledged before its transaction is on the disk. A merge may be lost in a power
+//! cut, since it is derived from the log; a change that was acknowledged as stored may not.
+
+mod assign;
+pub mod backup;
+mod cache;
+mod check;
+pub mod clock;
+pub mod commit;
+mod down;
+mod failpoint;
+mod handle;
+mod lock;
+pub mod log;
+pub mod merge;
+mod metrics;
+mod reads;
+mod shards;
+mod shared;
+mod state;
+mod types;
+pub mod waiting;
+mod writer;
+
+pub use backup::BackupManifest;
+pub use clock::{Clock, Entropy, SystemClock, SystemEntropy};
+pub use failpoint::failpoint;
+pub use handle::{Engine, EngineOptions};
+pub use lock::LOCK_FILE;
+pub use metrics::MetricsSnapshot;
+pub use types::*;
+
+pub use crate::store::EngineError;

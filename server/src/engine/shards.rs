@@ -1,0 +1,433 @@
+//! The merge threads. Each contact belongs to one of them, which is its lock: merges and the
+//! server's own edits of a contact are made one after the other, each on what the one before wrote.
+//!
+//! While one batch is being written the next is prepared, but never of the same contacts.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::hash::{BuildHasher, RandomState};
+use std::sync::mpsc::{Receiver, Sender, sync_channel};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use roadbook_protocol::ChangeHash;
+use roadbook_protocol::document::NotReplayed;
+use roadbook_protocol::ids::{Actor, UserId, WorkspaceId};
+use rusqlite::Connection;
+
+use super::commit::{self, Commit, Written};
+use super::merge::{Authoring, Key, Merger, Prepared, ServerAuthor};
+use super::metrics::{add, set};
+use super::reads;
+use super::shared::Shared;
+use super::types::{AuthorOutcome, Authored};
+use super::writer::Job;
+use crate::store::{EngineError, Result};
+
+/// Contacts in one transaction of merges.
+const BATCH_CONTACTS_MAX: usize = 128;
+/// A batch is sent after so long, however few contacts it has.
+const BATCH_TIME_MAX: Duration = Duration::from_millis(20);
+/// How often an edit of the server is prepared anew because something else was written meanwhile.
+const AUTHOR_ATTEMPTS_MAX: usize = 8;
+/// How long a merge rests after its transaction has failed.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// Edits of the server, for one thread.
+pub(super) struct AuthorJob {
+    pub workspace: WorkspaceId,
+    pub actor: Actor,
+    pub by: UserId,
+    /// With the place of each in the caller's list.
+    pub items: Vec<(usize, Authored)>,
+    pub reply: Sender<(usize, AuthorOutcome)>,
+}
+
+/// The queues of all threads.
+pub(super) struct Shards {
+    shards: Vec<Shard>,
+    hasher: RandomState,
+}
+
+#[derive(Default)]
+struct Shard {
+    queue: Mutex<Queue>,
+    filled: Condvar,
+}
+
+#[derive(Default)]
+struct Queue {
+    merges: VecDeque<Key>,
+    queued: HashSet<Key>,
+    resting: Vec<(Instant, Key)>,
+    authors: VecDeque<AuthorJob>,
+    stopped: bool,
+}
+
+impl Queue {
+    fn push(&mut self, key: Key) {
+        if self.queued.insert(key) {
+            self.merges.push_back(key);
+        }
+    }
+}
+
+impl Shards {
+    pub fn new(threads: usize) -> Self {
+        let shards = (0..threads.max(1)).map(|_| Shard::default()).collect();
+        Self { shards, hasher: RandomState::new() }
+    }
+
+    pub fn threads(&self) -> usize {
+        self.shards.len()
+    }
+
+    pub fn of(&self, key: Key) -> usize {
+        self.hasher.hash_one(key) as usize % self.shards.len()
+    }
+
+    fn lock(&self, shard: usize) -> MutexGuard<'_, Queue> {
+        self.shards[shard].queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Asks for the merge of what is pending of a contact.
+    pub fn merge(&self, key: Key) {
+        let shard = self.of(key);
+        self.lock(shard).push(key);
+        self.shards[shard].filled.notify_one();
+    }
+
+    /// Queues edits of the server for the thread `shard`.
+    pub fn author(&self, shard: usize, job: AuthorJob) -> Result<()> {
+        let mut queue = self.lock(shard);
+        if queue.stopped {
+            return Err(EngineError::Closed);
+        }
+        queue.authors.push_back(job);
+        drop(queue);
+        self.shards[shard].filled.notify_one();
+        Ok(())
+    }
+
+    /// How many contacts wait to be merged.
+    pub fn len(&self) -> usize {
+        (0..self.shards.len()).map(|shard| self.lock(shard).queued.len()).sum()
+    }
+
+    /// Lets the threads end: edits that are queued are made, merges are left for the next start.
+    pub fn stop(&self) {
+        for (index, shard) in self.shards.iter().enumerate() {
+            self.lock(index).stopped = true;
+            shard.filled.notify_all();
+        }
+    }
+}
+
+/// What a prepared merge of a batch was made for.
+enum Purpose {
+    Merge,
+    Author(AuthorTag),
+}
+
+struct AuthorTag {
+    job: Arc<AuthorContext>,
+    index: usize,
+    item: Authored,
+    attempt: usize,
+    change: Option<ChangeHash>,
+    not_replayed: Vec<NotReplayed>,
+}
+
+struct AuthorContext {
+    workspace: WorkspaceId,
+    actor: Actor,
+    by: UserId,
+    reply: Sender<(usize, AuthorOutcome)>,
+}
+
+impl AuthorContext {
+    fn answer(&self, index: usize, outcome: AuthorOutcome) {
+        // A caller that is gone does not want to know.
+        drop(self.reply.send((index, outcome)));
+    }
+}
+
+/// A batch on its way through the writer.
+struct InFlight {
+    purposes: HashMap<Key, Purpose>,
+    reply: Receiver<Result<Vec<Commit>>>,
+}
+
+/// One merge thread.
+pub(super) struct Worker {
+    index: usize,
+    shared: Arc<Shared>,
+    conn: Connection,
+    merger: Merger,
+    batch: Vec<Prepared>,
+    purposes: HashMap<Key, Purpose>,
+    durable: bool,
+    started: Instant,
+    in_flight: Option<InFlight>,
+}
+
+enum Work {
+    Merge(Key),
+    Author(AuthorJob),
+    Idle,
+    End,
+}
+
+impl Worker {
+    pub fn new(index: usize, shared: Arc<Shared>, conn: Connection, cache_bytes: usize) -> Self {
+        let merger = Merger::new(shared.limits, cache_bytes);
+        Self {
+            index,
+            shared,
+            conn,
+            merger,
+            batch: Vec::new(),
+            purposes: HashMap::new(),
+            durable: false,
+            started: Instant::now(),
+            in_flight: None,
+        }
+    }
+
+    /// Works until the shards are stopped.
+    pub fn run(mut self) {
+        loop {
+            match self.next() {
+                Work::Merge(key) => self.merge(key),
+                Work::Author(job) => self.author(job),
+                Work::Idle => {
+                    self.flush();
+                    self.land();
+                }
+                Work::End => {
+                    self.flush();
+                    self.land();
+                    return;
+                }
+            }
+            if self.batch.len() >= BATCH_CONTACTS_MAX
+                || (!self.batch.is_empty() && self.started.elapsed() > BATCH_TIME_MAX)
+            {
+                self.flush();
+            }
+        }
+    }
+
+    /// The next piece of work. Waits only if nothing is on its way.
+    fn next(&self) -> Work {
+        let shard = &self.shared.shards.shards[self.index];
+        let mut queue = self.shared.shards.lock(self.index);
+        loop {
+            let now = Instant::now();
+            while let Some(at) = queue.resting.iter().position(|(due, _)| *due <= now) {
+                let (_, key) = queue.resting.swap_remove(at);
+                queue.push(key);
+            }
+            if let Some(job) = queue.authors.pop_front() {
+                return Work::Author(job);
+            }
+            if queue.stopped {
+                return Work::End;
+            }
+            if let Some(key) = queue.merges.pop_front() {
+                queue.queued.remove(&key);
+                return Work::Merge(key);
+            }
+            if !self.batch.is_empty() || self.in_flight.is_some() {
+                return Work::Idle;
+            }
+            queue = match queue.resting.iter().map(|(due, _)| *due).min() {
+                Some(due) => {
+                    let wait = due.saturating_duration_since(now);
+                    shard.filled.wait_timeout(queue, wait).unwrap_or_else(PoisonError::into_inner).0
+                }
+                None => shard.filled.wait(queue).unwrap_or_else(PoisonError::into_inner),
+            };
+        }
+    }
+
+    /// Makes sure that nothing of this contact is prepared or on its way.
+    fn reserve(&mut self, key: Key) {
+        if self.purposes.contains_key(&key) {
+            self.flush();
+        }
+        if self.in_flight.as_ref().is_some_and(|flight| flight.purposes.contains_key(&key)) {
+            self.land();
+        }
+    }
+
+    fn merge(&mut self, key: Key) {
+        self.reserve(key);
+        let now = self.shared.clock.now_ms();
+        let prepared = contained(|| in_read(&self.conn, |conn| self.merger.prepare(conn, key, now)));
+        match prepared {
+            Ok(Some(prepared)) => self.add(prepared, Purpose::Merge),
+            Ok(None) => {}
+            Err(error) => {
+                self.merger.forget(key);
+                match error {
+                    EngineError::Sqlite(_) => self.rest(key),
+                    _ => add(&self.shared.metrics.merges_failed, 1),
+                }
+                tracing::error!(contact = %key.1, %error, "the changes of a contact stay stored, they can't be merged now");
+            }
+        }
+    }
+
+    fn author(&mut self, job: AuthorJob) {
+        let AuthorJob { workspace, actor, by, items, reply } = job;
+        let context = Arc::new(AuthorContext { workspace, actor, by, reply });
+        for (index, item) in items {
+            self.author_one(Arc::clone(&context), index, item, 0);
+            if self.batch.len() >= BATCH_CONTACTS_MAX {
+                self.flush();
+            }
+        }
+    }
+
+    fn author_one(&mut self, job: Arc<AuthorContext>, index: usize, item: Authored, attempt: usize) {
+        let key = (job.workspace, item.contact);
+        self.reserve(key);
+        let author = ServerAuthor { actor: job.actor, by: job.by, now: self.shared.clock.now_ms() };
+        let authoring = contained(|| {
+            in_read(&self.conn, |conn| self.merger.author(conn, job.workspace, author, &item))
+        });
+        match authoring {
+            Ok(Authoring::Prepared { prepared, change, not_replayed }) => {
+                self.durable = true;
+                let tag = AuthorTag { job, index, item, attempt, change, not_replayed };
+                self.add(*prepared, Purpose::Author(tag));
+            }
+            Ok(Authoring::Unchanged) => job.answer(index, AuthorOutcome::Unchanged),
+            Ok(Authoring::Refused(error)) | Err(error) => {
+                self.merger.forget(key);
+                job.answer(index, AuthorOutcome::Refused(error));
+            }
+        }
+    }
+
+    fn add(&mut self, prepared: Prepared, purpose: Purpose) {
+        if self.batch.is_empty() {
+            self.started = Instant::now();
+        }
+        self.purposes.insert(prepared.key, purpose);
+        self.batch.push(prepared);
+    }
+
+    /// Sends the batch to the writer, after the one before has landed.
+    fn flush(&mut self) {
+        if self.batch.is_empty() {
+            return;
+        }
+        self.land();
+        let (reply, receive) = sync_channel(1);
+        let prepared = std::mem::take(&mut self.batch);
+        let purposes = std::mem::take(&mut self.purposes);
+        let durable = std::mem::take(&mut self.durable);
+        self.shared.writer.submit(Job::Merge { prepared, durable, reply }, true);
+        self.in_flight = Some(InFlight { purposes, reply: receive });
+    }
+
+    /// Waits for the batch that is on its way, and does what follows from it.
+    fn land(&mut self) {
+        let Some(InFlight { mut purposes, reply }) = self.in_flight.take() else { return };
+        match reply.recv().unwrap_or(Err(EngineError::Closed)) {
+            Ok(commits) => {
+                let mut written = Vec::with_capacity(commits.len());
+                let mut again = Vec::new();
+                for commit in commits {
+                    match commit {
+                        Commit::Written(one) => {
+                            written.push(self.landed(*one, &mut purposes));
+                        }
+                        Commit::Stale(key) => {
+                            self.merger.forget(key);
+                            add(&self.shared.metrics.merges_stale, 1);
+                            again.extend(purposes.remove(&key).map(|purpose| (key, purpose)));
+                        }
+                    }
+                }
+                for event in commit::events(&written) {
+                    self.shared.publish(event);
+                }
+                for (key, purpose) in again {
+                    self.again(key, purpose);
+                }
+            }
+            Err(error) => self.failed(purposes, &error),
+        }
+        set(&self.shared.metrics.merge_queue, self.shared.shards.len());
+    }
+
+    fn landed(&mut self, mut one: Written, purposes: &mut HashMap<Key, Purpose>) -> Written {
+        let metrics = &self.shared.metrics;
+        add(&metrics.merges, 1);
+        add(&metrics.changes_merged, one.merged);
+        add(&metrics.changes_set_aside, one.refused);
+        add(&metrics.snapshots, u64::from(one.snapshot));
+        if let Some((doc, bytes)) = one.doc.take() {
+            self.merger.committed(one.key, one.cursor, doc, bytes);
+        }
+        if one.more {
+            self.shared.shards.merge(one.key);
+        }
+        if let Some(Purpose::Author(tag)) = purposes.remove(&one.key) {
+            let outcome = match tag.change {
+                Some(hash) => {
+                    AuthorOutcome::Merged { hash, cursor: one.cursor, not_replayed: tag.not_replayed }
+                }
+                None => AuthorOutcome::Unchanged,
+            };
+            tag.job.answer(tag.index, outcome);
+        }
+        one
+    }
+
+    fn again(&mut self, key: Key, purpose: Purpose) {
+        match purpose {
+            Purpose::Merge => self.shared.shards.merge(key),
+            Purpose::Author(tag) if tag.attempt < AUTHOR_ATTEMPTS_MAX => {
+                self.author_one(tag.job, tag.index, tag.item, tag.attempt + 1);
+            }
+            Purpose::Author(tag) => {
+                let busy = EngineError::Busy { what: "the contact is changed all the time" };
+                tag.job.answer(tag.index, AuthorOutcome::Refused(busy));
+            }
+        }
+    }
+
+    fn failed(&mut self, purposes: HashMap<Key, Purpose>, error: &EngineError) {
+        for (key, purpose) in purposes {
+            self.merger.forget(key);
+            match purpose {
+                Purpose::Merge => self.rest(key),
+                Purpose::Author(tag) => {
+                    let refused = EngineError::NotCommitted { reason: error.to_string() };
+                    tag.job.answer(tag.index, AuthorOutcome::Refused(refused));
+                }
+            }
+        }
+    }
+
+    fn rest(&self, key: Key) {
+        self.shared.shards.lock(self.index).resting.push((Instant::now() + RETRY_AFTER, key));
+    }
+}
+
+/// Runs `work` in a read transaction of the thread's own connection.
+fn in_read<T>(conn: &Connection, work: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+    reads::begin(conn)?;
+    let outcome = work(conn);
+    reads::end(conn)?;
+    outcome
+}
+
+/// A panic costs one contact's turn, not the thread.
+fn contained<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(work))
+        .unwrap_or(Err(EngineError::Panicked { during: "merging a contact" }))
+}

@@ -1,0 +1,22 @@
+//! The Roadbook server: takes changes from devices, makes them durable, merges them, sends devices
+//! what is new, and shows managers the merged base.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`store`] | the tables, one file per noun |
+//! | [`engine`] | log, merge, timelines, authoring: what decides and writes |
+//! | [`sync`] | the websocket of a device |
+//! | [`http`] | accept loop, TLS, router, health, metrics |
+//! | [`office`] | sign-in and the managers' pages |
+//! | [`admin`] | the commands, the control socket, import and export |
+//! | [`config`] | file, environment and flags in one table |
+#![forbid(unsafe_code)]
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+pub mod admin;
+pub mod config;
+pub mod engine;
+pub mod http;
+pub mod office;
+pub mod store;
+pub mod sync;

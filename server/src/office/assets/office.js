@@ -1,0 +1,328 @@
+// The managers' pages without this file are forms and links; with it they are live.
+//
+// - `[data-live]` elements are units: their id and content come from the server, and they are
+//   swapped one by one when the page is read again. A unit in which somebody is typing is never
+//   swapped: it is marked as changed, and its owner decides.
+// - One EventSource brings hints. A hint names a contact; what the page then shows is read from the
+//   server again, so a lost or doubled hint harms nothing.
+const $ = (selector, root = document) => root.querySelector(selector);
+const $$ = (selector, root = document) => [...root.querySelectorAll(selector)];
+
+// --- times: the server writes UTC, the reader sees their own zone -------------------------------
+const TIME = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
+const SECOND = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+const DAY = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", year: "numeric" });
+const SHORT = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
+const FULL = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+
+function localise(root) {
+  const today = new Date();
+  for (const time of $$("time[datetime]:not([data-done])", root)) {
+    const at = new Date(time.dateTime);
+    if (Number.isNaN(at.getTime()) || !time.dateTime.includes("T")) continue;
+    const sameDay = at.toDateString() === today.toDateString();
+    const sameYear = at.getFullYear() === today.getFullYear();
+    const shape = time.dataset.shape;
+    time.textContent = shape === "second" ? SECOND.format(at)
+      : shape === "short" ? (sameDay ? TIME.format(at) : sameYear ? SHORT.format(at) : DAY.format(at))
+      : FULL.format(at);
+    if (!time.title) time.title = FULL.format(at);
+    time.dataset.done = "";
+  }
+}
+
+/** Minutes east of UTC at a moment of the reader's zone, which need not be today's (summer time). */
+const eastOfUtc = (at) => -at.getTimezoneOffset();
+
+/** Instants stand in forms as UTC; the reader sees and writes their own zone. */
+function zones(root) {
+  for (const input of $$("input[data-utc]", root)) {
+    const at = new Date(`${input.value}Z`);
+    if (!Number.isNaN(at.getTime())) {
+      input.setAttribute("value", new Date(at.getTime() + eastOfUtc(at) * 60_000).toISOString().slice(0, 16));
+    }
+    input.removeAttribute("data-utc");
+  }
+}
+
+/** Tells the server in which zone the times of a form are. */
+function sayZone(form) {
+  const zone = form.elements.utc_offset_min;
+  const input = $("input[type=datetime-local]", form);
+  if (!zone || !input?.value) return;
+  zone.value = String(eastOfUtc(new Date(input.value)));
+}
+
+// --- units ----------------------------------------------------------------------------------------
+const isDirty = (control) =>
+  control.type === "hidden" ? false
+  : control.type === "checkbox" || control.type === "radio" ? control.checked !== control.defaultChecked
+  : control.tagName === "SELECT" ? [...control.options].some((option) => option.selected !== option.defaultSelected)
+  : control.value !== control.defaultValue;
+
+/** Whether somebody is at work in a unit: typed something, or the cursor is in one of its controls. */
+const isBusy = (unit) =>
+  $$("input, select, textarea", unit).some((control) => isDirty(control) || control === document.activeElement);
+
+function swapUnit(old, fresh, force) {
+  if (old.dataset.rev === fresh.dataset.rev) return;
+  if (!force && isBusy(old)) {
+    const there = $(".changed", old);
+    if (there) return;
+    const mark = document.createElement("div");
+    mark.className = "changed";
+    mark.setAttribute("role", "status");
+    const text = document.createElement("span");
+    text.textContent = "Changed by somebody else while you were writing.";
+    const show = document.createElement("button");
+    show.type = "button";
+    show.className = "btn small";
+    show.textContent = "Drop mine, show theirs";
+    show.addEventListener("click", () => refresh({ force: old.id }));
+    mark.append(text, show);
+    (old.tagName === "DETAILS" ? $("form", old) ?? old : old).prepend(mark);
+    return;
+  }
+  const open = old.tagName === "DETAILS" && old.open && !force;
+  const focused = old.contains(document.activeElement) ? document.activeElement.id : "";
+  const copy = document.importNode(fresh, true);
+  if (open) copy.open = true;
+  localise(copy);
+  zones(copy);
+  old.replaceWith(copy);
+  if (focused) document.getElementById(focused)?.focus();
+  copy.classList.add("flash");
+  copy.addEventListener("animationend", () => copy.classList.remove("flash"), { once: true });
+}
+
+/** Takes a page that was read again and swaps the units that differ. */
+function adopt(html, { force = "" } = {}) {
+  const page = new DOMParser().parseFromString(html, "text/html");
+  if (!$("main", page) || Boolean($(".side-nav")) !== Boolean($(".side-nav", page))) return location.reload();
+  for (const fresh of $$("[data-live]", page)) {
+    const old = document.getElementById(fresh.id);
+    // An outer unit may have been swapped already, and this one with it.
+    if (old?.matches("[data-live]")) swapUnit(old, fresh, force === "*" || force === fresh.id);
+  }
+  const [list, fresh] = [$("[data-feed]"), $("[data-feed]", page)];
+  if (list && fresh) {
+    // Lines that stand there already stay, so that a screen reader hears the new ones only.
+    const lines = [...fresh.children].map((line) => {
+      const old = document.getElementById(line.id);
+      if (old && old.dataset.rev === line.dataset.rev) return old;
+      const copy = document.importNode(line, true);
+      localise(copy);
+      return copy;
+    });
+    list.replaceChildren(...lines);
+  }
+  document.title = page.title;
+}
+
+let reading = null;
+async function refresh(options = {}) {
+  reading?.abort();
+  const mine = (reading = new AbortController());
+  try {
+    const answer = await fetch(location.href, { signal: mine.signal, headers: { "x-office": "units" } });
+    if (answer.redirected && !answer.url.startsWith(location.origin + location.pathname)) return location.reload();
+    adopt(await answer.text(), options);
+  } catch (error) {
+    if (error.name !== "AbortError") state("behind", "not live");
+  }
+}
+
+/** At most one reading per 400 ms, and always one after the last hint. */
+let due = null;
+function refreshSoon() {
+  due ??= setTimeout(() => { due = null; refresh(); }, 400);
+}
+function refreshNow() {
+  if (due) return;
+  refresh();
+  due = setTimeout(() => { due = null; if (again) { again = false; refreshNow(); } }, 400);
+}
+let again = false;
+function hinted() {
+  if (due) again = true; else refreshNow();
+}
+
+// --- the event stream -----------------------------------------------------------------------------
+let stream = null;
+let lastId = document.body.dataset.cursor ?? "";
+function state(name, text) {
+  const chip = $("#live");
+  if (!chip) return;
+  chip.dataset.state = name;
+  chip.className = `chip ${name === "live" ? "ok" : "wait"}`;
+  $("span", chip).textContent = text;
+}
+
+function listen() {
+  if (stream || document.hidden || !document.body.dataset.events) return;
+  stream = new EventSource(`${document.body.dataset.events}?since=${encodeURIComponent(lastId)}`);
+  stream.addEventListener("open", () => state("live", "live"));
+  stream.addEventListener("error", () => {
+    state("behind", "reconnecting");
+    // The browser gives up for good on an HTTP error: the session has ended or the server is new.
+    if (stream?.readyState === EventSource.CLOSED) { stream = null; setTimeout(listen, 3000 + Math.random() * 4000); }
+  });
+  stream.addEventListener("refresh", (event) => { lastId = event.lastEventId || lastId; hinted(); });
+  stream.addEventListener("devices", () => { if ($("[data-live=freshness]")) refreshSoon(); });
+  stream.addEventListener("merged", (event) => {
+    lastId = event.lastEventId || lastId;
+    const hint = JSON.parse(event.data);
+    const only = document.body.dataset.contact;
+    if (only) { if (only === hint.contact) hinted(); return; }
+    const row = document.getElementById(`c-${hint.contact}`);
+    if (row && hint.row) { put(row, hint.row); return; }
+    feed(hint);
+    if ($("[data-live=figures], [data-live=conflicts]")) refreshSoon();
+  });
+}
+
+/** Puts one row that the server rendered in the place of the row it had before. */
+function put(row, html) {
+  const template = document.createElement("template");
+  template.innerHTML = html;
+  const fresh = template.content.firstElementChild;
+  if (!fresh || fresh.dataset.rev === row.dataset.rev) return;
+  localise(fresh);
+  row.replaceWith(fresh);
+  fresh.classList.add("flash");
+}
+
+/** The newest change stands on top of the feed at once; the figures follow a moment later. */
+function feed(hint) {
+  const list = $("#feed ol");
+  if (!list || !hint.feed) return;
+  const template = document.createElement("template");
+  template.innerHTML = hint.feed;
+  for (const item of [...template.content.children].reverse()) {
+    document.getElementById(item.id)?.remove();
+    localise(item);
+    item.classList.add("flash");
+    list.prepend(item);
+  }
+  while (list.children.length > 30) list.lastElementChild.remove();
+}
+
+document.addEventListener("visibilitychange", () => {
+  // A hidden page holds no connection (a browser has six per host); it catches up when it is seen.
+  if (document.hidden) { stream?.close(); stream = null; } else { listen(); }
+});
+addEventListener("pagehide", () => { stream?.close(); stream = null; });
+addEventListener("pageshow", (event) => { if (event.persisted) { refresh(); listen(); } });
+
+// --- forms ----------------------------------------------------------------------------------------
+document.addEventListener("submit", async (event) => {
+  const form = event.target;
+  if (form.dataset.confirm && !confirm(form.dataset.confirm)) return event.preventDefault();
+  sayZone(form);
+  if (!form.matches("[data-in-place]")) return;
+  event.preventDefault();
+  const body = new URLSearchParams(new FormData(form, event.submitter));
+  const buttons = $$("button", form);
+  for (const button of buttons) button.disabled = true;
+  try {
+    const answer = await fetch(form.action, { method: "POST", body, headers: { "x-office": "units" } });
+    const html = await answer.text();
+    if (answer.redirected && new URL(answer.url).pathname !== location.pathname) return location.assign(answer.url);
+    if (answer.ok) {
+      // What was written is on the server now: nobody is at work in this form any more.
+      form.reset();
+      document.activeElement?.blur();
+      const box = form.closest("details");
+      if (box) box.open = false;
+      adopt(html);
+      $("summary", document.getElementById(box?.id ?? ""))?.focus();
+      say("Saved.");
+    } else {
+      const page = new DOMParser().parseFromString(html, "text/html");
+      const was = $("data[data-was]", page);
+      if (was && form.elements.was) form.elements.was.value = was.value;
+      problem(form, $("[data-problem]", page)?.textContent ?? `The server answered ${answer.status}.`);
+    }
+  } catch {
+    problem(form, "The server can't be reached. Nothing was saved; what you wrote is still here.");
+  } finally {
+    for (const button of buttons) button.disabled = false;
+  }
+});
+
+function problem(form, text) {
+  const line = $(".err", form) ?? form.appendChild(Object.assign(document.createElement("p"), { className: "err" }));
+  line.setAttribute("role", "alert");
+  line.textContent = text;
+}
+
+function say(text) {
+  const region = $("#said");
+  if (region) { region.textContent = ""; requestAnimationFrame(() => { region.textContent = text; }); }
+}
+
+// Search as you type: the address follows, so that a reload and a shared link show the same list.
+const find = $("form[data-find]");
+if (find) {
+  let wait = null;
+  let asking = null;
+  const ask = async () => {
+    const query = new URLSearchParams([...new FormData(find)].filter(([, value]) => value !== ""));
+    const url = `${find.getAttribute("action")}${query.size ? `?${query}` : ""}`;
+    asking?.abort();
+    const mine = (asking = new AbortController());
+    try {
+      const answer = await fetch(url, { signal: mine.signal, headers: { "x-office": "units" } });
+      history.replaceState(null, "", url);
+      adopt(await answer.text(), { force: "*" });
+    } catch (error) {
+      if (error.name !== "AbortError") say("The server can't be reached.");
+    }
+  };
+  find.addEventListener("input", (event) => {
+    clearTimeout(wait);
+    wait = setTimeout(ask, event.target.tagName === "SELECT" ? 0 : 120);
+  });
+  find.addEventListener("submit", (event) => { event.preventDefault(); clearTimeout(wait); ask(); });
+}
+
+// --- keys -----------------------------------------------------------------------------------------
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+  const typing = event.target.matches?.("input, select, textarea");
+  if (event.key === "Escape" && typing) {
+    const open = event.target.closest("details.f[open]");
+    if (open) { $("form", open)?.reset(); open.open = false; $("summary", open)?.focus(); }
+    return;
+  }
+  if (typing) return;
+  if (event.key === "/") {
+    const box = $("input[type=search]");
+    if (box) { event.preventDefault(); box.focus(); box.select(); } else { location.assign("/contacts#q"); }
+  } else if (event.key === "j" || event.key === "k") {
+    const links = $$("main a.name");
+    if (!links.length) return;
+    const at = links.indexOf(document.activeElement);
+    const next = event.key === "j" ? Math.min(at + 1, links.length - 1) : Math.max(at - 1, 0);
+    links[next].focus();
+    links[next].scrollIntoView({ block: "nearest" });
+  }
+});
+
+// "Cancel" closes the field that it stands in.
+document.addEventListener("click", (event) => {
+  const button = event.target.closest?.("[data-close]");
+  const field = button?.closest("details");
+  if (field) { setTimeout(() => { field.open = false; $("summary", field)?.focus(); }); }
+});
+
+// Opening a field puts the cursor into it.
+document.addEventListener("toggle", (event) => {
+  const field = event.target;
+  if (field.matches?.("details.f[open]")) $("input:not([type=hidden]), select, textarea", field)?.focus();
+}, true);
+
+localise(document);
+zones(document);
+if (location.hash === "#q") $("input[type=search]")?.focus();
+listen();

@@ -1,0 +1,335 @@
+//! Edits from a contact's page. Each is one change in the editor's name, merged when it returns.
+//!
+//! A field is set only over the value that its editor saw: who wrote in the meantime is never
+//! overwritten unseen. A note is edited at the heads that its editor read and replayed on what is
+//! there now, so that two people writing in it both keep their words.
+
+use std::collections::BTreeMap;
+
+use automerge::{Automerge, ChangeHash};
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Redirect, Response};
+use roadbook_protocol::document::schema::{self, FieldSpec, Kind};
+use roadbook_protocol::document::{
+    self, Assigner, Collection, Command, CommandError, Entry, Value, in_parts, note_splices, parse_money, parse_value,
+};
+use roadbook_protocol::ids::{ContactId, EntryId, UnixMs};
+use roadbook_protocol::limits::Limits;
+
+use super::error::OfficeError;
+use super::session::{Fields, Posted};
+use super::{OfficeState, contact, fields, url, versus};
+use crate::engine::{AuthorOutcome, Authored};
+use crate::store::EngineError;
+
+type Answer = Result<Response, OfficeError>;
+
+/// The contact of a form, and its document as it is now.
+struct Open {
+    state: OfficeState,
+    posted: Posted,
+    id: ContactId,
+    doc: Automerge,
+}
+
+impl Open {
+    async fn new(state: OfficeState, id: &str, posted: Posted) -> Result<Open, OfficeError> {
+        posted.editor()?;
+        let missing = || OfficeError::NotFound { what: "contact" };
+        let id: ContactId = id.parse().map_err(|_| missing())?;
+        let workspace = posted.viewer.workspace;
+        let found = state.read(move |conn| contact::load(conn, workspace, id)).await?;
+        let (_, doc) = found.ok_or_else(missing)?;
+        Ok(Open { state, posted, id, doc })
+    }
+
+    fn fields(&self) -> &Fields {
+        &self.posted.fields
+    }
+
+    /// Makes the edit, and leads back.
+    async fn author(&self, commands: Vec<Command>) -> Answer {
+        self.author_all(vec![Authored::edit(self.id, commands)]).await
+    }
+
+    async fn author_all(&self, edits: Vec<Authored>) -> Answer {
+        write(&self.state, &self.posted, edits).await?;
+        Ok(self.back())
+    }
+
+    /// Leads back to where the form stood: the contact's own page, unless it says another.
+    fn back(&self) -> Response {
+        match self.fields().text("back") {
+            "" => Redirect::to(&format!("/contacts/{}", self.id)).into_response(),
+            back => Redirect::to(url::local(back)).into_response(),
+        }
+    }
+}
+
+/// Authors edits in the name of who posted the form.
+async fn write(state: &OfficeState, posted: &Posted, edits: Vec<Authored>) -> Result<(), OfficeError> {
+    let (workspace, by) = (posted.viewer.workspace, posted.viewer.user);
+    let outcomes = state.engine_do(move |engine| engine.author(workspace, by, edits)).await?;
+    for outcome in outcomes {
+        match outcome {
+            AuthorOutcome::Merged { not_replayed, .. } => {
+                if let Some(left) = not_replayed.first() {
+                    return Err(OfficeError::refused(format!("Not all of it could be written: {}.", left.reason)));
+                }
+            }
+            AuthorOutcome::Unchanged => {}
+            AuthorOutcome::Refused(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+fn refused(error: CommandError) -> OfficeError {
+    OfficeError::from(EngineError::from(error))
+}
+
+/// `POST /contacts/{id}/set`: one root scalar or custom field.
+pub(super) async fn set(State(state): State<OfficeState>, Path(id): Path<String>, posted: Posted) -> Answer {
+    let open = Open::new(state, &id, posted).await?;
+    let (path, text) = (open.fields().text("field"), open.fields().text("value"));
+    let now = document::read(open.id, &open.doc);
+    let custom = path.strip_prefix("custom.");
+    let (spec, current) = match custom {
+        Some(name) => {
+            let current = now.custom.get(name);
+            let kind = match current {
+                Some(Value::Bool(_)) => Kind::Bool,
+                Some(Value::Int(_)) => Kind::Int,
+                Some(Value::Number(_)) => Kind::Number,
+                _ => Kind::Text,
+            };
+            (FieldSpec { name: "custom", kind, label: "custom" }, current)
+        }
+        None => {
+            let spec = schema::field(path).ok_or(CommandError::UnknownField { field: path.to_owned(), nearest: None }).map_err(refused)?;
+            (*spec, now.fields.get(path))
+        }
+    };
+    let value = parse(&spec, text, "", open.fields())?;
+    let there = fields::raw(&spec, current);
+    if open.fields().raw("was").is_some_and(|was| was != there) && value.as_ref() != current {
+        let shown = if there.is_empty() { "nothing".to_owned() } else { format!("“{there}”") };
+        return Err(OfficeError::Changed {
+            reason: format!("Somebody changed this to {shown} while you were writing. Save again to write yours over it."),
+            now: there,
+        });
+    }
+    let command = match custom {
+        Some(name) => Command::Custom { name: name.to_owned(), value },
+        None => Command::Set { field: path.to_owned(), value },
+    };
+    open.author(vec![command]).await
+}
+
+/// `POST /contacts/{id}/put`: an entry of a collection, new or changed or removed.
+pub(super) async fn put(State(state): State<OfficeState>, Path(id): Path<String>, posted: Posted) -> Answer {
+    let open = Open::new(state, &id, posted).await?;
+    let form = open.fields();
+    let collection = Collection::from_name(form.text("collection"))
+        .ok_or_else(|| OfficeError::refused("The form names no list of a contact. Reload the page."))?;
+    let contact = document::read(open.id, &open.doc);
+    if !form.has("id") {
+        let mut set = entry_fields(collection, None, form)?;
+        set.retain(|_, value| value.is_some());
+        if set.is_empty() {
+            return Err(OfficeError::refused("Fill in at least one field."));
+        }
+        if let Some(spec) = collection.fields().iter().find(|spec| spec.name == "at" && spec.kind == Kind::Instant) {
+            set.entry(spec.name.to_owned()).or_insert(Some(Value::Int(open.state.now())));
+        }
+        let id = new_entry(open.state.now())?;
+        return open.author(vec![Command::Put { collection, id, fields: set }]).await;
+    }
+    let entry: EntryId = form.text("id").parse().map_err(|_| OfficeError::NotFound { what: "entry" })?;
+    if form.has("remove") {
+        return open.author(vec![Command::Remove { collection, id: entry }]).await;
+    }
+    let there = contact.entries(collection).iter().find(|there| there.id == entry);
+    let there = there.ok_or_else(|| OfficeError::refused("Somebody removed this meanwhile. Add it anew if it should be there."))?;
+    let mut set = entry_fields(collection, Some(there), form)?;
+    // What was not touched is not written: another's newer value stays.
+    set.retain(|name, value| there.fields.get(name) != value.as_ref());
+    if collection == Collection::Tasks && set.get("done") == Some(&Some(Value::Bool(true))) {
+        set.entry("done_at".to_owned()).or_insert(Some(Value::Int(open.state.now())));
+    }
+    if set.is_empty() {
+        return Ok(open.back());
+    }
+    open.author(vec![Command::Put { collection, id: entry, fields: set }]).await
+}
+
+/// The fields of a form that belong to a collection.
+fn entry_fields(collection: Collection, there: Option<&Entry>, form: &Fields) -> Result<BTreeMap<String, Option<Value>>, OfficeError> {
+    let currency = match form.raw("currency") {
+        Some(_) => form.text("currency").to_ascii_uppercase(),
+        None => there.map_or(String::new(), |entry| entry.text("currency").to_owned()),
+    };
+    let mut set = BTreeMap::new();
+    for spec in collection.fields() {
+        let Some(text) = form.raw(spec.name) else { continue };
+        if spec.kind == Kind::Minor && !text.trim().is_empty() && currency.is_empty() {
+            return Err(OfficeError::refused("An amount needs its currency, such as EUR."));
+        }
+        // A form shows minutes; the milliseconds of a time that was not touched stay.
+        let current = there.and_then(|entry| entry.fields.get(spec.name));
+        let parsed = parse(spec, text.trim(), &currency, form)?;
+        let same_minute = match (spec.kind, &parsed, current) {
+            (Kind::Instant, Some(Value::Int(new)), Some(Value::Int(old))) => new.div_euclid(60_000) == old.div_euclid(60_000),
+            _ => false,
+        };
+        set.insert(spec.name.to_owned(), if same_minute { current.cloned() } else { parsed });
+    }
+    Ok(set)
+}
+
+/// What somebody typed, as a value of a field.
+fn parse(spec: &FieldSpec, text: &str, currency: &str, form: &Fields) -> Result<Option<Value>, OfficeError> {
+    match spec.kind {
+        Kind::Minor if !text.is_empty() => parse_money(text, currency).map(|minor| Some(Value::Int(minor))).map_err(refused),
+        Kind::Instant if !text.is_empty() => Ok(Some(Value::Int(instant(text, form)?))),
+        _ => parse_value(spec, text).map_err(refused),
+    }
+}
+
+/// A time of a form, in the zone that the form names (minutes east of UTC).
+fn instant(text: &str, form: &Fields) -> Result<UnixMs, OfficeError> {
+    let wrong = || OfficeError::refused("The time can't be read; give it as 2026-05-31T14:30.");
+    let time = ["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]
+        .iter()
+        .find_map(|shape| chrono::NaiveDateTime::parse_from_str(text, shape).ok())
+        .ok_or_else(wrong)?;
+    let offset: i64 = form.text("utc_offset_min").parse().unwrap_or(0);
+    Ok(time.and_utc().timestamp_millis() - offset.clamp(-1440, 1440) * 60_000)
+}
+
+fn new_entry(now: UnixMs) -> Result<EntryId, OfficeError> {
+    Ok(EntryId::from_time(u64::try_from(now).unwrap_or(0), random()?))
+}
+
+fn random<const N: usize>() -> Result<[u8; N], OfficeError> {
+    use ring::rand::SecureRandom;
+    let mut bytes = [0; N];
+    ring::rand::SystemRandom::new().fill(&mut bytes).map_err(|_| OfficeError::failed("the operating system gave no random bytes"))?;
+    Ok(bytes)
+}
+
+/// `POST /contacts/{id}/tag`
+pub(super) async fn tag(State(state): State<OfficeState>, Path(id): Path<String>, posted: Posted) -> Answer {
+    let open = Open::new(state, &id, posted).await?;
+    let tag = open.fields().text("tag").to_owned();
+    if tag.is_empty() {
+        return Err(OfficeError::refused("Write the tag first."));
+    }
+    let at = open.state.now();
+    open.author(vec![Command::Tag { tag, at }]).await
+}
+
+/// `POST /contacts/{id}/untag`
+pub(super) async fn untag(State(state): State<OfficeState>, Path(id): Path<String>, posted: Posted) -> Answer {
+    let open = Open::new(state, &id, posted).await?;
+    let tag = open.fields().raw("tag").unwrap_or_default().to_owned();
+    open.author(vec![Command::Untag { tag }]).await
+}
+
+/// `POST /contacts/{id}/log`: an interaction.
+pub(super) async fn log(State(state): State<OfficeState>, Path(id): Path<String>, posted: Posted) -> Answer {
+    let open = Open::new(state, &id, posted).await?;
+    let form = open.fields();
+    let mut set = entry_fields(Collection::Interactions, None, form)?;
+    set.retain(|_, value| value.is_some());
+    if !set.contains_key("summary") {
+        return Err(OfficeError::refused("Say in a line what it was about."));
+    }
+    let now = open.state.now();
+    set.entry("kind".to_owned()).or_insert(Some("note".into()));
+    set.entry("at".to_owned()).or_insert(Some(Value::Int(now)));
+    let id = new_entry(now)?;
+    open.author(vec![Command::Put { collection: Collection::Interactions, id, fields: set }]).await
+}
+
+/// `POST /contacts/{id}/note`
+pub(super) async fn note(State(state): State<OfficeState>, Path(id): Path<String>, posted: Posted) -> Answer {
+    let open = Open::new(state, &id, posted).await?;
+    let form = open.fields();
+    // A browser sends line ends as CR LF.
+    let text = form.raw("note").unwrap_or_default().replace("\r\n", "\n");
+    let max = Limits::DEFAULT.text_bytes_max;
+    if text.len() > max {
+        return Err(OfficeError::refused(format!("The note would have {} bytes, {max} are allowed; shorten it.", text.len())));
+    }
+    let heads: Option<Vec<ChangeHash>> = form.text("base").split_whitespace().map(|hash| hash.parse().ok()).collect();
+    let stale = || OfficeError::refused("The page is too old to tell what you changed. Copy your text, reload the page, and write it in again.");
+    let heads = heads.filter(|heads| !heads.is_empty()).ok_or_else(stale)?;
+    let read = if heads == open.doc.get_heads() { None } else { Some(open.doc.fork_at(&heads).map_err(|_| stale())?) };
+    let splices = note_splices(read.as_ref().unwrap_or(&open.doc), &text);
+    if splices.is_empty() {
+        return Ok(open.back());
+    }
+    let parts = in_parts(vec![Command::EditNote { splices }], &Limits::DEFAULT);
+    let edits = parts.into_iter().map(|commands| Authored { replay: read.is_some(), ..Authored::edit(open.id, commands) }).collect();
+    open.author_all(edits).await
+}
+
+/// `POST /contacts/{id}/resolve`: one side of a conflict, or another value.
+pub(super) async fn resolve(State(state): State<OfficeState>, Path(id): Path<String>, posted: Posted) -> Answer {
+    let open = Open::new(state, &id, posted).await?;
+    let form = open.fields();
+    let field = form.text("field");
+    let conflicts = document::conflicts(open.id, &open.doc);
+    let Some(conflict) = conflicts.into_iter().find(|conflict| conflict.field == field) else {
+        return Err(OfficeError::refused("Somebody has decided this already. Reload the page to see how."));
+    };
+    let value = if form.has("another") {
+        let path = versus::path(field);
+        let spec = FieldSpec { name: "value", kind: path.kind, label: "Value" };
+        // A deal's amount is typed in its currency.
+        let currency = path.entry.and_then(|(collection, id)| {
+            let contact = document::read(open.id, &open.doc);
+            let entry = contact.entries(collection).iter().find(|entry| entry.id.to_string() == id)?;
+            Some(entry.text("currency").to_owned())
+        });
+        parse(&spec, form.text("value"), &currency.unwrap_or_default(), form)?
+    } else {
+        let change = form.text("change");
+        let side = conflict.values.into_iter().find(|side| side.change == change);
+        side.ok_or_else(|| OfficeError::refused("This side is not there any more. Reload the page."))?.value
+    };
+    open.author(vec![Command::Resolve { field: field.to_owned(), value }]).await
+}
+
+/// `POST /contacts`: a new contact, without an owner.
+pub(super) async fn create(State(state): State<OfficeState>, posted: Posted) -> Answer {
+    posted.editor()?;
+    let now = state.now();
+    let mut assigner = Assigner::new(None, now);
+    let mut failed = None;
+    let mut given = false;
+    for name in ["name", "company", "phone", "email", "city"] {
+        let text = posted.fields.text(name);
+        if text.is_empty() {
+            continue;
+        }
+        given = true;
+        let mut ids = || {
+            new_entry(now).unwrap_or_else(|error| {
+                failed = Some(error);
+                EntryId::from_bytes([0; 16])
+            })
+        };
+        assigner.assign(name, text, &mut ids).map_err(refused)?;
+    }
+    if let Some(error) = failed {
+        return Err(error);
+    }
+    if !given {
+        return Err(OfficeError::refused("Give a name, a company or a way to reach the contact."));
+    }
+    let id = ContactId::from_time(u64::try_from(now).unwrap_or(0), random()?);
+    write(&state, &posted, vec![Authored::create(id, None, assigner.finish())]).await?;
+    Ok(Redirect::to(&format!("/contacts/{id}")).into_response())
+}

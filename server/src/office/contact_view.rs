@@ -1,0 +1,493 @@
+//! What a contact's page shows, section by section.
+
+use maud::{Markup, html};
+use roadbook_protocol::document::schema::{self, FieldSpec};
+use roadbook_protocol::document::{Collection, Conflict, Contact, Entry, FieldChange, HistoryItem, Value};
+use roadbook_protocol::ids::UnixMs;
+
+use super::fields::{self, Sheet};
+use super::layout::{self, Shape};
+use super::versus;
+
+/// The page is one contact with its changes.
+pub(super) struct View<'a> {
+    pub sheet: Sheet<'a>,
+    pub contact: &'a Contact,
+    pub conflicts: &'a [Conflict],
+    pub history: &'a [HistoryItem],
+    /// The name of the owner, if there is one.
+    pub owner: Option<&'a str>,
+    /// The heads that the page was read at: the note is edited against them.
+    pub heads: String,
+    pub now: UnixMs,
+    /// When the server last merged a change of this contact.
+    pub merged_at: Option<UnixMs>,
+}
+
+/// A card and the root fields in it.
+struct Group {
+    id: &'static str,
+    title: &'static str,
+    fields: &'static [&'static str],
+    /// The collections whose entries it shows, and what adding one is called.
+    lists: &'static [(Collection, &'static str)],
+}
+
+const IDENTITY: Group = Group {
+    id: "identity",
+    title: "Identity",
+    fields: &[
+        "kind", "title", "given_name", "family_name", "company", "job_title", "industry", "website",
+        "legal_name", "tax_id", "registration_id", "legal_address", "opening_hours",
+    ],
+    lists: &[],
+};
+const REACH: Group = Group {
+    id: "reach",
+    title: "Reach",
+    fields: &["preferred_channel", "best_time_to_call", "language", "time_zone", "fax", "latitude", "longitude"],
+    lists: &[
+        (Collection::Phones, "phone"),
+        (Collection::Emails, "email"),
+        (Collection::Addresses, "address"),
+        (Collection::Messengers, "messenger"),
+    ],
+};
+const STANDING: Group =
+    Group { id: "standing", title: "Standing", fields: &["status", "category", "temperature", "source", "archived"], lists: &[] };
+const PLAN: Group = Group { id: "plan", title: "Plan", fields: &["next_visit", "cadence_days"], lists: &[(Collection::Tasks, "task")] };
+const BUSINESS: Group = Group { id: "business", title: "Business", fields: &["price_conditions"], lists: &[(Collection::Deals, "deal"), (Collection::Purchases, "purchase")] };
+const PERSONAL: Group =
+    Group { id: "personal", title: "Personal", fields: &["birthday", "professional_holiday", "personal_note"], lists: &[] };
+const RIGHTS: Group = Group { id: "rights", title: "Rights", fields: &["do_not_contact", "legal_basis"], lists: &[(Collection::Consents, "consent")] };
+
+impl View<'_> {
+    pub(super) fn render(&self) -> Markup {
+        html! {
+            (self.head())
+            (self.conflicts())
+            div.two {
+                div.stack {
+                    (self.group(&IDENTITY, html! {}))
+                    (self.group(&REACH, self.reach()))
+                    (self.group(&STANDING, self.standing()))
+                    (self.group(&BUSINESS, self.business()))
+                    (self.group(&PERSONAL, html! {}))
+                    (self.group(&RIGHTS, self.consents()))
+                    (self.externals())
+                }
+                div.stack {
+                    (self.log_form())
+                    (self.group(&PLAN, self.tasks()))
+                    (self.note())
+                    (self.interactions())
+                    (self.changes())
+                }
+            }
+        }
+    }
+
+    fn head(&self) -> Markup {
+        let contact = self.contact;
+        let work = [contact.text("job_title"), contact.text("company")]
+            .into_iter()
+            .filter(|text| !text.is_empty() && *text != contact.display_name)
+            .collect::<Vec<_>>()
+            .join(", ");
+        let town = contact.addresses.iter().map(|address| address.text("city")).find(|city| !city.is_empty());
+        let authors = self.sheet.authors.is_some();
+        let page = format!("/contacts/{}", contact.id);
+        html! {
+            header.head {
+                p.crumb { a href="/contacts" { "Contacts" } }
+                (layout::unit("head", html! {
+                    div.tight {
+                        div.bar {
+                            h1 { (contact.display_name) }
+                            (status_chip(contact.text("status")))
+                            @if !contact.text("category").is_empty() { span.chip.brand { (contact.text("category")) } }
+                            @if contact.fields.get("do_not_contact").and_then(Value::as_bool) == Some(true) {
+                                span.chip.stop { "do not contact" }
+                            }
+                            @if contact.fields.get("archived").and_then(Value::as_bool) == Some(true) { span.chip { "archived" } }
+                            @if !self.conflicts.is_empty() {
+                                a.chip.wait href="#conflicts" { (layout::plural(self.conflicts.len() as u64, "conflict", "conflicts")) }
+                            }
+                        }
+                        p.k {
+                            @if !work.is_empty() { (work) " · " }
+                            @if let Some(town) = town { (town) " · " }
+                            @match self.owner { Some(owner) => { "owner " b { (owner) } }, None => "no owner" }
+                        }
+                    }
+                }))
+                div.bar {
+                    (layout::live_chip())
+                    @if let Some(at) = self.merged_at { span.asof { "latest change merged " (layout::time(at, Shape::Full)) } }
+                    span.grow {}
+                    @if authors {
+                        a.btn.small href=(page) aria-pressed="true" { "Hide who wrote what" }
+                    } @else {
+                        a.btn.small href={ (page) "?authors=1" } { "Who wrote what" }
+                    }
+                }
+            }
+        }
+    }
+
+    fn conflicts(&self) -> Markup {
+        layout::unit("conflicts", html! {
+            @if !self.conflicts.is_empty() {
+                section.card.stack aria-labelledby="conflicts-title" {
+                    div.bar {
+                        h2 #conflicts-title { "To decide" }
+                        span.k { "Both sides wrote while they could not see each other. Nothing is lost until you choose, nor afterwards: the history keeps it." }
+                    }
+                    @for conflict in self.conflicts { (versus::on_contact(&self.sheet, conflict)) }
+                }
+            }
+        })
+    }
+
+    /// Which fields and entries a card shows: while that is so, each changes on its own.
+    fn shape(&self, group: &Group) -> String {
+        let entries = group.lists.iter().flat_map(|(collection, _)| self.contact.entries(*collection));
+        let mut shape: String = entries.map(|entry| entry.id.to_string()).collect();
+        for name in group.fields.iter().filter(|name| self.contact.fields.contains_key(**name)) {
+            shape.push_str(name);
+        }
+        if group.id == STANDING.id {
+            for word in self.contact.tags.iter().chain(self.contact.custom.keys()) {
+                shape.push('\n');
+                shape.push_str(word);
+            }
+        }
+        shape
+    }
+
+    /// A card: the fields that are set, then what is special to it, then the rest. It is swapped as
+    /// a whole only when other fields or entries are set (its shape) than before: a value that
+    /// changes swaps its own field and leaves those alone in which somebody writes.
+    fn group(&self, group: &Group, special: Markup) -> Markup {
+        let specs: Vec<&FieldSpec> = group.fields.iter().filter_map(|name| schema::field(name)).collect();
+        let (set, unset): (Vec<_>, Vec<_>) =
+            specs.into_iter().partition(|spec| self.contact.fields.contains_key(spec.name));
+        let title = format!("{}-title", group.id);
+        let rest = format!("{}-rest", group.id);
+        let content = html! {
+            div.bar { h2 id=(title) { (group.title) } }
+            @for spec in &set { (self.sheet.scalar(spec, self.contact.fields.get(spec.name))) }
+            (special)
+            @if self.sheet.viewer.edits() {
+                div.adds {
+                    @for (collection, what) in group.lists { (self.sheet.add(collection.name(), collection.fields(), what)) }
+                    @if !unset.is_empty() {
+                        details.more id=(rest) {
+                            summary { "+ " (layout::plural(unset.len() as u64, "empty field", "empty fields")) }
+                            div { @for spec in &unset { (self.sheet.scalar(spec, None)) } }
+                        }
+                    }
+                }
+            }
+        };
+        let rev = layout::rev(&html! { (self.shape(group)) });
+        html! { section.card id=(group.id) aria-labelledby=(title) data-live=(group.id) data-rev=(rev) { (content) } }
+    }
+
+    fn entries(&self, collection: Collection, summary: impl Fn(&Entry) -> (String, Markup)) -> Markup {
+        html! {
+            @for entry in self.contact.entries(collection) {
+                @let (label, text) = summary(entry);
+                (self.sheet.entry(collection.name(), collection.fields(), entry, &label, text))
+            }
+        }
+    }
+
+    fn reach(&self) -> Markup {
+        let labelled = |entry: &Entry, or: &str| match entry.text("label") {
+            "" => or.to_owned(),
+            label => format!("{or}, {label}"),
+        };
+        html! {
+            (self.entries(Collection::Phones, |entry| {
+                (labelled(entry, "Phone"), html! { (entry.text("number")) })
+            }))
+            (self.entries(Collection::Emails, |entry| {
+                (labelled(entry, "Email"), html! { (entry.text("address")) })
+            }))
+            (self.entries(Collection::Addresses, |entry| {
+                let place = [entry.text("postal_code"), entry.text("city")].join(" ");
+                let lines = [entry.text("street"), place.trim(), entry.text("region"), entry.text("country")];
+                let shown = lines.into_iter().filter(|line| !line.is_empty()).collect::<Vec<_>>().join(", ");
+                (labelled(entry, "Address"), html! { (shown) })
+            }))
+            (self.entries(Collection::Messengers, |entry| {
+                (labelled(entry, entry.text("service")), html! { (entry.text("handle")) })
+            }))
+        }
+    }
+
+    fn standing(&self) -> Markup {
+        let sheet = &self.sheet;
+        let edits = sheet.viewer.edits();
+        html! {
+            @for (name, value) in &self.contact.custom { (sheet.custom(name, value)) }
+            dl.plain {
+                dt { "Tags" }
+                dd {
+                    div.tags {
+                        @for tag in &self.contact.tags {
+                            span.chip {
+                                (tag)
+                                @if edits { form method="post" action=(sheet.action("untag")) data-in-place {
+                                    (layout::csrf(sheet.viewer))
+                                    input type="hidden" name="tag" value=(tag);
+                                    button.tag-x aria-label={ "Remove tag " (tag) } { "×" }
+                                } }
+                            }
+                        }
+                        @if edits { form.tag-add method="post" action=(sheet.action("tag")) data-in-place {
+                            (layout::csrf(sheet.viewer))
+                            label.vh for="tag" { "New tag" }
+                            input #tag name="tag" placeholder="Add a tag" required maxlength="100" autocomplete="off";
+                            button.btn.small { "Add" }
+                        } } @else if self.contact.tags.is_empty() { "–" }
+                    }
+                }
+            }
+        }
+    }
+
+    fn business(&self) -> Markup {
+        html! {
+            (self.entries(Collection::Deals, |deal| {
+                let stage = deal.text("stage");
+                let kind = match stage { "won" => "ok", "lost" => "stop", _ => "info" };
+                ("Deal".to_owned(), html! {
+                    (deal.text("title"))
+                    @if let Some(amount) = deal.int("amount") { " · " b { (layout::money(amount, deal.text("currency"))) } }
+                    @if !stage.is_empty() { " " span class={ "chip " (kind) } { (fields::word(stage)) } }
+                    @if !deal.text("expected_close").is_empty() { span.asof.by { "expected " (layout::date(deal.text("expected_close"))) } }
+                })
+            }))
+            (self.entries(Collection::Purchases, |purchase| {
+                ("Purchase".to_owned(), html! {
+                    (layout::date(purchase.text("date")))
+                    @if let Some(amount) = purchase.int("amount") { " · " b { (layout::money(amount, purchase.text("currency"))) } }
+                    span.k { " " (purchase.text("product")) " " (purchase.text("external_id")) }
+                })
+            }))
+        }
+    }
+
+    fn tasks(&self) -> Markup {
+        self.entries(Collection::Tasks, |task| {
+            let done = task.fields.get("done").and_then(Value::as_bool) == Some(true);
+            let due = task.text("due");
+            let late = !done && !due.is_empty() && due < day(self.now).as_str();
+            (if done { "Done" } else { "Task" }.to_owned(), html! {
+                span.done[done] { (task.text("text")) }
+                @if !due.is_empty() {
+                    " " @if late { span.chip.stop { "due " (layout::date(due)) } } @else { span.k { "due " (layout::date(due)) } }
+                }
+            })
+        })
+    }
+
+    fn consents(&self) -> Markup {
+        self.entries(Collection::Consents, |consent| {
+            (fields::word(consent.text("channel")), html! {
+                (fields::word(consent.text("state")))
+                @if !consent.text("purpose").is_empty() { " for " (consent.text("purpose")) }
+                @if let Some(at) = consent.int("at") { span.asof.by { (layout::time(at, Shape::Full)) " " (consent.text("how")) } }
+            })
+        })
+    }
+
+    fn externals(&self) -> Markup {
+        layout::unit("externals", html! {
+            @if !self.contact.external_ids.is_empty() {
+                section.card aria-labelledby="externals-title" {
+                    h2 #externals-title { "In other systems" }
+                    dl.plain { @for (system, id) in &self.contact.external_ids { dt { (system) } dd.mono { (id) } } }
+                }
+            }
+        })
+    }
+
+    fn log_form(&self) -> Markup {
+        let sheet = &self.sheet;
+        if !sheet.viewer.edits() {
+            return html! {};
+        }
+        html! {
+            section.card aria-labelledby="log-title" {
+                div.bar { h2 #log-title { "Log an interaction" } }
+                form.tight method="post" action=(sheet.action("log")) data-in-place {
+                    (layout::csrf(sheet.viewer))
+                    input type="hidden" name="utc_offset_min" value="0";
+                    div.fields {
+                        div { label for="log-kind" { "Kind" }
+                            select #log-kind name="kind" { @for kind in schema::INTERACTIONS { option value=(kind) { (fields::word(kind)) } } } }
+                        div { label for="log-at" { "When" } input #log-at type="datetime-local" name="at"; }
+                        div.wide { label for="log-summary" { "Summary" }
+                            textarea #log-summary name="summary" rows="2" required placeholder="What was said, what comes next" {} }
+                    }
+                    div.bar { button.btn.go.small { "Log it" } span.hint { "Without a time it is now." } }
+                }
+            }
+        }
+    }
+
+    fn note(&self) -> Markup {
+        let sheet = &self.sheet;
+        let content = html! {
+            div.bar { h2 #note-title { "Note" } span.grow {} (sheet.by("note")) }
+            @if !sheet.viewer.edits() { p.pre { (self.contact.note) } }
+            @else { form.tight method="post" action=(sheet.action("note")) data-in-place {
+                (layout::csrf(sheet.viewer))
+                input type="hidden" name="base" value=(self.heads);
+                label.vh for="note" { "Note" }
+                textarea #note name="note" rows=(rows(&self.contact.note)) placeholder="What everybody who meets this contact should know" { "\n" (self.contact.note) }
+                div.bar { button.btn.small { "Save the note" } }
+            } }
+        };
+        // The heads in the form change with every edit; the unit only with the note itself.
+        let rev = layout::rev(&html! { (self.contact.note) (sheet.by("note")) });
+        html! { section.card #note-card aria-labelledby="note-title" data-live="note-card" data-rev=(rev) { (content) } }
+    }
+
+    fn interactions(&self) -> Markup {
+        const SHOWN_MAX: usize = 30;
+        let all = &self.contact.interactions;
+        layout::unit("interactions", html! {
+            section.card aria-labelledby="interactions-title" {
+                div.bar { h2 #interactions-title { "Timeline" } span.k { (layout::plural(all.len() as u64, "interaction", "interactions")) } }
+                @if all.is_empty() {
+                    (layout::empty("Nobody has been here yet", html! { "A visit or a call that a rep logs appears here the moment it is merged." }))
+                }
+                ol.time-line {
+                    @for entry in all.iter().rev().take(SHOWN_MAX) {
+                        li {
+                            div.bar {
+                                b { (fields::word(entry.text("kind"))) }
+                                @if let Some(at) = entry.int("at") { span.asof { (layout::time(at, Shape::Full)) } }
+                                @if let Some(nps) = entry.int("nps") { span.chip.info { "NPS " (nps) } }
+                            }
+                            @if !entry.text("summary").is_empty() { p.pre { (entry.text("summary")) } }
+                            @for name in ["outcome", "objections", "place", "comment"] {
+                                @if !entry.text(name).is_empty() { p.k { (fields::word(name)) ": " (entry.text(name)) } }
+                            }
+                            (self.sheet.by(&format!("interactions/{}", entry.id)))
+                        }
+                    }
+                }
+                @if all.len() > SHOWN_MAX { p.hint { "The newest " (SHOWN_MAX) " are shown." } }
+            }
+        })
+    }
+
+    fn changes(&self) -> Markup {
+        layout::unit("changes", html! {
+            section.card aria-labelledby="changes-title" {
+                div.bar { h2 #changes-title { "What changed" } }
+                @if self.history.is_empty() { p.k { "No change yet." } }
+                ol.time-line {
+                    @for item in self.history {
+                        li.change {
+                            div.bar {
+                                b { (self.sheet.names.of(item.author)) }
+                                span.k { (doing(&item.command)) }
+                                span.asof { (layout::time(item.at, Shape::Full)) }
+                            }
+                            @let lines = told(item);
+                            @for line in lines.iter().take(CHANGE_LINES) { p.k { (line) } }
+                            @if lines.len() > CHANGE_LINES { p.hint { "and " (lines.len() - CHANGE_LINES) " more" } }
+                        }
+                    }
+                }
+                p.hint { "Times are the devices' own claims." }
+            }
+        })
+    }
+}
+
+/// Lines of one change that are shown.
+const CHANGE_LINES: usize = 6;
+
+/// What a change did, a line per field; an entry that it made is one line.
+fn told(item: &HistoryItem) -> Vec<Markup> {
+    let entry = |change: &FieldChange| {
+        let path = versus::path(&change.field);
+        path.entry.map(|(collection, id)| (collection, id.to_owned()))
+    };
+    item.fields
+        .chunk_by(|a, b| entry(a).is_some() && entry(a) == entry(b))
+        .flat_map(|run| match entry(&run[0]) {
+            Some((collection, _)) if run.len() > 1 && run.iter().all(|change| change.before.is_none()) => {
+                let value = |names: &[&str]| {
+                    run.iter()
+                        .find(|change| names.iter().any(|name| change.field.ends_with(&format!("/{name}"))))
+                        .and_then(|change| change.after.as_ref().map(Value::to_string))
+                };
+                let kind = value(&["kind"]).map_or_else(|| versus::noun(collection).to_owned(), |kind| fields::word(&kind));
+                let text = value(&["summary", "title", "text", "number", "address", "street", "handle", "product", "date", "channel"]);
+                vec![html! { (kind) ": " ins { (text.unwrap_or_default()) } }]
+            }
+            _ => run.iter().map(change_line).collect(),
+        })
+        .collect()
+}
+
+/// A command of the history, as what somebody did.
+fn doing(command: &str) -> String {
+    match command {
+        "set" | "put" | "group" => "edited".to_owned(),
+        "create" => "created the contact".to_owned(),
+        "resolve" => "decided a conflict".to_owned(),
+        "note" => "wrote in the note".to_owned(),
+        "tag" | "untag" => "changed the tags".to_owned(),
+        "remove" => "removed".to_owned(),
+        "restore" => "restored".to_owned(),
+        "import" => "imported".to_owned(),
+        kind if schema::INTERACTIONS.contains(&kind) => format!("logged a {kind}"),
+        other => fields::word(other).to_lowercase(),
+    }
+}
+
+fn change_line(change: &FieldChange) -> Markup {
+    let path = versus::path(&change.field);
+    let spec = FieldSpec { name: "value", kind: path.kind, label: "Value" };
+    let short = |value: &Option<Value>| match value {
+        Some(Value::Text(text)) if text.chars().count() > 120 => {
+            html! { (text.chars().take(120).collect::<String>()) "…" }
+        }
+        other => fields::shown(&spec, other.as_ref()),
+    };
+    html! {
+        (path.label) ": "
+        @if change.before.is_some() { del { (short(&change.before)) } " → " }
+        @match &change.after { None => "removed", after => ins { (short(after)) } }
+    }
+}
+
+/// The chip of a status.
+pub(super) fn status_chip(status: &str) -> Markup {
+    let kind = match status {
+        "" => return html! {},
+        "customer" | "partner" => "ok",
+        "lead" | "prospect" => "info",
+        "lost" => "stop",
+        _ => "",
+    };
+    html! { span class={ "chip " (kind) } { (fields::word(status)) } }
+}
+
+fn rows(text: &str) -> usize {
+    let lines: usize = text.lines().map(|line| 1 + line.chars().count() / 60).sum();
+    lines.clamp(4, 16)
+}
+
+fn day(now: UnixMs) -> String {
+    chrono::DateTime::from_timestamp_millis(now).map_or(String::new(), |utc| utc.format("%Y-%m-%d").to_string())
+}

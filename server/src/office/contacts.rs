@@ -1,0 +1,438 @@
+//! The list of contacts: search as you type, the one filter grammar, sorting, pages.
+//!
+//! Reads the projection table and the full-text index, never a document. A page first finds the
+//! numbers of its rows in an index, and only then reads those rows.
+
+use axum::extract::{Query, State};
+use maud::{Markup, html};
+use roadbook_protocol::filter::{Filter, FilterContext, SqlTarget, SqlValue};
+use roadbook_protocol::fold;
+use roadbook_protocol::ids::{ContactId, Cursor, UnixMs, WorkspaceId};
+use rusqlite::types::Value as Sql;
+use rusqlite::{Connection, Row, params_from_iter};
+use serde::Deserialize;
+
+use super::contact_view::status_chip;
+use super::error::OfficeError;
+use super::layout::{self, Page, Place, Shape};
+use super::session::Viewer;
+use super::{OfficeState, decide, url};
+use crate::store::{self, workspaces};
+
+/// Rows on a page.
+const PAGE_ROWS: u64 = 50;
+/// Matches are counted up to here; beyond it the page says "more than".
+const COUNT_MAX: u64 = 10_000;
+/// So many matches of a search are ranked; a search that finds more is told to say more.
+const RANKED_MAX: u64 = 1_000;
+
+/// What the address asks for.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub(super) struct Ask {
+    #[serde(default)]
+    q: String,
+    #[serde(default)]
+    filter: String,
+    #[serde(default)]
+    sort: String,
+    #[serde(default)]
+    page: Option<u64>,
+}
+
+impl Ask {
+    /// The address of this list with another order or page.
+    fn address(&self, sort: &str, page: u64) -> String {
+        let page = if page > 1 { page.to_string() } else { String::new() };
+        let sort = if sort == "name" { "" } else { sort };
+        url::with("/contacts", &[("q", &self.q), ("filter", &self.filter), ("sort", sort), ("page", &page)])
+    }
+}
+
+/// An order: its name in the address, how it is called, its column, and its SQL.
+struct Sort {
+    name: &'static str,
+    label: &'static str,
+    order: &'static str,
+    /// Where a column that is not set has no place in the order.
+    only: &'static str,
+}
+
+const SORTS: [Sort; 6] = [
+    Sort { name: "name", label: "Name", order: "p.sort_key", only: "" },
+    Sort { name: "touched", label: "Latest change", order: "p.touched_at DESC", only: "" },
+    Sort { name: "contacted", label: "Latest contact", order: "p.last_contact_at DESC", only: " AND p.last_contact_at IS NOT NULL" },
+    Sort { name: "silent", label: "Longest without contact", order: "p.last_contact_at", only: "" },
+    Sort { name: "visit", label: "Next visit", order: "p.next_visit", only: " AND p.next_visit IS NOT NULL" },
+    Sort { name: "due", label: "Next task", order: "p.next_due", only: " AND p.next_due IS NOT NULL" },
+];
+
+/// One row of the list.
+#[derive(Debug, Clone)]
+pub(super) struct Line {
+    id: ContactId,
+    name: String,
+    company: Option<String>,
+    status: Option<String>,
+    category: Option<String>,
+    city: Option<String>,
+    country: Option<String>,
+    owner: Option<String>,
+    last_contact_at: Option<UnixMs>,
+    next_visit: Option<String>,
+    next_due: Option<String>,
+    conflicts: u32,
+}
+
+/// The columns of a [`Line`], from `projection AS p` and `user AS u`.
+const LINE: &str = "p.id, p.display_name, p.company, p.status, p.category, p.city, p.country, \
+     coalesce(u.name, p.owner_login), p.last_contact_at, p.next_visit, p.next_due, p.conflicts";
+const OWNER: &str = "LEFT JOIN user u ON u.workspace = p.workspace AND u.login = p.owner_login";
+
+impl Line {
+    fn read(row: &Row<'_>) -> rusqlite::Result<Line> {
+        Ok(Line {
+            id: ContactId::from_bytes(row.get(0)?),
+            name: row.get(1)?,
+            company: row.get(2)?,
+            status: row.get(3)?,
+            category: row.get(4)?,
+            city: row.get(5)?,
+            country: row.get(6)?,
+            owner: row.get(7)?,
+            last_contact_at: row.get(8)?,
+            next_visit: row.get(9)?,
+            next_due: row.get(10)?,
+            conflicts: row.get(11)?,
+        })
+    }
+
+    /// The line of one contact: what the event stream sends when it has changed.
+    pub(super) fn of(conn: &Connection, workspace: WorkspaceId, id: ContactId) -> store::Result<Option<Line>> {
+        let sql = format!(
+            "SELECT {LINE} FROM contact c JOIN projection p ON p.n = c.n {OWNER} \
+             WHERE c.workspace = ? AND c.id = ?"
+        );
+        let mut statement = conn.prepare_cached(&sql)?;
+        let mut rows = statement.query_map([workspace.as_bytes().as_slice(), id.as_bytes()], Line::read)?;
+        Ok(rows.next().transpose()?)
+    }
+
+    /// What the contact is called.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(super) fn render(&self) -> Markup {
+        let company = self.company.as_deref().filter(|company| *company != self.name);
+        let town = [self.city.as_deref(), self.country.as_deref()]
+            .into_iter()
+            .flatten()
+            .filter(|text| !text.is_empty())
+            .collect::<Vec<_>>()
+            .join(", ");
+        let owner = self.owner.as_deref();
+        let content = html! {
+            th scope="row" {
+                a.name href={ "/contacts/" (self.id) } { (self.name) }
+                @if self.conflicts > 0 {
+                    " " span.chip.wait { (layout::plural(self.conflicts.into(), "conflict", "conflicts")) }
+                }
+                @if let Some(company) = company { div.k { (company) } }
+                div.narrow.k {
+                    @let parts = [Some(town.as_str()), self.status.as_deref(), owner];
+                    (parts.into_iter().flatten().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" · "))
+                }
+            }
+            td.wide.muted { (town) }
+            td.wide {
+                (status_chip(self.status.as_deref().unwrap_or_default()))
+                @if let Some(category) = self.category.as_deref().filter(|text| !text.is_empty()) { " " span.chip.brand { (category) } }
+            }
+            td.mid { @match owner { Some(owner) => (owner), None => span.muted { "nobody" } } }
+            td.num.muted {
+                @match self.last_contact_at { Some(at) => (layout::time(at, Shape::Short)), None => span title="never contacted" { "never" } }
+            }
+            td.wide.num.muted {
+                @if let Some(visit) = &self.next_visit { (layout::date(visit)) }
+                @else if let Some(due) = &self.next_due { (layout::date(due)) }
+                @else { "–" }
+            }
+        };
+        html! { tr id={ "c-" (self.id) } data-rev=(layout::rev(&content)) { (content) } }
+    }
+}
+
+/// How many there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Total {
+    Exactly(u64),
+    MoreThan(u64),
+}
+
+/// What a list came to.
+struct Found {
+    lines: Vec<Line>,
+    total: Total,
+    /// The search found more than is ranked.
+    cut: bool,
+    problem: Option<String>,
+    /// All contacts of the workspace, archived ones left out.
+    base: u64,
+    to_decide: u64,
+    cursor: Cursor,
+}
+
+/// `GET /contacts`
+pub(super) async fn page(viewer: Viewer, State(state): State<OfficeState>, Query(ask): Query<Ask>) -> Result<Markup, OfficeError> {
+    let now = state.now();
+    let workspace = viewer.workspace;
+    let asked = ask.clone();
+    let found = state.read(move |conn| find(conn, workspace, &asked, now)).await?;
+    let body = render(&viewer, &ask, &found, now);
+    let page = Page {
+        viewer: &viewer,
+        title: "Contacts",
+        place: Some(Place::Contacts),
+        to_decide: found.to_decide,
+        cursor: Some(found.cursor),
+        contact: None,
+        body,
+    };
+    Ok(page.render())
+}
+
+/// The conditions of a list, with their parameters in order.
+struct Conditions {
+    text: String,
+    params: Vec<Sql>,
+}
+
+fn conditions(workspace: WorkspaceId, filter: &str, sort: &Sort, now: UnixMs) -> Result<Conditions, String> {
+    let filter = Filter::parse(filter).map_err(|error| error.to_string())?;
+    let context = FilterContext {
+        today: chrono::DateTime::from_timestamp_millis(now).unwrap_or_default().date_naive(),
+        now_ms: now,
+    };
+    let mut text = "p.workspace = ?".to_owned();
+    let mut params = vec![Sql::Blob(workspace.as_bytes().to_vec())];
+    // Spelled as the partial indexes have it, so that they are used.
+    if !filter.mentions_archived() {
+        text.push_str(" AND p.archived = 0");
+    }
+    text.push_str(sort.only);
+    let sql = filter.to_sql(&context, SqlTarget::Server).map_err(|error| error.to_string())?;
+    text.push_str(" AND ");
+    text.push_str(&sql.clause);
+    params.extend(sql.params.into_iter().map(|value| match value {
+        SqlValue::Text(text) => Sql::Text(text),
+        SqlValue::Int(n) => Sql::Integer(n),
+        SqlValue::Real(n) => Sql::Real(n),
+        SqlValue::Null => Sql::Null,
+    }));
+    Ok(Conditions { text, params })
+}
+
+fn find(conn: &Connection, workspace: WorkspaceId, ask: &Ask, now: UnixMs) -> store::Result<Found> {
+    let sort = SORTS.iter().find(|sort| sort.name == ask.sort).unwrap_or(&SORTS[0]);
+    let mut found = Found {
+        lines: Vec::new(),
+        total: Total::Exactly(0),
+        cut: false,
+        problem: None,
+        base: conn
+            .prepare_cached("SELECT count(*) FROM projection p WHERE p.workspace = ? AND p.archived = 0")?
+            .query_row([workspace.as_bytes()], |row| row.get(0))?,
+        to_decide: decide::count(conn, workspace)?,
+        cursor: workspaces::cursor(conn, workspace)?,
+    };
+    let conditions = match conditions(workspace, &ask.filter, sort, now) {
+        Ok(conditions) => conditions,
+        Err(problem) => {
+            found.problem = Some(problem);
+            return Ok(found);
+        }
+    };
+    let offset = (ask.page.unwrap_or(1).clamp(1, 1_000_000) - 1) * PAGE_ROWS;
+    match fold::fts_query(&ask.q) {
+        Some(query) => search(conn, &conditions, &query, sort, ask, offset, &mut found)?,
+        None if ask.q.trim().is_empty() => browse(conn, &conditions, sort, offset, &mut found)?,
+        // Something was typed, but no letter and no digit: nothing can match.
+        None => {}
+    }
+    Ok(found)
+}
+
+fn browse(conn: &Connection, conditions: &Conditions, sort: &Sort, offset: u64, found: &mut Found) -> store::Result<()> {
+    let Conditions { text, params } = conditions;
+    // Without a filter the number of all is known already.
+    found.total = if conditions.is_plain() && sort.only.is_empty() {
+        Total::Exactly(found.base)
+    } else {
+        let counted: u64 = conn
+            .prepare_cached(&format!("SELECT count(*) FROM (SELECT 1 FROM projection p WHERE {text} LIMIT {})", COUNT_MAX + 1))?
+            .query_row(params_from_iter(params), |row| row.get(0))?;
+        if counted > COUNT_MAX { Total::MoreThan(COUNT_MAX) } else { Total::Exactly(counted) }
+    };
+    let sql = format!(
+        "SELECT {LINE} FROM (SELECT p.n AS hit FROM projection p WHERE {text} ORDER BY {} LIMIT {PAGE_ROWS} OFFSET {offset}) \
+         JOIN projection p ON p.n = hit {OWNER} ORDER BY {}",
+        sort.order, sort.order
+    );
+    let mut statement = conn.prepare_cached(&sql)?;
+    found.lines = statement.query_map(params_from_iter(params), Line::read)?.collect::<rusqlite::Result<_>>()?;
+    Ok(())
+}
+
+fn search(
+    conn: &Connection,
+    conditions: &Conditions,
+    query: &str,
+    sort: &Sort,
+    ask: &Ask,
+    offset: u64,
+    found: &mut Found,
+) -> store::Result<()> {
+    let Conditions { text, params } = conditions;
+    let weights = fold::FTS_COLUMNS.iter().map(|(_, weight)| weight.to_string()).collect::<Vec<_>>().join(", ");
+    // The best match first, unless another order was asked for.
+    let order = if ask.sort.is_empty() || ask.sort == "name" { "score, p.sort_key" } else { sort.order };
+    let hits = format!(
+        "SELECT search.rowid AS hit, bm25(search, {weights}) AS score \
+         FROM search JOIN projection p ON p.n = search.rowid \
+         WHERE search MATCH ? AND {text} LIMIT {}",
+        RANKED_MAX + 1
+    );
+    let sql = format!(
+        "SELECT {LINE}, count(*) OVER () FROM ({hits}) JOIN projection p ON p.n = hit {OWNER} \
+         ORDER BY {order} LIMIT {PAGE_ROWS} OFFSET {offset}"
+    );
+    let mut all = vec![Sql::Text(query.to_owned())];
+    all.extend(params.iter().cloned());
+    let mut statement = conn.prepare_cached(&sql)?;
+    let mut counted = 0;
+    found.lines = statement
+        .query_map(params_from_iter(all), |row| {
+            counted = row.get(12)?;
+            Line::read(row)
+        })?
+        .collect::<rusqlite::Result<_>>()?;
+    found.cut = counted > RANKED_MAX;
+    found.total = if found.cut { Total::MoreThan(RANKED_MAX) } else { Total::Exactly(counted) };
+    Ok(())
+}
+
+impl Conditions {
+    fn is_plain(&self) -> bool {
+        self.params.len() == 1 && self.text.contains("p.archived = 0")
+    }
+}
+
+fn render(viewer: &Viewer, ask: &Ask, found: &Found, now: UnixMs) -> Markup {
+    let problem = found.problem.as_deref();
+    html! {
+        div.bar {
+            h1 { "Contacts" }
+            (layout::live_chip())
+            (layout::unit("asof", layout::as_of(now)))
+            @if viewer.edits() { span.grow {} (new_contact(viewer)) }
+        }
+        form.find action="/contacts" role="search" data-find {
+            div.kbd { label for="q" { "Search" }
+                input #q type="search" name="q" value=(ask.q) placeholder="Names, companies, phones, notes" autocomplete="off" spellcheck="false"; kbd aria-hidden="true" { "/" } }
+            div { label for="filter" { "Filter" }
+                input #filter name="filter" value=(ask.filter) placeholder="status:customer city:Berlin contacted:>60d" autocomplete="off" spellcheck="false" autocapitalize="none" aria-describedby="filter-problem"; }
+            div { label for="sort" { "Order" }
+                select #sort name="sort" { @for sort in &SORTS { option value=(sort.name) selected[sort.name == ask.sort] { (sort.label) } } } }
+            button.btn { "Find" }
+        }
+        (layout::unit("problem", html! {
+            @match problem {
+                Some(problem) => {
+                    @let (text, names) = problem.split_once(" Names are:").map_or((problem, None), |(text, names)| (text, Some(names)));
+                    div.notice.stop #filter-problem role="alert" {
+                        p { (text) }
+                        @if let Some(names) = names { details { summary { "All names" } p { (names) } } }
+                    }
+                },
+                None => p.hint #filter-problem { "Try " (try_filter("contacted:>60d")) ", " (try_filter("conflicts:>0")) ", " (try_filter("tasks:>0 due:<=today")) " or " (try_filter("no:owner")) "." },
+            }
+        }))
+        (results(ask, found))
+    }
+}
+
+fn try_filter(filter: &str) -> Markup {
+    html! { a.mono href=(url::with("/contacts", &[("filter", filter)])) { (filter) } }
+}
+
+fn results(ask: &Ask, found: &Found) -> Markup {
+    let total = match found.total {
+        Total::Exactly(n) => layout::plural(n, "contact", "contacts"),
+        Total::MoreThan(n) => format!("more than {} contacts", layout::count(n)),
+    };
+    let page = ask.page.unwrap_or(1).max(1);
+    let known = match found.total { Total::Exactly(n) | Total::MoreThan(n) => n };
+    let last = match found.total { Total::Exactly(n) => Some(n.div_ceil(PAGE_ROWS).max(1)), Total::MoreThan(_) => None };
+    let more = found.lines.len() as u64 == PAGE_ROWS && last.is_none_or(|last| page < last) && (!found.cut || page * PAGE_ROWS < known);
+    let asked = !ask.q.trim().is_empty() || !ask.filter.trim().is_empty();
+    let content = html! {
+        @if found.problem.is_none() { section.card.list aria-labelledby="count" {
+            table {
+                caption.vh { "Contacts" }
+                thead { tr {
+                    th scope="col" { "Contact" } th.wide scope="col" { "City" } th.wide scope="col" { "Status" }
+                    th.mid scope="col" { "Owner" } th.num scope="col" { "Latest contact" } th.wide.num scope="col" { "Next" }
+                } }
+                tbody { @for line in &found.lines { (line.render()) } }
+            }
+            @if found.lines.is_empty() {
+                @if asked {
+                    (layout::empty("Nothing fits", html! { "No contact has all of this. Look for fewer words, or " a href="/contacts" { "see all" } "." }))
+                } @else {
+                    (layout::empty("No contacts yet", html! { "Import a file with " span.mono { "roadbook-server import FILE --owner LOGIN" } ", or enter the first one below." }))
+                }
+            }
+            nav.pager aria-label="Pages" {
+                span.k #count role="status" {
+                    (total) @if asked { " of " (layout::count(found.base)) }
+                    @if found.cut { "; the best of the first " (layout::count(RANKED_MAX)) " are shown, type more to narrow them" }
+                }
+                div.bar {
+                    @if page > 1 { a.btn.small href=(ask.address(&ask.sort, page - 1)) rel="prev" { "Previous" } }
+                    @if page > 1 || more { span.k { "Page " (layout::count(page)) @if let Some(last) = last { " of " (layout::count(last)) } } }
+                    @if more { a.btn.small href=(ask.address(&ask.sort, page + 1)) rel="next" { "Next" } }
+                }
+            }
+        } }
+    };
+    layout::unit("results", content)
+}
+
+fn new_contact(viewer: &Viewer) -> Markup {
+    html! {
+        details.new #new {
+            summary.btn.go { "New contact" }
+            form.card.tight method="post" action="/contacts" {
+                (layout::csrf(viewer))
+                div.fields {
+                    @for (name, label, kind) in [("name", "Name", "text"), ("company", "Company", "text"), ("phone", "Phone", "tel"), ("email", "Email", "email"), ("city", "City", "text")] {
+                        div { label for={ "new-" (name) } { (label) } input id={ "new-" (name) } name=(name) type=(kind) autocomplete="off"; }
+                    }
+                }
+                div.bar { button.btn.go { "Create" } span.hint { "It has no owner until it is assigned." } }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_keep_what_was_asked() {
+        let ask = Ask { q: "ø & co".into(), filter: "status:lead".into(), sort: "touched".into(), page: Some(3) };
+        assert_eq!(ask.address("touched", 4), "/contacts?q=%C3%B8+%26+co&filter=status%3Alead&sort=touched&page=4");
+        assert_eq!(ask.address("name", 1), "/contacts?q=%C3%B8+%26+co&filter=status%3Alead");
+    }
+}

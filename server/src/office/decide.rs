@@ -1,0 +1,221 @@
+//! What waits for a decision: conflicts side by side, and changes that were set aside.
+
+use axum::extract::{Query, State};
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use maud::{Markup, html};
+use roadbook_protocol::document::{self, Conflict};
+use roadbook_protocol::ids::{ContactId, Cursor, WorkspaceId};
+use roadbook_protocol::wire::Fate;
+use rusqlite::{Connection, params};
+use serde::Deserialize;
+
+use super::error::OfficeError;
+use super::fields::{Names, Sheet};
+use super::layout::{self, Page, Place, Shape};
+use super::session::Viewer;
+use super::{OfficeState, today, versus};
+use crate::engine::SetAside;
+use crate::store::{self, changes, contacts, documents, workspaces};
+
+/// Contacts with conflicts on one page: each of them opens a document.
+const CONTACTS_MAX: u32 = 20;
+/// Changes set aside that are listed.
+const ASIDE_MAX: u32 = 200;
+/// Changes that one export holds.
+const EXPORT_MAX: u32 = 10_000;
+
+/// How much waits for a decision: fields in conflict and quarantined changes.
+pub(super) fn count(conn: &Connection, workspace: WorkspaceId) -> store::Result<u64> {
+    Ok(conn
+        .prepare_cached(
+            "SELECT (SELECT coalesce(sum(p.conflicts), 0) FROM projection p WHERE p.workspace = ?1 AND p.conflicts > 0)
+                  + (SELECT count(*) FROM log WHERE workspace = ?1 AND fate NOT IN (0, 1) AND fate = 2)",
+        )?
+        .query_row([workspace.as_bytes()], |row| row.get(0))?)
+}
+
+/// One contact's conflicts.
+pub(super) struct Contested {
+    id: ContactId,
+    name: String,
+    conflicts: Vec<Conflict>,
+}
+
+impl Contested {
+    /// The contacts with conflicts that were touched last.
+    pub(super) fn read(conn: &Connection, workspace: WorkspaceId, limit: u32, offset: u32) -> store::Result<Vec<Contested>> {
+        let mut statement = conn.prepare_cached(
+            "SELECT p.id, p.display_name FROM projection p WHERE p.workspace = ? AND p.conflicts > 0
+             ORDER BY p.touched_at DESC LIMIT ? OFFSET ?",
+        )?;
+        let listed: Vec<(ContactId, String)> = statement
+            .query_map(params![workspace.as_bytes(), limit, offset], |row| {
+                Ok((ContactId::from_bytes(row.get(0)?), row.get(1)?))
+            })?
+            .collect::<rusqlite::Result<_>>()?;
+        let mut contested = Vec::new();
+        for (id, name) in listed {
+            let Some(contact) = contacts::find(conn, workspace, id)? else { continue };
+            let doc = documents::document(conn, workspace, &contact)?;
+            contested.push(Contested { id, name, conflicts: document::conflicts(id, &doc) });
+        }
+        Ok(contested)
+    }
+
+    /// Its conflicts with their decisions, which lead to `back`: at most `max` of them.
+    pub(super) fn render(&self, viewer: &Viewer, names: &Names, back: &str, max: usize) -> Markup {
+        let sheet = Sheet { viewer, id: self.id, names, back, authors: None };
+        html! {
+            section.card.stack aria-label={ "Conflicts of " (self.name) } {
+                @for conflict in self.conflicts.iter().take(max) {
+                    (versus::sides(&sheet, conflict, html! {
+                        h2 { (versus::path(&conflict.field).label) } a.name.k href={ "/contacts/" (self.id) } { (self.name) }
+                    }))
+                }
+            }
+        }
+    }
+}
+
+struct Decide {
+    contested: Vec<Contested>,
+    /// Contacts with conflicts in all.
+    contacts: u64,
+    aside: Vec<SetAside>,
+    names: Names,
+    total: u64,
+    cursor: Cursor,
+}
+
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Ask {
+    #[serde(default)]
+    page: Option<u32>,
+}
+
+/// `GET /decide`
+pub(super) async fn page(viewer: Viewer, State(state): State<OfficeState>, Query(ask): Query<Ask>) -> Result<Markup, OfficeError> {
+    let now = state.now();
+    let workspace = viewer.workspace;
+    let page = ask.page.unwrap_or(1).clamp(1, 100_000);
+    let found = state.read(move |conn| read(conn, workspace, page)).await?;
+    let pages = found.contacts.div_ceil(CONTACTS_MAX.into());
+    let body = html! {
+        div.bar { h1 { "Decide" } (layout::live_chip()) (layout::unit("asof", layout::as_of(now))) }
+        (layout::unit("conflicts", conflicts(&viewer, &found)))
+        @if pages > 1 {
+            nav.bar aria-label="Pages" {
+                @if page > 1 { a.btn.small href={ "/decide?page=" (page - 1) } rel="prev" { "Previous" } }
+                span.k { "Page " (page) " of " (pages) }
+                @if u64::from(page) < pages { a.btn.small href={ "/decide?page=" (page + 1) } rel="next" { "Next" } }
+            }
+        }
+        (layout::unit("aside", set_aside(&found)))
+    };
+    let page = Page {
+        viewer: &viewer,
+        title: "Decide",
+        place: Some(Place::Decide),
+        to_decide: found.total,
+        cursor: Some(found.cursor),
+        contact: None,
+        body,
+    };
+    Ok(page.render())
+}
+
+fn read(conn: &Connection, workspace: WorkspaceId, page: u32) -> store::Result<Decide> {
+    let cursor = workspaces::cursor(conn, workspace)?;
+    let contacts_all = conn
+        .prepare_cached("SELECT count(*) FROM projection p WHERE p.workspace = ? AND p.conflicts > 0")?
+        .query_row([workspace.as_bytes()], |row| row.get(0))?;
+    Ok(Decide {
+        contested: Contested::read(conn, workspace, CONTACTS_MAX, (page - 1) * CONTACTS_MAX)?,
+        contacts: contacts_all,
+        aside: changes::set_aside(conn, workspace, None, None, ASIDE_MAX)?,
+        names: today::names(conn, workspace)?,
+        total: count(conn, workspace)?,
+        cursor,
+    })
+}
+
+fn conflicts(viewer: &Viewer, found: &Decide) -> Markup {
+    html! {
+        @if found.contested.is_empty() {
+            section.card { (layout::empty("Nothing to decide", html! {
+                "When two people change the same field without seeing each other, both values wait here until you choose."
+            })) }
+        }
+        div.stack {
+            @for contested in &found.contested { (contested.render(viewer, &found.names, "/decide", usize::MAX)) }
+        }
+    }
+}
+
+fn fate(fate: Fate) -> Markup {
+    match fate {
+        Fate::Quarantined => html! { span.chip.stop { "quarantined" } },
+        Fate::Forked => html! { span.chip.wait { "forked" } },
+        Fate::Proposed => html! { span.chip.info { "proposed" } },
+        Fate::Replaced => html! { span.chip { "replaced" } },
+        _ => html! { span.chip { "set aside" } },
+    }
+}
+
+fn set_aside(found: &Decide) -> Markup {
+    html! {
+        section.card.list aria-labelledby="aside-title" {
+            div.pager.bar {
+                h2 #aside-title { "Changes set aside" }
+                @if !found.aside.is_empty() { a.btn.small href="/decide/quarantine.json" download="quarantine.json" { "Export" } }
+            }
+            @if found.aside.is_empty() {
+                (layout::empty("None", html! { "A change that can't be merged is kept here with its reason and its bytes. Nothing is dropped silently." }))
+            } @else {
+                table {
+                    caption.vh { "Changes set aside" }
+                    thead { tr { th scope="col" { "Reason" } th scope="col" { "Fate" } th.mid scope="col" { "Who" } th.mid scope="col" { "Received" } th.wide scope="col" { "Change" } } }
+                    tbody {
+                        @for change in &found.aside {
+                            tr {
+                                th scope="row" {
+                                    (change.reason)
+                                    div.k { a href={ "/contacts/" (change.contact) } { "Contact" } " · " span.mono { (change.code) } }
+                                    div.narrow.k { (found.names.of(change.user)) ", " (layout::time(change.received_at, Shape::Short)) }
+                                }
+                                td { (fate(change.fate)) }
+                                td.mid { (found.names.of(change.user)) @if change.device.is_none() { span.k { ", office" } } }
+                                td.mid.muted { (layout::time(change.received_at, Shape::Full)) }
+                                td.wide.mono { (change.hash.get(..12).unwrap_or_default()) " " span.k { (layout::count(change.bytes)) " B" } }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// `GET /decide/quarantine.json`: what was set aside, with its raw bytes as hexadecimal.
+pub(super) async fn export(viewer: Viewer, State(state): State<OfficeState>) -> Result<Response, OfficeError> {
+    let workspace = viewer.workspace;
+    let now = state.now();
+    let items = state
+        .read(move |conn| {
+            let mut items = Vec::new();
+            for change in changes::set_aside(conn, workspace, None, None, EXPORT_MAX)? {
+                let bytes = changes::bytes(conn, workspace, change.seq)?.unwrap_or_default();
+                let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+                items.push(serde_json::json!({ "change": change, "bytes_hex": hex }));
+            }
+            Ok(items)
+        })
+        .await?;
+    let body = serde_json::json!({ "exported_at": now, "quarantine": items }).to_string();
+    let headers = [
+        (header::CONTENT_TYPE, "application/json"),
+        (header::CONTENT_DISPOSITION, "attachment; filename=\"quarantine.json\""),
+    ];
+    Ok((headers, body).into_response())
+}

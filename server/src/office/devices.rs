@@ -1,0 +1,212 @@
+//! People, their devices, and how fresh each of them is.
+
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Redirect, Response};
+use maud::{Markup, html};
+use roadbook_protocol::ids::{Cursor, DeviceId, UnixMs, WorkspaceId};
+use rusqlite::{Connection, params};
+
+use super::error::OfficeError;
+use super::layout::{self, Page, Place, Shape};
+use super::session::{Posted, Viewer};
+use super::{OfficeState, decide};
+use crate::store::devices::{self, Device};
+use crate::store::people::{self, Role, User};
+use crate::store::{self, workspaces};
+
+/// A device that was heard of within this time is fresh.
+const NOW_MS: UnixMs = 5 * 60 * 1000;
+
+/// A device, its user, and what the server has that it lacks.
+pub(super) struct Freshness {
+    device: Device,
+    user: String,
+    /// Contacts with something newer than the device's cursor.
+    newer: u64,
+}
+
+/// All devices of a workspace: the ones that need a look first.
+pub(super) fn freshness(conn: &Connection, workspace: WorkspaceId, now: UnixMs) -> store::Result<Vec<Freshness>> {
+    let users = people::list_users(conn, workspace)?;
+    let mut found = Vec::new();
+    for device in devices::list_devices(conn, workspace, None)? {
+        let user = users.iter().find(|user| user.id == device.user);
+        let newer = conn
+            .prepare_cached("SELECT count(*) FROM access WHERE workspace = ? AND user = ? AND sort_cursor > ?")?
+            .query_row(params![workspace.as_bytes(), device.user.as_bytes(), device.cursor], |row| row.get(0))?;
+        found.push(Freshness { user: user.map_or_else(String::new, |user| user.name.clone()), device, newer });
+    }
+    found.sort_by_key(|fresh| {
+        let urgent = fresh.is_behind(now) || fresh.device.unsent > 0;
+        (fresh.revoked(), !urgent, std::cmp::Reverse(fresh.device.unsent), fresh.device.last_seen)
+    });
+    Ok(found)
+}
+
+impl Freshness {
+    pub(super) fn revoked(&self) -> bool {
+        self.device.revoked_at.is_some()
+    }
+    pub(super) fn unsent(&self) -> u32 {
+        self.device.unsent
+    }
+    /// Whether the device has not been heard of for a while, so that it may know less than the
+    /// server, and the server less than it.
+    pub(super) fn is_behind(&self, now: UnixMs) -> bool {
+        !self.revoked() && self.device.last_seen.is_none_or(|seen| now - seen > NOW_MS)
+    }
+
+    fn chip(&self, now: UnixMs) -> Markup {
+        match self.device.last_seen {
+            _ if self.revoked() => html! { span.chip.stop { "revoked" } },
+            None => html! { span.chip.wait { "never seen" } },
+            Some(_) if self.device.missing > 0 => html! { span.chip.info { "first sync, " (layout::count(self.device.missing.into())) " to go" } },
+            Some(seen) if now - seen > NOW_MS => html! { span.chip.wait { (layout::span(now - seen)) " behind" } },
+            Some(_) => html! { span.chip.ok { "now" } },
+        }
+    }
+
+    /// What is known to be on one side only.
+    fn difference(&self) -> String {
+        let unsent = match self.device.unsent {
+            0 => "nothing unsent".to_owned(),
+            n => format!("{} known unsent", layout::plural(n.into(), "edit", "edits")),
+        };
+        match (self.revoked(), self.newer) {
+            (true, _) => unsent,
+            (false, 0) => format!("{unsent}, has all that is here"),
+            (false, n) => format!("{unsent}, {} newer here", layout::plural(n, "contact", "contacts")),
+        }
+    }
+
+    /// Two lines, for Today.
+    pub(super) fn brief(&self, now: UnixMs) -> Markup {
+        html! {
+            div.rep {
+                b { (self.user) } (self.chip(now))
+                span.k { (self.device.name) " · " (self.difference()) }
+            }
+        }
+    }
+
+    fn row(&self, viewer: &Viewer, now: UnixMs) -> Markup {
+        let device = &self.device;
+        html! {
+            tr id={ "d-" (device.id) } {
+                th scope="row" { b { (self.user) } div.k { (device.name) " · " (device.platform) } div.narrow.k { (self.difference()) } }
+                td { (self.chip(now)) }
+                td.mid.muted { @match device.last_seen { Some(at) => (layout::time(at, Shape::Full)), None => "never" } }
+                td.wide.muted { (self.difference()) }
+                td.wide.muted { (device.app) }
+                td.num {
+                    @if viewer.role == Role::Admin || viewer.role == Role::Manager {
+                        @if !self.revoked() {
+                            form method="post" action={ "/devices/" (device.id) "/revoke" } data-confirm={ "Revoke the device " (device.name) " of " (self.user) "? It gets no further data and can't be connected again under this key." } {
+                                (layout::csrf(viewer))
+                                button.btn.small.danger { "Revoke" span.vh { " " (device.name) " of " (self.user) } }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+struct Devices {
+    users: Vec<User>,
+    fresh: Vec<Freshness>,
+    to_decide: u64,
+    cursor: Cursor,
+}
+
+/// `GET /devices`
+pub(super) async fn page(viewer: Viewer, State(state): State<OfficeState>) -> Result<Markup, OfficeError> {
+    let now = state.now();
+    let workspace = viewer.workspace;
+    let found = state
+        .read(move |conn| {
+            Ok(Devices {
+                cursor: workspaces::cursor(conn, workspace)?,
+                users: people::list_users(conn, workspace)?,
+                fresh: freshness(conn, workspace, now)?,
+                to_decide: decide::count(conn, workspace)?,
+            })
+        })
+        .await?;
+    let body = html! {
+        div.bar { h1 { "People and devices" } (layout::live_chip()) (layout::unit("asof", layout::as_of(now))) }
+        (layout::unit("freshness", device_table(&viewer, &found, now)))
+        (user_table(&found.users, &found.fresh))
+    };
+    let page = Page {
+        viewer: &viewer,
+        title: "People and devices",
+        place: Some(Place::Devices),
+        to_decide: found.to_decide,
+        cursor: Some(found.cursor),
+        contact: None,
+        body,
+    };
+    Ok(page.render())
+}
+
+fn device_table(viewer: &Viewer, found: &Devices, now: UnixMs) -> Markup {
+    html! {
+        section.card.list aria-label="Devices" {
+            @if found.fresh.is_empty() {
+                (layout::empty("No device is enrolled yet", html! {
+                    span.mono { "roadbook-server invite LOGIN" } " prints a code; on the rep's device " span.mono { "roadbook enroll URL CODE" } " uses it."
+                }))
+            } @else {
+                table {
+                    caption.vh { "Devices and how fresh they are" }
+                    thead { tr {
+                        th scope="col" { "Device" } th scope="col" { "Freshness" } th.mid scope="col" { "Last seen" }
+                        th.wide scope="col" { "Difference" } th.wide scope="col" { "App" } th.num scope="col" { span.vh { "Actions" } }
+                    } }
+                    tbody { @for fresh in &found.fresh { (fresh.row(viewer, now)) } }
+                }
+            }
+        }
+    }
+}
+
+fn user_table(users: &[User], fresh: &[Freshness]) -> Markup {
+    html! {
+        section.card.list aria-labelledby="people-title" {
+            table {
+                caption.vh #people-title { "People" }
+                thead { tr { th scope="col" { "Person" } th.mid scope="col" { "Login" } th scope="col" { "Role" } th.mid scope="col" { "Team" } th.num scope="col" { "Devices" } } }
+                tbody {
+                    @for user in users {
+                        tr {
+                            th scope="row" { b { (user.name) } div.narrow.k { (user.login) } }
+                            td.mid.mono { (user.login) }
+                            td {
+                                (match user.role { Role::Rep => "Rep", Role::Manager => "Manager", Role::Admin => "Admin", Role::ReadOnly => "Read only" })
+                                @if user.disabled_at.is_some() { " " span.chip.stop { "disabled" } }
+                            }
+                            td.mid.muted { (user.team.as_deref().unwrap_or("–")) }
+                            td.num { (fresh.iter().filter(|fresh| fresh.device.user == user.id && !fresh.revoked()).count()) }
+                        }
+                    }
+                }
+            }
+        }
+        p.hint { "People are added with " span.mono { "roadbook-server user add LOGIN --role ROLE" } ", devices with " span.mono { "roadbook-server invite LOGIN" } "." }
+    }
+}
+
+/// `POST /devices/{id}/revoke`
+pub(super) async fn revoke(State(state): State<OfficeState>, Path(id): Path<String>, posted: Posted) -> Result<Response, OfficeError> {
+    posted.editor()?;
+    let device: DeviceId = id.parse().map_err(|_| OfficeError::NotFound { what: "device" })?;
+    let (workspace, by) = (posted.viewer.workspace, posted.viewer.user);
+    let known = state.read(move |conn| devices::find_device(conn, workspace, device)).await?;
+    if known.is_none() {
+        return Err(OfficeError::NotFound { what: "device" });
+    }
+    state.engine_do(move |engine| engine.revoke(workspace, Some(by), device)).await?;
+    Ok(Redirect::to("/devices").into_response())
+}

@@ -1,0 +1,117 @@
+//! What went wrong, as a page in the same look: the reason and the way out, never a stack.
+//!
+//! The cause of a failure is logged once, here, without contact data.
+
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect, Response};
+use maud::html;
+
+use super::layout;
+use crate::store::EngineError;
+
+/// Why a page could not be shown or an edit not be made.
+#[derive(Debug)]
+pub(super) enum OfficeError {
+    /// Nobody is signed in; where to go back to afterwards.
+    SignIn { next: String },
+    /// Signed in, but not allowed.
+    Forbidden { reason: String },
+    /// There is no such thing in this workspace, or never was: the two look the same.
+    NotFound { what: &'static str },
+    /// The form could not be taken; the text says what to do.
+    Refused { reason: String },
+    /// Somebody else wrote what the form was about to overwrite; the value that is there now.
+    Changed { reason: String, now: String },
+    /// Too often, too fast.
+    TooMany { seconds: u64 },
+    /// Not now: shutting down, or a queue is full.
+    Busy { reason: String },
+    /// Ours.
+    Failed { cause: String },
+}
+
+impl OfficeError {
+    pub(super) fn failed(cause: impl std::fmt::Display) -> Self {
+        OfficeError::Failed { cause: cause.to_string() }
+    }
+    pub(super) fn refused(reason: impl Into<String>) -> Self {
+        OfficeError::Refused { reason: reason.into() }
+    }
+}
+
+impl From<EngineError> for OfficeError {
+    fn from(error: EngineError) -> Self {
+        match error {
+            EngineError::NotFound { .. } => OfficeError::NotFound { what: "thing" },
+            EngineError::Refused { .. } | EngineError::Taken { .. } | EngineError::Command(_) => {
+                OfficeError::Refused { reason: sentence(&error.to_string()) }
+            }
+            EngineError::Busy { .. } | EngineError::Closed => OfficeError::Busy { reason: sentence(&error.to_string()) },
+            other => OfficeError::failed(other),
+        }
+    }
+}
+
+/// An error's text as a sentence: first letter large, a full stop at the end.
+fn sentence(text: &str) -> String {
+    let mut chars = text.chars();
+    let first = chars.next().map(|c| c.to_uppercase().to_string()).unwrap_or_default();
+    let stop = if text.ends_with(['.', '?', '!']) { "" } else { "." };
+    format!("{first}{}{stop}", chars.as_str())
+}
+
+impl IntoResponse for OfficeError {
+    fn into_response(self) -> Response {
+        let (status, title, text) = match self {
+            OfficeError::SignIn { next } => {
+                let to = match next.as_str() {
+                    "/" | "" => "/sign-in".to_owned(),
+                    next => format!("/sign-in?next={}", super::url::encode(next)),
+                };
+                return Redirect::to(&to).into_response();
+            }
+            OfficeError::Forbidden { reason } => (StatusCode::FORBIDDEN, "Not allowed", reason),
+            OfficeError::NotFound { what } => (
+                StatusCode::NOT_FOUND,
+                "Not here",
+                format!("There is no such {what} in this workspace. It may have been erased, or the link is incomplete."),
+            ),
+            OfficeError::Refused { reason } => (StatusCode::UNPROCESSABLE_ENTITY, "Not taken", reason),
+            OfficeError::Changed { reason, now } => {
+                let body = html! {
+                    div.tight { h1 { "Changed meanwhile" } p.k data-problem { (reason) } data value=(now) data-was {} }
+                };
+                return (StatusCode::CONFLICT, layout::alone("Changed meanwhile", body)).into_response();
+            }
+            OfficeError::Busy { reason } => (StatusCode::SERVICE_UNAVAILABLE, "Not now", reason),
+            OfficeError::TooMany { seconds } => {
+                let minutes = seconds.div_ceil(60);
+                let text = format!(
+                    "Too many attempts. Try again in {}.",
+                    layout::plural(minutes, "minute", "minutes")
+                );
+                let mut response = page(StatusCode::TOO_MANY_REQUESTS, "Slow down", &text);
+                response.headers_mut().insert("retry-after", seconds.into());
+                return response;
+            }
+            OfficeError::Failed { cause } => {
+                tracing::error!(%cause, "a managers' page failed");
+                (
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                    "That did not work",
+                    "The server could not do this. Nothing was changed. Try again; if it stays, tell the administrator, whose log has the reason.".to_owned(),
+                )
+            }
+        };
+        page(status, title, &text)
+    }
+}
+
+fn page(status: StatusCode, title: &str, text: &str) -> Response {
+    let body = html! {
+        div.tight { h1 { (title) } p.k data-problem { (text) } }
+        p { a.btn href="/" { "Go to Today" } }
+        p.hint { "Error " (status.as_u16()) }
+    };
+    (status, layout::alone(title, body)).into_response()
+}

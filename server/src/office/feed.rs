@@ -1,0 +1,282 @@
+//! The feed from the field: the newest changes of the log, each told in a line.
+//!
+//! Told from the change itself, without its document: its message says who and what, its operations
+//! name the fields and their new values. Many changes that arrive together, as after hours offline,
+//! are one line. Only merged changes are taken apart; what is quarantined is named, not read.
+
+use automerge::legacy::{Key, ObjectId, OpType};
+use automerge::{Change, ScalarValue};
+use maud::{Markup, html};
+use roadbook_protocol::document::schema::{self, Kind};
+use roadbook_protocol::document::{Collection, Value, change_message};
+use roadbook_protocol::ids::{ContactId, UnixMs, UserId, WorkspaceId};
+use rusqlite::{Connection, params};
+
+use super::fields::{self, Names};
+use super::layout::{self, Shape};
+use crate::store;
+
+/// Lines of the feed.
+pub(super) const LINES: usize = 30;
+/// So many log rows are looked at for them.
+const ROWS_MAX: u32 = 600;
+/// The log is looked through so far back.
+const LOG_ROWS_MAX: i64 = 50_000;
+/// More changes of one person than this within [`TOGETHER_MS`] are one line.
+const ALONE_MAX: usize = 4;
+/// Changes of one person that follow each other within this time came together.
+const TOGETHER_MS: UnixMs = 3_000;
+/// Text of a change is cut to so many characters.
+const TEXT_CHARS: usize = 160;
+
+/// One row of the log, without its bytes.
+#[derive(Debug, Clone, Copy)]
+struct Arrival {
+    seq: i64,
+    contact: ContactId,
+    fate: i64,
+    user: UserId,
+    from_device: bool,
+    received_at: UnixMs,
+}
+
+/// One line of the feed.
+#[derive(Debug)]
+pub(super) enum Line {
+    One(Box<One>),
+    Many { seq: i64, user: UserId, at: UnixMs, changes: usize, contacts: usize, merged: usize, aside: usize },
+}
+
+/// One change.
+#[derive(Debug)]
+pub(super) struct One {
+    seq: i64,
+    contact: ContactId,
+    name: Option<String>,
+    by: UserId,
+    at: UnixMs,
+    fate: i64,
+    office: bool,
+    told: Told,
+}
+
+/// What a change did, for a person.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Told {
+    command: String,
+    detail: Option<String>,
+}
+
+const STORED: i64 = 0;
+const MERGED: i64 = 1;
+
+/// The newest lines of a workspace, newest first; only those of one contact's latest merge where
+/// `contact` is given.
+pub(super) fn latest(conn: &Connection, workspace: WorkspaceId) -> store::Result<Vec<Line>> {
+    let mut statement = conn.prepare_cached(
+        "SELECT seq, contact, fate, user, device IS NOT NULL, received_at FROM log
+         WHERE workspace = ?1 AND seq > (SELECT coalesce(max(seq), 0) FROM log) - ?2
+         ORDER BY seq DESC LIMIT ?3",
+    )?;
+    let rows = statement.query_map(params![workspace.as_bytes(), LOG_ROWS_MAX, ROWS_MAX], arrival)?;
+    let arrivals: Vec<Arrival> = rows.collect::<rusqlite::Result<_>>()?;
+    lines(conn, workspace, &arrivals)
+}
+
+/// The lines of what was merged for one contact at a cursor, newest first: what the event stream
+/// sends. Empty if there were too many to tell one by one.
+pub(super) fn of_contact(conn: &Connection, workspace: WorkspaceId, contact: ContactId, cursor: u64) -> store::Result<Vec<Line>> {
+    let mut statement = conn.prepare_cached(
+        "SELECT seq, contact, fate, user, device IS NOT NULL, received_at FROM log
+         WHERE workspace = ?1 AND contact = ?2 AND fate = 1 AND fate_cursor = ?3
+         ORDER BY seq DESC LIMIT ?4",
+    )?;
+    let rows = statement.query_map(params![workspace.as_bytes(), contact.as_bytes(), cursor, ALONE_MAX as i64 + 1], arrival)?;
+    let arrivals: Vec<Arrival> = rows.collect::<rusqlite::Result<_>>()?;
+    if arrivals.len() > ALONE_MAX {
+        return Ok(Vec::new());
+    }
+    lines(conn, workspace, &arrivals)
+}
+
+fn arrival(row: &rusqlite::Row<'_>) -> rusqlite::Result<Arrival> {
+    Ok(Arrival {
+        seq: row.get(0)?,
+        contact: ContactId::from_bytes(row.get(1)?),
+        fate: row.get(2)?,
+        user: UserId::from_bytes(row.get(3)?),
+        from_device: row.get(4)?,
+        received_at: row.get(5)?,
+    })
+}
+
+fn lines(conn: &Connection, workspace: WorkspaceId, arrivals: &[Arrival]) -> store::Result<Vec<Line>> {
+    let together = |a: &Arrival, b: &Arrival| {
+        a.user == b.user && a.from_device == b.from_device && (a.received_at - b.received_at).abs() <= TOGETHER_MS
+    };
+    let mut lines = Vec::new();
+    for run in arrivals.chunk_by(together) {
+        if lines.len() >= LINES {
+            break;
+        }
+        if run.len() <= ALONE_MAX {
+            for arrival in run {
+                lines.push(Line::One(Box::new(one(conn, workspace, arrival)?)));
+            }
+            continue;
+        }
+        let mut contacts: Vec<ContactId> = run.iter().map(|arrival| arrival.contact).collect();
+        contacts.sort_unstable();
+        contacts.dedup();
+        let merged = run.iter().filter(|arrival| arrival.fate == MERGED).count();
+        let stored = run.iter().filter(|arrival| arrival.fate == STORED).count();
+        lines.push(Line::Many {
+            seq: run[0].seq,
+            user: run[0].user,
+            at: run[0].received_at,
+            changes: run.len(),
+            contacts: contacts.len(),
+            merged,
+            aside: run.len() - merged - stored,
+        });
+    }
+    Ok(lines)
+}
+
+fn one(conn: &Connection, workspace: WorkspaceId, arrival: &Arrival) -> store::Result<One> {
+    let (bytes, name): (Vec<u8>, Option<String>) = conn
+        .prepare_cached(
+            "SELECT l.bytes, p.display_name FROM log l
+             LEFT JOIN contact c ON c.workspace = l.workspace AND c.id = l.contact
+             LEFT JOIN projection p ON p.n = c.n
+             WHERE l.seq = ?1 AND l.workspace = ?2",
+        )?
+        .query_row(params![arrival.seq, workspace.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let (by, told) = match arrival.fate {
+        MERGED => tell(bytes),
+        _ => (None, Told::default()),
+    };
+    Ok(One {
+        seq: arrival.seq,
+        contact: arrival.contact,
+        name,
+        by: by.unwrap_or(arrival.user),
+        at: arrival.received_at,
+        fate: arrival.fate,
+        office: !arrival.from_device,
+        told,
+    })
+}
+
+/// Takes a merged change apart: who made it, and what it did.
+fn tell(bytes: Vec<u8>) -> (Option<UserId>, Told) {
+    let Ok(change) = Change::from_bytes(bytes) else { return (None, Told::default()) };
+    let message = change_message(&change);
+    let command = message.as_ref().map_or(String::new(), |message| message.command.clone());
+    let mut parts: Vec<(u8, String)> = Vec::new();
+    for op in &change.decode().operations {
+        let (Key::Map(key), OpType::Put(value)) = (&op.key, &op.action) else { continue };
+        let (rank, label, kind) = match op.obj {
+            ObjectId::Root => match schema::field(key) {
+                Some(spec) => (1, Some(spec.label), spec.kind),
+                None => continue,
+            },
+            // Operations name the entry by its number only; the keys say enough.
+            ObjectId::Id(_) => match key.as_str() {
+                "summary" | "title" | "text" | "number" | "address" => (0, None, Kind::Text),
+                other => match spec(other) {
+                    Some(spec) if !matches!(spec.kind, Kind::Instant | Kind::Minor) && other != "kind" => (2, Some(spec.label), spec.kind),
+                    _ => continue,
+                },
+            },
+        };
+        let text = match value {
+            ScalarValue::Str(text) => text.to_string(),
+            ScalarValue::Boolean(b) => Value::Bool(*b).to_string(),
+            ScalarValue::Int(n) => n.to_string(),
+            ScalarValue::F64(n) => n.to_string(),
+            ScalarValue::Null => "removed".to_owned(),
+            _ => continue,
+        };
+        if text.is_empty() {
+            continue;
+        }
+        let text = if matches!(kind, Kind::Choice(_)) { fields::word(&text) } else { text };
+        parts.push((rank, label.map_or(text.clone(), |label| format!("{label}: {text}"))));
+    }
+    parts.sort_by_key(|(rank, _)| *rank);
+    let detail = parts.into_iter().take(3).map(|(_, part)| part).collect::<Vec<_>>().join(" · ");
+    let cut = detail.char_indices().nth(TEXT_CHARS).map(|(at, _)| format!("{}…", &detail[..at]));
+    let detail = (!detail.is_empty()).then(|| cut.unwrap_or(detail));
+    (message.map(|message| message.by), Told { command, detail })
+}
+
+/// The field of an entry of any collection.
+fn spec(name: &str) -> Option<&'static schema::FieldSpec> {
+    Collection::ALL.into_iter().flat_map(Collection::fields).find(|spec| spec.name == name)
+}
+
+impl Line {
+    pub(super) fn render(&self, names: &Names) -> Markup {
+        match self {
+            Line::One(one) => one.render(names),
+            Line::Many { seq, user, at, changes, contacts, merged, aside } => html! {
+                li id={ "l-" (seq) } data-rev={ (changes) "-" (merged) "-" (aside) } {
+                    (layout::time(*at, Shape::Short))
+                    div {
+                        b { (names.of(*user)) } " sent " (layout::plural(*changes as u64, "edit", "edits"))
+                        " on " (layout::plural(*contacts as u64, "contact", "contacts"))
+                        div.k { (merged) " merged" @if *aside > 0 { ", " (aside) " set aside" } }
+                    }
+                    (layout::receipt(merged == changes, *aside > 0))
+                }
+            },
+        }
+    }
+}
+
+impl One {
+    fn render(&self, names: &Names) -> Markup {
+        let name = self.name.as_deref().unwrap_or("a contact");
+        html! {
+            li id={ "l-" (self.seq) } data-rev=(self.fate) {
+                (layout::time(self.at, Shape::Short))
+                div {
+                    (verb(&self.told.command)) " " a href={ "/contacts/" (self.contact) } { (name) }
+                    @if let Some(detail) = &self.told.detail { div.pre { (detail) } }
+                    div.k { (names.of(self.by)) @if self.office { ", office" } }
+                }
+                @if self.fate > MERGED { a.chip.stop href="/decide" { "set aside" } } @else { (layout::receipt(self.fate == MERGED, false)) }
+            }
+        }
+    }
+}
+
+/// What somebody did, in front of the contact's name.
+fn verb(command: &str) -> String {
+    match command {
+        "create" => "New contact".to_owned(),
+        "visit" => "Visit at".to_owned(),
+        "call" => "Call with".to_owned(),
+        "email" | "message" => format!("{} to", fields::word(command)),
+        "meeting" => "Meeting with".to_owned(),
+        "complaint" => "Complaint of".to_owned(),
+        "return" => "Return of".to_owned(),
+        "survey" => "Survey of".to_owned(),
+        "note" => "Note on".to_owned(),
+        "resolve" => "Conflict decided for".to_owned(),
+        "import" => "Imported".to_owned(),
+        "" | "set" | "group" | "put" => "Edited".to_owned(),
+        other => format!("{} of", fields::word(other)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_change_is_told_without_words() {
+        assert_eq!(tell(b"not a change".to_vec()), (None, Told::default()));
+    }
+}

@@ -1,0 +1,313 @@
+//! The frame of every page, and the small parts that all pages are made of.
+//!
+//! maud escapes whatever is put between tags; nothing in the pages uses `PreEscaped`. No page has an inline script or style: the policy forbids them.
+
+use chrono::{DateTime, SecondsFormat};
+use maud::{DOCTYPE, Markup, html};
+use roadbook_protocol::document::minor_digits;
+use roadbook_protocol::ids::{ContactId, Cursor, UnixMs};
+
+use super::assets;
+use super::session::Viewer;
+
+/// The places of the navigation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    Today,
+    Contacts,
+    Decide,
+    Devices,
+}
+
+impl Place {
+    const ALL: [Place; 4] = [Place::Today, Place::Contacts, Place::Decide, Place::Devices];
+
+    fn parts(self) -> (&'static str, &'static str, &'static str) {
+        match self {
+            Place::Today => ("/", "Today", "M3 11.5 12 4l9 7.5M5.5 10v9.5h13V10"),
+            Place::Contacts => (
+                "/contacts",
+                "Contacts",
+                "M8.5 11a3.5 3.5 0 1 0 0-7 3.5 3.5 0 0 0 0 7ZM2 20c.4-3.8 3-6 6.500-6s6.100 2.200 6.500 6M16 4.600a3.300 3.300 0 0 1 0 5.900M18 14.600c2.300.7 3.700 2.700 4 5.400",
+            ),
+            Place::Decide => ("/decide", "Decide", "M12 21v-7M12 14 5 7m7 7 7-7M5 12V7h5m9 5V7h-5"),
+            Place::Devices => (
+                "/devices",
+                "People",
+                "M7 3h10a1 1 0 0 1 1 1v16a1 1 0 0 1-1 1H7a1 1 0 0 1-1-1V4a1 1 0 0 1 1-1Zm4 15h2",
+            ),
+        }
+    }
+}
+
+/// One page for somebody who is signed in.
+pub(super) struct Page<'a> {
+    pub viewer: &'a Viewer,
+    pub title: &'a str,
+    /// Where in the navigation; `None` for a page outside it.
+    pub place: Option<Place>,
+    /// What waits for a decision: conflicts and quarantined changes.
+    pub to_decide: u64,
+    /// Up to where the page was read; `None` for a page that is not live.
+    pub cursor: Option<Cursor>,
+    /// The contact that the page is about.
+    pub contact: Option<ContactId>,
+    pub body: Markup,
+}
+
+impl Page<'_> {
+    pub(super) fn render(self) -> Markup {
+        let viewer = self.viewer;
+        let body = html! {
+            body data-events=[self.cursor.map(|_| "/events")] data-cursor=[self.cursor]
+                data-contact=[self.contact] {
+                a.skip href="#main" { "Skip to the content" }
+                div.app {
+                    nav.side-nav aria-label="Main" {
+                        a.logo href="/" { (logo()) span { "Roadbook" } }
+                        ul {
+                            @for place in Place::ALL {
+                                @let (href, name, path) = place.parts();
+                                li {
+                                    a href=(href) aria-current=[(self.place == Some(place)).then_some("page")] {
+                                        (icon(path)) span { (name) }
+                                        @if place == Place::Decide { (to_decide(self.to_decide)) }
+                                    }
+                                }
+                            }
+                        }
+                        div.me {
+                            div {
+                                b title=(viewer.login) { (viewer.name) }
+                                span.k { (viewer.role_name()) " · " (viewer.workspace_name) }
+                            }
+                            (sign_out(viewer))
+                        }
+                    }
+                    main #main tabindex="-1" { (self.body) }
+                }
+                div.vh #said role="status" aria-live="polite" {}
+                @if self.cursor.is_none() { span hidden data-static {} }
+            }
+        };
+        document(&format!("{} · Roadbook", self.title), body)
+    }
+}
+
+/// The number beside "Decide" in the navigation; a unit of its own.
+fn to_decide(n: u64) -> Markup {
+    unit("nav-decide", html! { @if n > 0 { span.n { (count(n)) span.vh { " to decide" } } } })
+}
+
+/// The way out, for places where the navigation has none (a phone).
+pub(super) fn sign_out(viewer: &Viewer) -> Markup {
+    html! {
+        form method="post" action="/sign-out" {
+            (csrf(viewer))
+            button.btn.small { "Sign out" }
+        }
+    }
+}
+
+/// A page without navigation: sign-in and errors.
+pub(super) fn alone(title: &str, body: Markup) -> Markup {
+    document(
+        &format!("{title} · Roadbook"),
+        html! { body { main.alone #main tabindex="-1" { div.card { span.logo { (logo()) "Roadbook" } (body) } } } },
+    )
+}
+
+fn document(title: &str, body: Markup) -> Markup {
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width,initial-scale=1,viewport-fit=cover";
+                meta name="color-scheme" content="light dark";
+                meta name="robots" content="noindex";
+                title { (title) }
+                link rel="stylesheet" href=(assets::style());
+                link rel="icon" href=(assets::icon()) type="image/svg+xml";
+                script type="module" src=(assets::script()) {}
+            }
+            (body)
+        }
+    }
+}
+
+/// The hidden field that proves that a form came from one of our pages.
+pub(super) fn csrf(viewer: &Viewer) -> Markup {
+    html! { input type="hidden" name="csrf" value=(viewer.csrf()); }
+}
+
+/// A part of a page that is read again and swapped on its own when it has changed.
+pub(super) fn unit(id: &str, content: Markup) -> Markup {
+    html! { div id=(id) data-live=(id) data-rev=(rev(&content)) { (content) } }
+}
+
+/// A short fingerprint of markup: equal while nothing has changed. Not for security.
+pub(super) fn rev(content: &Markup) -> String {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+    let mut hasher = DefaultHasher::new();
+    content.0.hash(&mut hasher);
+    format!("{:x}", hasher.finish())
+}
+
+fn logo() -> Markup {
+    html! {
+        span.logo-mark aria-hidden="true" {
+            svg width="14" height="14" viewBox="0 0 14 14" {
+                path d="M3 13V1.500h4.400a3.200 3.200 0 0 1 0 6.400H3m4.600 0L11.500 13" fill="none" stroke="currentColor" stroke-width="2" stroke-linecap="round" stroke-linejoin="round" {}
+            }
+        }
+    }
+}
+
+fn icon(path: &str) -> Markup {
+    html! {
+        svg width="18" height="18" viewBox="0 0 24 24" aria-hidden="true" {
+            path d=(path) fill="none" stroke="currentColor" stroke-width="1.8" stroke-linecap="round" stroke-linejoin="round" {}
+        }
+    }
+}
+
+/// How a time is shown once the script has brought it into the reader's zone.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Shape {
+    /// Day and time.
+    Full,
+    /// The time today, else the day.
+    Short,
+    /// The time with seconds.
+    Second,
+}
+
+/// An instant: UTC for who has no script, the reader's zone for everybody else.
+pub(super) fn time(at: UnixMs, shape: Shape) -> Markup {
+    let Some(utc) = DateTime::from_timestamp_millis(at) else { return html! { "unknown" } };
+    let (name, text) = match shape {
+        Shape::Full => ("full", utc.format("%-d %b %Y, %H:%M UTC")),
+        Shape::Short => ("short", utc.format("%-d %b, %H:%M")),
+        Shape::Second => ("second", utc.format("%H:%M:%S UTC")),
+    };
+    html! { time datetime=(utc.to_rfc3339_opts(SecondsFormat::Millis, true)) data-shape=(name) { (text) } }
+}
+
+/// A calendar date `YYYY-MM-DD`, which is no instant and has no zone.
+pub(super) fn date(text: &str) -> Markup {
+    match text.parse::<chrono::NaiveDate>() {
+        Ok(day) => html! { time datetime=(text) { (day.format("%-d %b %Y")) } },
+        Err(_) => html! { (text) },
+    }
+}
+
+/// "as of 14:03:27".
+pub(super) fn as_of(now: UnixMs) -> Markup {
+    html! { span.asof { "as of " (time(now, Shape::Second)) } }
+}
+
+/// A count with thin spaces between thousands, which every locale reads the same.
+pub(super) fn count(n: u64) -> String {
+    let digits = n.to_string();
+    let mut out = String::with_capacity(digits.len() + 6);
+    for (at, c) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            out.push('\u{202F}');
+        }
+        out.push(c);
+    }
+    out
+}
+
+/// "1 edit", "2 edits".
+pub(super) fn plural(n: u64, one: &str, many: &str) -> String {
+    format!("{} {}", count(n), if n == 1 { one } else { many })
+}
+
+/// How long something lasts or is ago, in the largest unit that fits: `3 min`, `5 h`, `2 d`.
+pub(super) fn span(ms: i64) -> String {
+    let minutes = ms.max(0) / 60_000;
+    match minutes {
+        0 => "under a minute".to_owned(),
+        1..=59 => format!("{minutes} min"),
+        60..=2879 => format!("{} h", minutes / 60),
+        _ => format!("{} d", minutes / 1440),
+    }
+}
+
+/// An amount in minor units with its currency: `12 400.50 EUR`.
+pub(super) fn money(minor: i64, currency: &str) -> String {
+    let (sign, whole, part) = money_parts(minor, currency);
+    let sign = if sign { "−" } else { "" };
+    format!("{sign}{}{part} {currency}", count(whole))
+}
+
+/// The same as it stands in a form: `12400.50`.
+pub(super) fn money_plain(minor: i64, currency: &str) -> String {
+    let (sign, whole, part) = money_parts(minor, currency);
+    format!("{}{whole}{part}", if sign { "-" } else { "" })
+}
+
+fn money_parts(minor: i64, currency: &str) -> (bool, u64, String) {
+    let digits = minor_digits(currency);
+    let unit = 10_u64.pow(digits);
+    let (whole, part) = (minor.unsigned_abs() / unit, minor.unsigned_abs() % unit);
+    let part = if digits == 0 { String::new() } else { format!(".{part:0width$}", width = digits as usize) };
+    (minor < 0, whole, part)
+}
+
+/// The three-segment receipt: on the device, on the server, merged; the last is red in quarantine.
+pub(super) fn receipt(merged: bool, quarantined: bool) -> Markup {
+    let text = if quarantined {
+        "saved on the device, stored on the server, quarantined"
+    } else if merged {
+        "saved on the device, stored on the server, merged"
+    } else {
+        "saved on the device, stored on the server"
+    };
+    html! {
+        span.rc role="img" aria-label=(text) title=(text) {
+            i.a {} i.a {} i.a[merged && !quarantined].q[quarantined] {}
+        }
+    }
+}
+
+/// A list with nothing in it says why, and what to do.
+pub(super) fn empty(title: &str, text: Markup) -> Markup {
+    html! { div.empty { b { (title) } p { (text) } } }
+}
+
+/// The chip that says whether the page is live; the script keeps it true.
+pub(super) fn live_chip() -> Markup {
+    html! { span.chip #live data-state="still" { i.dot aria-hidden="true" {} span { "not live" } } }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_keep_their_currency_and_their_decimals() {
+        assert_eq!(money(1_240_050, "EUR"), "12\u{202F}400.50 EUR");
+        assert_eq!(money(-5, "USD"), "−0.05 USD");
+        assert_eq!(money(1200, "JPY"), "1\u{202F}200 JPY");
+        assert_eq!(money(i64::MIN, "EUR"), "−92\u{202F}233\u{202F}720\u{202F}368\u{202F}547\u{202F}758.08 EUR");
+    }
+
+    #[test]
+    fn a_time_is_text_in_utc_and_a_machine_readable_attribute() {
+        let shown = time(1_700_000_000_000, Shape::Full).into_string();
+        assert!(shown.contains("datetime=\"2023-11-14T22:13:20.000Z\""), "{shown}");
+        assert!(shown.contains("14 Nov 2023, 22:13 UTC"), "{shown}");
+        assert_eq!(time(i64::MAX, Shape::Full).into_string(), "unknown");
+        assert_eq!(date("<b>").into_string(), "&lt;b&gt;");
+    }
+
+    #[test]
+    fn spans_are_told_in_one_unit() {
+        assert_eq!(span(59_000), "under a minute");
+        assert_eq!(span(5 * 3_600_000), "5 h");
+        assert_eq!(span(50 * 3_600_000), "2 d");
+    }
+}

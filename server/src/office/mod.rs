@@ -1,0 +1,192 @@
+//! Sign-in and the managers' pages: server-rendered, live, with nothing loaded from elsewhere.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`sign_in`], `session`, `password`, `limit` | who somebody is, and that a form is theirs |
+//! | `today` | figures, the feed from the field, freshness |
+//! | `contacts` | the list: search, filter, sort, pages |
+//! | `contact`, `contact_view`, `contact_edit`, `fields` | one contact, and its edits |
+//! | `decide`, `versus` | conflicts side by side, quarantined changes |
+//! | `devices` | people, their devices, how fresh they are |
+//! | `events`, `feed` | the event stream, and how a change is told in a line |
+//! | `layout`, `assets`, `error`, `url` | the frame, the style sheet and script, errors in the same look |
+//!
+//! Lists read the projection table only; a document is opened for one contact's own page and for
+//! conflicts that are shown. Every query is limited to the viewer's workspace. Every edit is a
+//! change in the viewer's name ([`Engine::author`]). No contact data goes into a log.
+
+mod assets;
+mod contact;
+mod contact_edit;
+mod contact_view;
+mod contacts;
+mod decide;
+mod devices;
+mod error;
+mod events;
+mod feed;
+mod fields;
+mod layout;
+mod limit;
+mod password;
+mod session;
+pub mod sign_in;
+#[cfg(test)]
+mod tests;
+mod today;
+mod url;
+mod versus;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::{HeaderValue, header};
+use axum::middleware::map_response;
+use axum::response::Response;
+use axum::routing::{get, post};
+use roadbook_protocol::ids::UnixMs;
+use rusqlite::{Connection, Transaction};
+use tokio_util::sync::CancellationToken;
+
+use crate::engine::Engine;
+use crate::store;
+use error::OfficeError;
+
+/// The largest form: a note of 64 KiB, percent-encoded.
+const FORM_BYTES_MAX: usize = 256 * 1024;
+
+/// How the pages are served.
+#[derive(Debug, Clone)]
+pub struct OfficeOptions {
+    /// Whether browsers reach the server over TLS only (its own or a proxy's): cookies are then
+    /// bound to encrypted connections.
+    pub secure: bool,
+    /// Cancelled when the server shuts down: event streams end.
+    pub shutdown: CancellationToken,
+}
+
+/// What the pages share.
+#[derive(Clone)]
+pub struct OfficeState(Arc<Inner>);
+
+struct Inner {
+    engine: Arc<Engine>,
+    options: OfficeOptions,
+    attempts: limit::Attempts,
+    hashing: password::Hashing,
+}
+
+impl OfficeState {
+    /// The pages of an engine.
+    pub fn new(engine: Arc<Engine>, options: OfficeOptions) -> Self {
+        Self(Arc::new(Inner {
+            engine,
+            options,
+            attempts: limit::Attempts::new(),
+            hashing: password::Hashing::new(),
+        }))
+    }
+
+    fn engine(&self) -> &Arc<Engine> {
+        &self.0.engine
+    }
+    fn secure(&self) -> bool {
+        self.0.options.secure
+    }
+    fn shutdown(&self) -> &CancellationToken {
+        &self.0.options.shutdown
+    }
+    fn attempts(&self) -> &limit::Attempts {
+        &self.0.attempts
+    }
+    fn hashing(&self) -> &password::Hashing {
+        &self.0.hashing
+    }
+    fn now(&self) -> UnixMs {
+        self.0.engine.now_ms()
+    }
+
+    /// Reads from the database, away from the async threads.
+    async fn read<T, F>(&self, work: F) -> Result<T, OfficeError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> store::Result<T> + Send + 'static,
+    {
+        self.engine_do(move |engine| engine.read(work)).await
+    }
+
+    /// Writes to the database; durable on return.
+    async fn write<T, F>(&self, work: F) -> Result<T, OfficeError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Transaction<'_>) -> store::Result<T> + Send + 'static,
+    {
+        self.engine_do(move |engine| engine.write(work)).await
+    }
+
+    /// Something that blocks on the engine.
+    async fn engine_do<T, F>(&self, work: F) -> Result<T, OfficeError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Engine) -> store::Result<T> + Send + 'static,
+    {
+        let engine = self.engine().clone();
+        Ok(tokio::task::spawn_blocking(move || work(&engine)).await.map_err(OfficeError::failed)??)
+    }
+}
+
+/// The pages as a router: everything but `/sync` and the health checks.
+pub fn router(state: OfficeState) -> Router {
+    Router::new()
+        .route("/", get(today::page))
+        .route("/contacts", get(contacts::page).post(contact_edit::create))
+        .route("/contacts/{id}", get(contact::page))
+        .route("/contacts/{id}/set", post(contact_edit::set))
+        .route("/contacts/{id}/put", post(contact_edit::put))
+        .route("/contacts/{id}/tag", post(contact_edit::tag))
+        .route("/contacts/{id}/untag", post(contact_edit::untag))
+        .route("/contacts/{id}/note", post(contact_edit::note))
+        .route("/contacts/{id}/log", post(contact_edit::log))
+        .route("/contacts/{id}/resolve", post(contact_edit::resolve))
+        .route("/decide", get(decide::page))
+        .route("/decide/quarantine.json", get(decide::export))
+        .route("/devices", get(devices::page))
+        .route("/devices/{id}/revoke", post(devices::revoke))
+        .route("/events", get(events::stream))
+        .route("/sign-in", get(sign_in::form).post(sign_in::submit))
+        .route("/sign-out", post(sign_in::sign_out))
+        .route("/welcome", get(sign_in::welcome).post(sign_in::set_password))
+        .route("/welcome/{code}", get(sign_in::welcome_with))
+        .route("/assets/{name}", get(assets::get))
+        .fallback(missing)
+        .layer(DefaultBodyLimit::max(FORM_BYTES_MAX))
+        .layer(map_response(guard_headers))
+        .with_state(state)
+}
+
+async fn missing() -> OfficeError {
+    OfficeError::NotFound { what: "page" }
+}
+
+/// Headers of every answer: nothing from elsewhere runs, frames or sees a page, and no cache keeps
+/// one. `same-origin` and not `no-referrer`, which would make browsers send `Origin: null`.
+async fn guard_headers(mut response: Response) -> Response {
+    const HEADERS: [(header::HeaderName, &str); 6] = [
+        (
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+        ),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (header::REFERRER_POLICY, "same-origin"),
+        (header::HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+        (header::HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    ];
+    let headers = response.headers_mut();
+    for (name, value) in HEADERS {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("private, no-store"));
+    response
+}

@@ -1,0 +1,237 @@
+//! Who is looking at a page, and whether a form came from one of our pages.
+//!
+//! A session is a cookie of 256 random bits; the server keeps only its hash. It ends twelve hours
+//! after its last use. A form is taken only with the session's own token in it and from this
+//! origin: the cookie alone proves nothing, since a browser sends it along from anywhere.
+
+use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, Method, header};
+use axum::{Form, RequestExt};
+use roadbook_protocol::ids::{UnixMs, UserId, WorkspaceId};
+
+use super::error::OfficeError;
+use super::OfficeState;
+use crate::store::people::{self, Role};
+use crate::store::workspaces;
+
+/// A session ends so long after its last use.
+pub(super) const IDLE_MS: UnixMs = 12 * 60 * 60 * 1000;
+/// The end of a session is moved at most so often, so that reading writes next to nothing.
+const EXTEND_MS: UnixMs = 10 * 60 * 1000;
+
+/// Somebody who is signed in.
+#[derive(Debug, Clone)]
+pub(super) struct Viewer {
+    pub workspace: WorkspaceId,
+    pub workspace_name: String,
+    pub user: UserId,
+    pub login: String,
+    pub name: String,
+    pub role: Role,
+    csrf: String,
+}
+
+impl Viewer {
+    /// The token that every form of this session carries.
+    pub(super) fn csrf(&self) -> &str {
+        &self.csrf
+    }
+    /// Whether edits are allowed.
+    pub(super) fn edits(&self) -> bool {
+        self.role.edits_office()
+    }
+    pub(super) fn role_name(&self) -> &'static str {
+        match self.role {
+            Role::Rep => "rep",
+            Role::Manager => "manager",
+            Role::Admin => "admin",
+            Role::ReadOnly => "read only",
+        }
+    }
+}
+
+impl FromRequestParts<OfficeState> for Viewer {
+    type Rejection = OfficeError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &OfficeState) -> Result<Self, OfficeError> {
+        let next = if parts.method == Method::GET { parts.uri.to_string() } else { String::new() };
+        let Some(token) = cookie(&parts.headers, state) else { return Err(OfficeError::SignIn { next }) };
+        let now = state.now();
+        let key = token.clone();
+        let found = state
+            .read(move |conn| {
+                let Some(session) = people::find_web_session(conn, &key, now)? else { return Ok(None) };
+                let workspace = workspaces::find(conn, session.user.workspace)?;
+                Ok(Some((session, workspace.name)))
+            })
+            .await?;
+        let Some((session, workspace_name)) = found else { return Err(OfficeError::SignIn { next }) };
+        if !session.user.role.sees_office() {
+            return Err(OfficeError::Forbidden { reason: super::sign_in::REP.to_owned() });
+        }
+        if session.expires_at < now + IDLE_MS - EXTEND_MS {
+            state.write(move |tx| people::extend_web_session(tx, &token, now + IDLE_MS)).await?;
+        }
+        let user = session.user;
+        Ok(Viewer {
+            workspace: user.workspace,
+            workspace_name,
+            user: user.id,
+            login: user.login,
+            name: user.name,
+            role: user.role,
+            csrf: session.csrf,
+        })
+    }
+}
+
+/// The fields of a form, in order.
+#[derive(Debug, Default)]
+pub(super) struct Fields(Vec<(String, String)>);
+
+impl Fields {
+    /// The first field of that name, trimmed; empty if it is not there.
+    pub(super) fn text(&self, name: &str) -> &str {
+        self.raw(name).unwrap_or_default().trim()
+    }
+    /// The first field of that name as it was sent.
+    pub(super) fn raw(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(field, _)| field == name).map(|(_, value)| value.as_str())
+    }
+    /// Whether there is such a field with something in it.
+    pub(super) fn has(&self, name: &str) -> bool {
+        !self.text(name).is_empty()
+    }
+    pub(super) async fn read(request: Request) -> Result<Fields, OfficeError> {
+        let Form(fields) = request
+            .extract::<Form<Vec<(String, String)>>, _>()
+            .await
+            .map_err(|error| OfficeError::refused(format!("The form could not be read: {error}.")))?;
+        Ok(Fields(fields))
+    }
+}
+
+/// A form from somebody who may edit: signed in, from our own page, with the session's token.
+pub(super) struct Posted {
+    pub viewer: Viewer,
+    pub fields: Fields,
+}
+
+impl FromRequest<OfficeState> for Posted {
+    type Rejection = OfficeError;
+
+    async fn from_request(mut request: Request, state: &OfficeState) -> Result<Self, OfficeError> {
+        same_origin(request.headers())?;
+        let viewer: Viewer = request.extract_parts_with_state(state).await?;
+        let fields = Fields::read(request).await?;
+        if !equal(fields.raw("csrf").unwrap_or_default(), &viewer.csrf) {
+            return Err(OfficeError::Forbidden {
+                reason: "The form was made for another session. Reload the page and send it again.".to_owned(),
+            });
+        }
+        Ok(Posted { viewer, fields })
+    }
+}
+
+impl Posted {
+    /// For what changes data: refuses people who may only read.
+    pub(super) fn editor(&self) -> Result<(), OfficeError> {
+        if self.viewer.edits() {
+            return Ok(());
+        }
+        Err(OfficeError::Forbidden {
+            reason: "Your role may read everything here and change nothing. An administrator can give you another.".to_owned(),
+        })
+    }
+}
+
+/// Refuses a form that another site sent. Browsers say where it comes from; programs need not.
+pub(super) fn same_origin(headers: &HeaderMap) -> Result<(), OfficeError> {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let foreign_site = text("sec-fetch-site").is_some_and(|site| !matches!(site, "same-origin" | "none"));
+    let foreign_origin = match (text("origin"), text("host")) {
+        (Some(origin), Some(host)) => {
+            origin.split_once("://").is_none_or(|(_, from)| !from.eq_ignore_ascii_case(host))
+        }
+        (Some(_), None) => true,
+        (None, _) => false,
+    };
+    if foreign_site || foreign_origin {
+        return Err(OfficeError::Forbidden {
+            reason: "This form came from another site. Open the page here and send it again.".to_owned(),
+        });
+    }
+    Ok(())
+}
+
+/// Compares without telling by its time how much was right.
+fn equal(given: &str, right: &str) -> bool {
+    let digest = |text: &str| ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
+    !right.is_empty() && digest(given).as_ref() == digest(right).as_ref()
+}
+
+/// The cookie's name. With TLS it is bound to this host and to encrypted connections.
+fn cookie_name(state: &OfficeState) -> &'static str {
+    if state.secure() { "__Host-roadbook" } else { "roadbook" }
+}
+
+/// The session's cookie of a request.
+pub(super) fn cookie(headers: &HeaderMap, state: &OfficeState) -> Option<String> {
+    let name = cookie_name(state);
+    headers
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|line| line.to_str().ok())
+        .flat_map(|line| line.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .find(|(key, value)| *key == name && (1..=128).contains(&value.len()))
+        .map(|(_, value)| value.to_owned())
+}
+
+/// The header that gives a browser its session, or with `None` takes it away.
+pub(super) fn set_cookie(state: &OfficeState, token: Option<&str>) -> HeaderValue {
+    let secure = if state.secure() { "; Secure" } else { "" };
+    let (value, age) = token.map_or(("", 0), |token| (token, 30 * 24 * 3600));
+    let text = format!("{}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={age}{secure}", cookie_name(state));
+    HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static(""))
+}
+
+/// 256 random bits as text.
+pub(super) fn random_token() -> Result<String, OfficeError> {
+    use ring::rand::SecureRandom;
+    let mut bytes = [0; 32];
+    ring::rand::SystemRandom::new().fill(&mut bytes).map_err(|_| OfficeError::failed("the operating system gave no random bytes"))?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        pairs.iter().map(|(name, value)| (header::HeaderName::from_static(name), HeaderValue::from_static(value))).collect()
+    }
+
+    #[test]
+    fn forms_of_other_sites_are_refused() {
+        assert!(same_origin(&headers(&[("host", "office.example"), ("origin", "https://office.example")])).is_ok());
+        assert!(same_origin(&headers(&[("host", "office.example"), ("sec-fetch-site", "same-origin")])).is_ok());
+        assert!(same_origin(&headers(&[("host", "office.example")])).is_ok());
+        for bad in [
+            [("host", "office.example"), ("origin", "https://evil.example")],
+            [("host", "office.example"), ("origin", "null")],
+            [("host", "office.example"), ("sec-fetch-site", "cross-site")],
+            [("host", "office.example"), ("sec-fetch-site", "same-site")],
+        ] {
+            assert!(same_origin(&headers(&bad)).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn tokens_are_compared_whole() {
+        assert!(equal("abc", "abc"));
+        assert!(!equal("ab", "abc"));
+        assert!(!equal("", ""), "a session without a token takes no form");
+    }
+}

@@ -1,0 +1,251 @@
+//! Signing in with a password, with a one-time code the first time, and signing out.
+//!
+//! An unknown login and a wrong password get the same answer after the same work. A code is used up
+//! only together with the password that it sets, and looking at the page uses nothing up, so that a
+//! link preview does no harm.
+
+use std::net::{IpAddr, SocketAddr};
+
+use axum::extract::{ConnectInfo, FromRequestParts, Path, Query, Request, State};
+use axum::http::request::Parts;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Redirect, Response};
+use maud::{Markup, html};
+use serde::Deserialize;
+
+use super::error::OfficeError;
+use super::session::{self, Fields, Posted};
+use super::{OfficeState, layout, password, url};
+use crate::store::people::{self, Purpose, User};
+use crate::store::{EngineError, audit, workspaces};
+
+/// What a rep is told here.
+pub(super) const REP: &str = "These pages are for managers and administrators. As a rep you work in the Roadbook app: ask your manager for an enrolment code and connect your device with it.";
+/// Attempts per login in a quarter of an hour.
+const PER_LOGIN: u32 = 10;
+/// Attempts per peer address in a quarter of an hour.
+const PER_PEER: u32 = 40;
+
+/// The address at which a one-time sign-in code is used: to be put behind the server's URL.
+pub fn welcome_path(code: &str) -> String {
+    format!("/welcome/{}", url::encode(code))
+}
+
+/// The key under which a peer's attempts are counted: the address, or the network of an IPv6 one.
+pub(super) struct Peer(String);
+
+impl FromRequestParts<OfficeState> for Peer {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &OfficeState) -> Result<Self, Self::Rejection> {
+        let addr = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip().to_canonical());
+        Ok(Peer(match addr {
+            Some(IpAddr::V6(v6)) => {
+                let [a, b, c, d, ..] = v6.segments();
+                format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
+            }
+            Some(v4) => v4.to_string(),
+            None => "unknown".to_owned(),
+        }))
+    }
+}
+
+#[derive(Debug, Deserialize, Default)]
+pub(super) struct Next {
+    #[serde(default)]
+    next: String,
+}
+
+/// `GET /sign-in`
+pub(super) async fn form(State(state): State<OfficeState>, Query(next): Query<Next>) -> Result<Markup, OfficeError> {
+    let several = several_workspaces(&state).await?;
+    Ok(page(&SignIn { login: "", workspace: "", next: &next.next, several, problem: None }))
+}
+
+/// What the sign-in form shows.
+struct SignIn<'a> {
+    login: &'a str,
+    workspace: &'a str,
+    next: &'a str,
+    several: bool,
+    problem: Option<&'a str>,
+}
+
+fn page(form: &SignIn<'_>) -> Markup {
+    layout::alone("Sign in", html! {
+        h1 { "Sign in" }
+        form method="post" action="/sign-in" {
+            input type="hidden" name="next" value=(url::local(form.next));
+            @if form.several {
+                div { label for="workspace" { "Workspace" } input #workspace name="workspace" value=(form.workspace) required autocomplete="organization"; }
+            }
+            div { label for="login" { "Login" }
+                input #login name="login" value=(form.login) required autofocus[form.login.is_empty()] autocomplete="username" autocapitalize="none" spellcheck="false"; }
+            div { label for="password" { "Password" }
+                input #password type="password" name="password" required autofocus[!form.login.is_empty()] autocomplete="current-password"
+                    aria-describedby=[form.problem.map(|_| "problem")] aria-invalid=[form.problem.map(|_| "true")]; }
+            @if let Some(problem) = form.problem { p.err #problem role="alert" data-problem { (problem) } }
+            button.btn.go { "Sign in" }
+        }
+        p.k { "First time here? " a href="/welcome" { "Use your one-time code" } "." }
+    })
+}
+
+/// `POST /sign-in`
+pub(super) async fn submit(State(state): State<OfficeState>, peer: Peer, request: Request) -> Result<Response, OfficeError> {
+    session::same_origin(request.headers())?;
+    let fields = Fields::read(request).await?;
+    let (login, workspace) = (fields.text("login").to_owned(), fields.text("workspace").to_owned());
+    let given = fields.raw("password").unwrap_or_default().to_owned();
+    count(&state, &peer, &login)?;
+    let (key, name) = (login.clone(), workspace.clone());
+    let (several, found) = state
+        .read(move |conn| {
+            let spaces = workspaces::list(conn)?;
+            let several = spaces.len() > 1;
+            let user = people::users_of_login(conn, &key)?.into_iter().find(|user| {
+                !several || spaces.iter().any(|space| space.id == user.workspace && space.name.eq_ignore_ascii_case(&name))
+            });
+            let hash = match &user {
+                Some(user) => people::password_hash(conn, user.workspace, user.id)?,
+                None => None,
+            };
+            Ok((several, user.map(|user| (user, hash))))
+        })
+        .await?;
+    let (user, hash) = found.map_or((None, None), |(user, hash)| (Some(user), hash));
+    let fits = given.len() <= password::BYTES_MAX;
+    let right = state.hashing().verify(if fits { given } else { String::new() }, hash).await.map_err(OfficeError::failed)?;
+    let user = user.filter(|user| right && fits && user.disabled_at.is_none());
+    let Some(user) = user else {
+        metrics::counter!("roadbook_sign_ins_total", "outcome" => "refused").increment(1);
+        let problem = "Login and password do not fit together.";
+        let form = SignIn { login: &login, workspace: &workspace, next: fields.text("next"), several, problem: Some(problem) };
+        return Ok((StatusCode::UNAUTHORIZED, page(&form)).into_response());
+    };
+    state.attempts().forget(&login_key(&login));
+    metrics::counter!("roadbook_sign_ins_total", "outcome" => "accepted").increment(1);
+    open(&state, user, fields.text("next")).await
+}
+
+/// Opens a session and leads on.
+async fn open(state: &OfficeState, user: User, next: &str) -> Result<Response, OfficeError> {
+    if !user.role.sees_office() {
+        return Err(OfficeError::Forbidden { reason: REP.to_owned() });
+    }
+    let (token, csrf) = (session::random_token()?, session::random_token()?);
+    let (key, now) = (token.clone(), state.now());
+    state
+        .write(move |tx| people::create_web_session(tx, user.workspace, user.id, &key, &csrf, now, session::IDLE_MS))
+        .await?;
+    let mut response = Redirect::to(url::local(next)).into_response();
+    response.headers_mut().insert(header::SET_COOKIE, session::set_cookie(state, Some(&token)));
+    Ok(response)
+}
+
+/// `POST /sign-out`
+pub(super) async fn sign_out(State(state): State<OfficeState>, headers: axum::http::HeaderMap, _: Posted) -> Result<Response, OfficeError> {
+    if let Some(token) = session::cookie(&headers, &state) {
+        state.write(move |tx| people::delete_web_session(tx, &token)).await?;
+    }
+    let mut response = Redirect::to("/sign-in").into_response();
+    response.headers_mut().insert(header::SET_COOKIE, session::set_cookie(&state, None));
+    Ok(response)
+}
+
+/// `GET /welcome`
+pub(super) async fn welcome() -> Markup {
+    welcome_page("", "", None)
+}
+
+/// `GET /welcome/{code}`
+pub(super) async fn welcome_with(Path(code): Path<String>) -> Markup {
+    welcome_page(&code, "", None)
+}
+
+fn welcome_page(code: &str, login: &str, problem: Option<&str>) -> Markup {
+    layout::alone("Welcome", html! {
+        div.tight { h1 { "Welcome" } p.k { "Your one-time code opens the door once. Choose the password that opens it from then on." } }
+        form method="post" action="/welcome" {
+            div { label for="code" { "One-time code" } input.mono #code name="code" value=(code) required autofocus[code.is_empty()] autocomplete="one-time-code" autocapitalize="characters" spellcheck="false"; }
+            @if code.is_empty() || !login.is_empty() {
+                div { label for="login" { "Login" } input #login name="login" value=(login) required autocomplete="username" autocapitalize="none" spellcheck="false"; }
+            }
+            div { label for="password" { "New password" }
+                input #password type="password" name="password" required minlength=(password::CHARS_MIN) autofocus[!code.is_empty()] autocomplete="new-password" aria-describedby="rule";
+                p.hint #rule { (password::CHARS_MIN) " characters or more; a few words are easy to keep in mind." } }
+            div { label for="again" { "The same again" } input #again type="password" name="again" required autocomplete="new-password"; }
+            @if let Some(problem) = problem { p.err role="alert" data-problem { (problem) } }
+            button.btn.go { "Set password and sign in" }
+        }
+        p.k { "You have a password already? " a href="/sign-in" { "Sign in" } "." }
+    })
+}
+
+/// `POST /welcome`
+pub(super) async fn set_password(State(state): State<OfficeState>, peer: Peer, request: Request) -> Result<Response, OfficeError> {
+    session::same_origin(request.headers())?;
+    let fields = Fields::read(request).await?;
+    let (code, login) = (fields.text("code").to_owned(), fields.text("login").to_owned());
+    count(&state, &peer, &code)?;
+    let new = fields.raw("password").unwrap_or_default().to_owned();
+    let again = |problem: &str| {
+        Ok((StatusCode::UNPROCESSABLE_ENTITY, welcome_page(&code, &login, Some(problem))).into_response())
+    };
+    // Judged before the code is used up. The login is judged again below, where it is known.
+    if let Some(problem) = password::refuse(&new, if login.is_empty() { "\u{0}" } else { &login }) {
+        return again(&problem);
+    }
+    if fields.raw("again").is_some_and(|repeated| repeated != new) {
+        return again("The two passwords differ.");
+    }
+    let hash = state.hashing().hash(new.clone()).await.map_err(OfficeError::failed)?;
+    let now = state.now();
+    let (key, name) = (code.clone(), login.clone());
+    let redeemed = state
+        .write(move |tx| {
+            let user = people::redeem_code(tx, &key, Purpose::SignIn, now)?;
+            let refused = |reason: String| Err(EngineError::Refused { code: "sign_in", reason });
+            if !name.is_empty() && !user.login.eq_ignore_ascii_case(&name) {
+                return refused("this code is not known here (mistyped, or of another server); ask your administrator for a new one".into());
+            }
+            if let Some(problem) = password::refuse(&new, &user.login) {
+                return refused(problem);
+            }
+            if !user.role.sees_office() {
+                return refused(REP.to_owned());
+            }
+            people::set_password_hash(tx, user.workspace, user.id, Some(&hash))?;
+            audit::append(tx, user.workspace, now, Some(user.id), "user.password", &user.id.to_string(), &serde_json::json!({}))?;
+            Ok(user)
+        })
+        .await;
+    match redeemed {
+        Ok(user) => open(&state, user, "/").await,
+        Err(OfficeError::Refused { reason }) => again(&reason),
+        Err(other) => Err(other),
+    }
+}
+
+/// Counts an attempt of this peer for this login.
+fn count(state: &OfficeState, peer: &Peer, login: &str) -> Result<(), OfficeError> {
+    let now = state.now();
+    let attempts = state.attempts();
+    attempts
+        .count(&format!("peer {}", peer.0), PER_PEER, now)
+        .and_then(|()| attempts.count(&login_key(login), PER_LOGIN, now))
+        .map_err(|seconds| {
+            metrics::counter!("roadbook_sign_ins_total", "outcome" => "limited").increment(1);
+            OfficeError::TooMany { seconds }
+        })
+}
+
+fn login_key(login: &str) -> String {
+    // Long input must not make long keys.
+    format!("login {}", login.chars().take(80).collect::<String>().to_lowercase())
+}
+
+async fn several_workspaces(state: &OfficeState) -> Result<bool, OfficeError> {
+    state.read(|conn| Ok(workspaces::list(conn)?.len() > 1)).await
+}
+

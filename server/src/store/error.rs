@@ -1,0 +1,116 @@
+//! What can go wrong in the store and the engine, as callers need to tell it apart.
+
+use std::path::PathBuf;
+
+use roadbook_protocol::document::CommandError;
+
+/// Why the engine did not do what it was asked. A caller acts on the variant and shows the text:
+/// each names the thing, the reason and the way out.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// Another process owns the data directory.
+    #[error("the data directory {} is in use by {holder}; stop it first, or talk to it instead of opening its files", dir.display())]
+    Locked {
+        /// The directory.
+        dir: PathBuf,
+        /// Who holds it: `process 4711`.
+        holder: String,
+    },
+    /// The database was written by a newer version.
+    #[error("the database has schema {found}, this version knows {known}; run the newer version that wrote it")]
+    NewerSchema {
+        /// What the file says.
+        found: i64,
+        /// The newest that this version knows.
+        known: i64,
+    },
+    /// The linked SQLite can't be trusted with the data.
+    #[error("the linked SQLite is unsuitable: {reason}; build with the bundled SQLite")]
+    Unsuitable {
+        /// Why.
+        reason: String,
+    },
+    /// What was named does not exist (or not in this workspace).
+    #[error("{what} does not exist")]
+    NotFound {
+        /// Such as ``user `anna` ``.
+        what: String,
+    },
+    /// What was named exists already or belongs to another.
+    #[error("{what} is taken already; choose another")]
+    Taken {
+        /// Such as ``the login `anna` ``.
+        what: String,
+    },
+    /// A rule forbids it.
+    #[error("{reason}")]
+    Refused {
+        /// A stable short code.
+        code: &'static str,
+        /// The thing, the reason, the way out.
+        reason: String,
+    },
+    /// An edit command is not valid for its contact.
+    #[error(transparent)]
+    Command(#[from] CommandError),
+    /// A queue is full. Nothing was done; try again later.
+    #[error("the server is busy: {what}; try again in a moment")]
+    Busy {
+        /// Which bound was reached.
+        what: &'static str,
+    },
+    /// A transaction failed to commit: nothing of it was written, nothing of it may be acknowledged.
+    #[error("nothing was written: {reason}; see the server's log, and try again")]
+    NotCommitted {
+        /// What the database said.
+        reason: String,
+    },
+    /// The engine is shutting down or has shut down. Nothing was done.
+    #[error("the server is shutting down; try again when it is back")]
+    Closed,
+    /// Stored data is not what it should be.
+    #[error("{what} is damaged: {reason}; run `roadbook-server check`, and restore a backup if it says so")]
+    Damaged {
+        /// Such as `the snapshot of contact ...`.
+        what: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// Code panicked; the panic was contained and nothing was written.
+    #[error("an internal error was contained while {during}; nothing was written, please report it with the log")]
+    Panicked {
+        /// What was being done.
+        during: &'static str,
+    },
+    /// A file could not be read or written.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// The database refused.
+    #[error("the database: {0}")]
+    Sqlite(#[from] rusqlite::Error),
+}
+
+impl EngineError {
+    /// A missing thing.
+    pub fn not_found(what: impl Into<String>) -> Self {
+        EngineError::NotFound { what: what.into() }
+    }
+    /// Damaged stored data.
+    pub fn damaged(what: impl Into<String>, reason: impl std::fmt::Display) -> Self {
+        EngineError::Damaged { what: what.into(), reason: reason.to_string() }
+    }
+    /// Whether a uniqueness rule of a table refused.
+    pub(crate) fn is_unique_violation(error: &rusqlite::Error) -> bool {
+        matches!(
+            error,
+            rusqlite::Error::SqliteFailure(failure, _)
+                if failure.code == rusqlite::ErrorCode::ConstraintViolation
+                    && matches!(failure.extended_code, 2067 | 1555)
+        )
+    }
+}

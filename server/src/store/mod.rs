@@ -1,0 +1,153 @@
+//! The tables: one file per noun, plain functions over a `rusqlite` connection or transaction.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`schema`] | the numbered migrations |
+//! | [`workspaces`] | workspaces, their signing keys, timelines, settings |
+//! | [`people`] | users, teams, one-time codes, web sessions |
+//! | [`devices`] | devices and the actors that belong to them |
+//! | [`contacts`] | contacts, who may see them, their cursors |
+//! | [`changes`] | the log, the permanent index, what replaces what |
+//! | [`documents`] | snapshots, and a contact's document put together from them |
+//! | [`projections`] | projection rows and the full-text index |
+//! | [`audit`] | who changed access or destroyed data |
+//!
+//! Functions here decide nothing and never start a transaction of their own: rights, fates and
+//! cursors are decided by [`crate::engine`], which gives them a transaction. Nothing here may read a
+//! clock or randomness.
+
+pub mod audit;
+pub mod changes;
+pub mod contacts;
+pub mod devices;
+pub mod documents;
+mod error;
+pub mod people;
+pub mod projections;
+pub mod schema;
+pub(crate) mod sql;
+pub mod workspaces;
+
+pub use error::EngineError;
+
+use std::path::Path;
+
+use roadbook_protocol::fold;
+use rusqlite::functions::FunctionFlags;
+use rusqlite::{Connection, OpenFlags};
+
+/// The result of everything in the store.
+pub type Result<T, E = EngineError> = std::result::Result<T, E>;
+
+/// The name of the database file in the data directory.
+pub const DATABASE_FILE: &str = "roadbook.db";
+
+/// SQLite before this has a bug that can lose a WAL after a reset (found in March 2026).
+const SQLITE_VERSION_MIN: i32 = 3_051_003;
+/// How many prepared statements each connection keeps.
+const STATEMENTS_MAX: usize = 192;
+/// The WAL is checkpointed when it has so many pages (16 MiB).
+const CHECKPOINT_PAGES: u32 = 4_096;
+
+/// How hard a transaction holds on to the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    /// `synchronous=FULL`: on return of the commit it is on the disk.
+    Full,
+    /// `synchronous=NORMAL`: a crash of the process loses nothing, a power cut may lose the newest
+    /// transactions. Only for what can be derived again from what was written with [`Self::Full`].
+    Derived,
+    /// `synchronous=OFF`: for tests and benchmarks that prove that they would notice.
+    Off,
+}
+
+impl Durability {
+    /// The pragma that switches the connection to it; not to be used inside a transaction.
+    pub fn pragma(self) -> &'static str {
+        match self {
+            Durability::Full => "PRAGMA synchronous=FULL",
+            Durability::Derived => "PRAGMA synchronous=NORMAL",
+            Durability::Off => "PRAGMA synchronous=OFF",
+        }
+    }
+}
+
+/// Opens the one connection that writes, creating the file if it is not there, and migrates it.
+/// The caller must hold the lock of the data directory.
+///
+/// # Errors
+/// [`EngineError::Unsuitable`], [`EngineError::NewerSchema`], or what SQLite says.
+pub fn open_writer(path: &Path) -> Result<Connection> {
+    assert_suitable()?;
+    let mut conn = Connection::open(path)?;
+    conn.pragma_update(None, "journal_mode", "WAL")?;
+    let mode: String = conn.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
+    if !mode.eq_ignore_ascii_case("wal") {
+        return Err(EngineError::Unsuitable {
+            reason: format!("journal mode is {mode}, the file system does not allow WAL"),
+        });
+    }
+    conn.pragma_update(None, "secure_delete", "ON")?;
+    conn.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
+    prepare(&conn)?;
+    conn.execute_batch(Durability::Full.pragma())?;
+    schema::migrate(&mut conn)?;
+    Ok(conn)
+}
+
+/// Opens a connection that only reads.
+///
+/// # Errors
+/// What SQLite says.
+pub fn open_reader(path: &Path) -> Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let conn = Connection::open_with_flags(path, flags)?;
+    prepare(&conn)?;
+    conn.pragma_update(None, "query_only", "ON")?;
+    Ok(conn)
+}
+
+fn prepare(conn: &Connection) -> Result<()> {
+    conn.busy_timeout(std::time::Duration::from_secs(10))?;
+    conn.pragma_update(None, "foreign_keys", "ON")?;
+    conn.pragma_update(None, "trusted_schema", "OFF")?;
+    conn.pragma_update(None, "temp_store", "MEMORY")?;
+    conn.pragma_update(None, "cache_size", -16_384)?;
+    conn.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+    register_functions(conn)?;
+    Ok(())
+}
+
+/// Registers the functions that filters use in SQL ([`fold::SQL_FUNCTIONS`]).
+///
+/// # Errors
+/// What SQLite says.
+pub fn register_functions(conn: &Connection) -> Result<()> {
+    let flags = FunctionFlags::SQLITE_UTF8
+        | FunctionFlags::SQLITE_DETERMINISTIC
+        | FunctionFlags::SQLITE_INNOCUOUS;
+    for (name, function) in fold::SQL_FUNCTIONS {
+        conn.create_scalar_function(*name, 1, flags, move |context| {
+            Ok(context.get_raw(0).as_str().ok().map(function))
+        })?;
+    }
+    Ok(())
+}
+
+fn assert_suitable() -> Result<()> {
+    let version = rusqlite::version_number();
+    if version < SQLITE_VERSION_MIN {
+        return Err(EngineError::Unsuitable {
+            reason: format!("version {} is older than 3.51.3", rusqlite::version()),
+        });
+    }
+    let conn = Connection::open_in_memory()?;
+    let cipher: Option<String> =
+        conn.query_row("PRAGMA cipher_version", [], |row| row.get(0)).ok().flatten();
+    match cipher {
+        Some(cipher) if !cipher.is_empty() => Err(EngineError::Unsuitable {
+            reason: format!("it is SQLCipher {cipher}, meant for devices only"),
+        }),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,190 @@
+//! Projection rows: what lists, filters and search read of a contact. Derived, so that they could be
+//! dropped and rebuilt at any time.
+
+use roadbook_protocol::document::Value;
+use roadbook_protocol::fold;
+use roadbook_protocol::ids::{ContactId, WorkspaceId};
+use roadbook_protocol::projection::Row;
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
+
+use super::sql::id_column;
+use super::{EngineError, Result};
+
+/// A row ready to be written: what takes time to derive is derived before the transaction.
+#[derive(Debug, Clone)]
+pub struct Prepared {
+    row: Row,
+    json: String,
+    sort_key: Vec<u8>,
+    search: fold::SearchText,
+}
+
+impl Prepared {
+    /// Derives everything that is stored of a row.
+    ///
+    /// # Errors
+    /// [`EngineError::Damaged`] if the row can't be written as JSON.
+    pub fn new(row: Row) -> Result<Self> {
+        let json = serde_json::to_string(&row)
+            .map_err(|error| EngineError::damaged(format!("the row of contact {}", row.id), error))?;
+        let sort_key = fold::sort_key(&fold::sort_name(&row));
+        let search = fold::search_text(&row);
+        Ok(Self { row, json, sort_key, search })
+    }
+    /// The row.
+    pub fn row(&self) -> &Row {
+        &self.row
+    }
+    /// The row as JSON.
+    pub fn json(&self) -> &str {
+        &self.json
+    }
+    /// The key by which it is sorted.
+    pub fn sort_key(&self) -> &[u8] {
+        &self.sort_key
+    }
+    /// The text by which it is found.
+    pub fn search(&self) -> &fold::SearchText {
+        &self.search
+    }
+}
+
+/// Writes the row of a contact, its search text and its ids in other systems.
+///
+/// # Errors
+/// What the database says.
+pub fn put(tx: &Transaction<'_>, n: i64, workspace: WorkspaceId, prepared: &Prepared, is_new: bool) -> Result<()> {
+    let Prepared { row, json, sort_key, search } = prepared;
+    let text = |name: &str| row.fields.get(name).and_then(Value::as_text);
+    let or_null = |text: &'_ str| (!text.is_empty()).then(|| text.to_owned());
+    let archived = row.fields.get("archived").and_then(Value::as_bool).unwrap_or(false);
+    tx.prepare_cached(
+        "INSERT INTO projection (n, workspace, id, owner_login, version, display_name, sort_key, company,
+            status, category, city, country, next_visit, next_due, last_contact_at, touched_at,
+            conflicts, archived, row)
+         VALUES (?1, ?2, ?3,
+            (SELECT u.login FROM contact c JOIN user u ON u.workspace = c.workspace AND u.id = c.owner
+             WHERE c.n = ?1),
+            ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)
+         ON CONFLICT (n) DO UPDATE SET owner_login = excluded.owner_login, version = excluded.version,
+            display_name = excluded.display_name, sort_key = excluded.sort_key,
+            company = excluded.company, status = excluded.status, category = excluded.category,
+            city = excluded.city, country = excluded.country, next_visit = excluded.next_visit,
+            next_due = excluded.next_due, last_contact_at = excluded.last_contact_at,
+            touched_at = excluded.touched_at, conflicts = excluded.conflicts,
+            archived = excluded.archived, row = excluded.row",
+    )?
+    .execute(params![
+        n,
+        workspace.as_bytes(),
+        row.id.as_bytes(),
+        row.version,
+        row.display_name,
+        sort_key,
+        text("company"),
+        text("status"),
+        text("category"),
+        or_null(&row.city),
+        or_null(&row.country),
+        text("next_visit"),
+        row.next_due,
+        row.last_contact_at,
+        row.touched_at,
+        row.conflicts,
+        archived,
+        json,
+    ])?;
+    put_search(tx, n, search)?;
+    put_external_ids(tx, n, workspace, row, is_new)
+}
+
+fn put_search(tx: &Transaction<'_>, n: i64, search: &fold::SearchText) -> Result<()> {
+    let [names, company, reach, place, tags, note] = search.columns();
+    tx.prepare_cached(
+        "INSERT OR REPLACE INTO search (rowid, names, company, reach, place, tags, note)
+         VALUES (?, ?, ?, ?, ?, ?, ?)",
+    )?
+    .execute(params![n, names, company, reach, place, tags, note])?;
+    Ok(())
+}
+
+fn put_external_ids(
+    tx: &Transaction<'_>,
+    n: i64,
+    workspace: WorkspaceId,
+    row: &Row,
+    is_new: bool,
+) -> Result<()> {
+    if !is_new {
+        tx.prepare_cached("DELETE FROM external_id WHERE n = ?")?.execute([n])?;
+    }
+    for (system, value) in &row.external_ids {
+        tx.prepare_cached("INSERT OR IGNORE INTO external_id (workspace, system, value, n) VALUES (?, ?, ?, ?)")?
+            .execute(params![workspace.as_bytes(), system, value, n])?;
+    }
+    Ok(())
+}
+
+/// Writes the present login of the owner into the row of a contact.
+///
+/// # Errors
+/// What the database says.
+pub fn refresh_owner(tx: &Transaction<'_>, n: i64) -> Result<()> {
+    tx.prepare_cached(
+        "UPDATE projection SET owner_login =
+            (SELECT u.login FROM contact c JOIN user u ON u.workspace = c.workspace AND u.id = c.owner
+             WHERE c.n = projection.n)
+         WHERE n = ?",
+    )?
+    .execute([n])?;
+    Ok(())
+}
+
+/// The row of a contact; `None` if it has no merged content.
+///
+/// # Errors
+/// [`EngineError::Damaged`] if its JSON can't be read.
+pub fn row(conn: &Connection, workspace: WorkspaceId, id: ContactId) -> Result<Option<Row>> {
+    let json: Option<String> = conn
+        .prepare_cached(
+            "SELECT p.row FROM contact c JOIN projection p ON p.n = c.n WHERE c.workspace = ? AND c.id = ?",
+        )?
+        .query_row(params![workspace.as_bytes(), id.as_bytes()], |row| row.get(0))
+        .optional()?;
+    json.map(|json| {
+        serde_json::from_str(&json)
+            .map_err(|error| EngineError::damaged(format!("the projection of contact {id}"), error))
+    })
+    .transpose()
+}
+
+/// The row of a contact as JSON, by its number.
+///
+/// # Errors
+/// What the database says.
+pub fn json(conn: &Connection, n: i64) -> Result<Option<String>> {
+    Ok(conn
+        .prepare_cached("SELECT row FROM projection WHERE n = ?")?
+        .query_row([n], |row| row.get(0))
+        .optional()?)
+}
+
+/// The contacts that have this id in another system.
+///
+/// # Errors
+/// What the database says.
+pub fn find_by_external_id(
+    conn: &Connection,
+    workspace: WorkspaceId,
+    system: &str,
+    value: &str,
+) -> Result<Vec<ContactId>> {
+    let mut statement = conn.prepare_cached(
+        "SELECT c.id FROM external_id e JOIN contact c ON c.n = e.n
+         WHERE e.workspace = ? AND e.system = ? AND e.value = ? ORDER BY c.id",
+    )?;
+    let rows = statement.query_map(params![workspace.as_bytes(), system, value], |row| {
+        Ok(id_column!(row, 0, ContactId))
+    })?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}

@@ -1,0 +1,220 @@
+//! Who gets in, and who gets what.
+
+use roadbook_protocol::wire::Fetch;
+
+use super::*;
+use crate::engine::Assign;
+
+#[tokio::test]
+async fn a_wrong_key_a_wrong_signature_and_an_unknown_device_get_the_same_refusal() {
+    let house = House::open().await;
+    let phone = house.phone("ada").await;
+    let mut refusals = Vec::new();
+
+    let mut line = Line::dial(house.addr).await;
+    let unknown = roadbook_protocol::ids::DeviceId::from_random([7; 16]);
+    line.send(Hello { device: unknown, ..phone.hello() }).await;
+    refusals.push(line.refusal().await);
+
+    for wrong_key in [true, false] {
+        let mut line = Line::dial(house.addr).await;
+        line.send(phone.hello()).await;
+        let nonce = line
+            .until(|frame| match frame {
+                Frame::Challenge(challenge) => Some(challenge.nonce),
+                _ => None,
+            })
+            .await;
+        let mut proof = phone.proof(&nonce);
+        if wrong_key {
+            let text = challenge_text(&house.workspace, &phone.enrolled.device, &nonce);
+            proof.signature = keys().sign(&text).as_ref().to_vec();
+        } else {
+            proof.signature = phone.proof(b"another nonce").signature;
+        }
+        line.send(proof).await;
+        refusals.push(line.refusal().await);
+    }
+    assert!(refusals.iter().all(|refusal| *refusal == refusals[0]), "{refusals:?}");
+    assert_eq!(problem_code(&refusals[0]), ProblemCode::Unauthorized);
+    house.close().await;
+}
+
+#[tokio::test]
+async fn a_contact_of_another_rep_is_never_sent() {
+    let house = House::open().await;
+    let mut ada = house.phone("ada").await;
+    let mut bob = house.phone("bob").await;
+    let mut adas = ada.connect(house.addr).await;
+    let mut bobs = bob.connect(house.addr).await;
+    let page = bobs.page().await;
+    bob.confirm(&mut bobs, &page).await;
+
+    let (secret, changes) = ada.create("Secret-Marker");
+    ada.upload(&mut adas, changes).await;
+    // Asked for by name it is answered like one that does not exist.
+    let unknown = new_contact();
+    bobs.send(Fetch { request: 1, contacts: vec![secret, unknown] }).await;
+    let fetched = bobs
+        .until(|frame| match frame {
+            Frame::Fetched(fetched) => Some(fetched),
+            _ => None,
+        })
+        .await;
+    assert_eq!(fetched.items.len(), 2);
+    let blank = |index: usize| {
+        let mut item = fetched.items[index].clone();
+        item.contact = unknown;
+        item
+    };
+    assert_eq!(blank(0), blank(1));
+
+    // Something of his own comes through after it, so the silence about the other is no delay.
+    let (_, changes) = bob.create("Own-Marker");
+    bob.upload(&mut bobs, changes).await;
+    assert!(!bobs.heard("Secret-Marker"));
+    drop(bobs);
+
+    // Nor with a whole new sync.
+    bob.timeline = None;
+    let mut bobs = bob.connect(house.addr).await;
+    bobs.page().await;
+    assert!(!bobs.heard("Secret-Marker"));
+
+    // The marker can be found: once the contact is his, it comes.
+    let (workspace, bob_user) = (house.workspace, bob.enrolled.user);
+    let (before, by) = (bobs.heard.len(), ada.enrolled.user);
+    house
+        .engine(move |engine| {
+            let assign = Assign {
+                contacts: vec![secret],
+                owner: Some(Some(bob_user)),
+                ..Assign::default()
+            };
+            engine.assign(workspace, Some(by), assign).unwrap();
+        })
+        .await;
+    while !bobs.heard("Secret-Marker") {
+        bobs.page().await;
+    }
+    assert!(bobs.heard.len() > before);
+    house.close().await;
+}
+
+#[tokio::test]
+async fn a_change_under_anothers_name_or_actor_is_set_aside() {
+    let house = House::open().await;
+    let mut ada = house.phone("ada").await;
+    let mut bob = house.phone("bob").await;
+    let mut adas = ada.connect(house.addr).await;
+    let mut bobs = bob.connect(house.addr).await;
+    // Bob's own actor, Ada's name.
+    let true_user = bob.enrolled.user;
+    bob.enrolled.user = ada.enrolled.user;
+    let (_, forged) = bob.create("forged name");
+    bob.enrolled.user = true_user;
+    // Bob's own name, Ada's actor.
+    let true_actor = bob.actor;
+    bob.actor = ada.actor;
+    let (_, stolen) = bob.create("stolen actor");
+    bob.actor = true_actor;
+    let batch = bob.batch(vec![forged[0].clone(), forged[1].clone(), stolen[0].clone(), stolen[1].clone()]);
+    bobs.send(batch).await;
+    let stored = bobs.stored().await;
+    let refused: Vec<_> = stored.exceptions.iter().map(|exception| exception.index).collect();
+    assert!(refused.contains(&1) && refused.contains(&3), "{stored:?}");
+    assert!(stored.exceptions.iter().all(|exception| exception.fate == Fate::Quarantined));
+    // Ada's actor is not blocked by it.
+    let (_, changes) = ada.create("honest");
+    ada.upload(&mut adas, changes).await;
+    house.close().await;
+}
+
+#[tokio::test]
+async fn a_revoked_device_is_cut_off_at_once_and_stays_out() {
+    let house = House::open().await;
+    let mut phone = house.phone("ada").await;
+    let mut line = phone.connect(house.addr).await;
+    line.page().await;
+    let (workspace, device) = (house.workspace, phone.enrolled.device);
+    house.engine(move |engine| engine.revoke(workspace, None, device).unwrap()).await;
+    let refusal = tokio::time::timeout(Duration::from_secs(1), line.refusal()).await.unwrap();
+    assert_eq!(problem_code(&refusal), ProblemCode::Revoked);
+
+    let mut line = Line::dial(house.addr).await;
+    line.send(phone.hello()).await;
+    assert_eq!(problem_code(&line.refusal().await), ProblemCode::Revoked);
+    house.close().await;
+}
+
+#[tokio::test]
+async fn a_code_enrols_once_and_a_wrong_one_says_no_more_than_that() {
+    let house = House::open().await;
+    let user = house.user("ada").await;
+    let code = house.code(user).await;
+    let keys = keys();
+    let mut line = Line::dial(house.addr).await;
+    // Case and dashes don't matter.
+    line.send(enrol(&keys, &code.to_lowercase().replace('-', " "))).await;
+    let enrolled = line
+        .until(|frame| match frame {
+            Frame::Enrolled(enrolled) => Some(enrolled),
+            _ => None,
+        })
+        .await;
+    assert_eq!((enrolled.user, enrolled.login.as_str()), (user, "ada"));
+
+    let mut refusals = Vec::new();
+    for code in [code.as_str(), "00000-00000-00000-00000-000000"] {
+        let mut line = Line::dial(house.addr).await;
+        line.send(enrol(&super::keys(), code)).await;
+        refusals.push(line.refusal().await);
+    }
+    assert_eq!(refusals[0], refusals[1]);
+    assert_eq!(problem_code(&refusals[0]), ProblemCode::CodeRefused);
+
+    // A signature by another key: the code is not used up by it.
+    let fresh = house.code(user).await;
+    let mut line = Line::dial(house.addr).await;
+    let Frame::Enrol(mut stolen) = enrol(&keys, &fresh) else { unreachable!() };
+    stolen.public_key = super::keys().public_key().as_ref().to_vec();
+    line.send(stolen).await;
+    assert_eq!(problem_code(&line.refusal().await), ProblemCode::CodeRefused);
+    let mut line = Line::dial(house.addr).await;
+    line.send(enrol(&super::keys(), &fresh)).await;
+    line.until(|frame| matches!(frame, Frame::Enrolled(_)).then_some(())).await;
+    house.close().await;
+}
+
+#[tokio::test]
+async fn a_device_that_did_not_hear_of_its_enrolment_asks_again_with_the_same_key() {
+    let house = House::open().await;
+    let code = house.code(house.user("ada").await).await;
+    let keys = keys();
+    let mut devices = Vec::new();
+    for _ in 0..2 {
+        let mut line = Line::dial(house.addr).await;
+        line.send(enrol(&keys, &code)).await;
+        let device = line.until(|frame| match frame {
+            Frame::Enrolled(enrolled) => Some(enrolled.device),
+            _ => None,
+        });
+        devices.push(device.await);
+    }
+    assert_eq!(devices[0], devices[1]);
+    house.close().await;
+}
+
+#[tokio::test]
+async fn guessing_codes_is_stopped() {
+    let house = House::open_with(|options| options.sync.enrol_refusals_per_peer = (0.001, 3.0)).await;
+    let mut codes = Vec::new();
+    for _ in 0..4 {
+        let mut line = Line::dial(house.addr).await;
+        line.send(enrol(&keys(), "00000-00000-00000-00000-000000")).await;
+        codes.push(problem_code(&line.refusal().await));
+    }
+    assert_eq!(codes[..3], [ProblemCode::CodeRefused; 3]);
+    assert_eq!(codes[3], ProblemCode::RateLimited);
+    house.close().await;
+}
