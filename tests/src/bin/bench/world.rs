@@ -1,0 +1,68 @@
+//! A server process with users, and devices in this process that reach it through a counting link.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use roadbook_client_core::Durability;
+use roadbook_protocol::ids::ContactId;
+use roadbook_tests::generate::Generator;
+use roadbook_tests::local::Device;
+use roadbook_tests::process::ServerProcess;
+use roadbook_tests::proxy::Proxy;
+use tempfile::TempDir;
+
+/// Everything one workload needs; gone when dropped.
+pub struct World {
+    /// The server.
+    pub server: ServerProcess,
+    /// The link that counts bytes.
+    pub link: Proxy,
+    fingerprint: String,
+    dir: TempDir,
+}
+
+impl World {
+    /// A server with TLS and these reps.
+    pub async fn new(reps: &[&str]) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let data = dir.path().join("server");
+        let args = ["--tls-self-signed", "--listen", "127.0.0.1:0"];
+        let server = ServerProcess::start_with(&data, &args, &[]);
+        let fingerprint = server.fingerprint().expect("the server prints its fingerprint");
+        for login in reps {
+            server.admin(&["user", "add", login, "--role", "rep"]).ok();
+        }
+        let address: SocketAddr = server.url.trim_start_matches("https://").parse().unwrap();
+        let link = Proxy::start(address).await;
+        Self { server, link, fingerprint, dir }
+    }
+
+    /// A new directory.
+    pub fn home(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// A new device of this rep, enrolled over the link.
+    pub async fn device(&self, name: &str, login: &str, durability: Durability) -> Device {
+        let code = self.server.admin(&["invite", login]).last_line();
+        let device = Device::open(&self.home(name), durability);
+        let url = format!("https://{}", self.link.addr);
+        device.enrol(&url, &code, Some(&self.fingerprint), name).await;
+        device
+    }
+
+    /// Fills the server with generated contacts of this rep, through a device of theirs that is
+    /// thrown away.
+    pub async fn fill(&self, login: &str, count: usize, seed: u64) -> Vec<ContactId> {
+        let device = self.device(&format!("seed-{login}"), login, Durability::Off).await;
+        let mut generator = Generator::new(seed);
+        let mut ids = Vec::with_capacity(count);
+        for _ in 0..count {
+            let sample = generator.contact();
+            ids.push(device.replica.create(&sample.commands).expect("the contact is valid").contact_id);
+        }
+        device.sync().await;
+        assert_eq!(device.replica.status().unwrap().unsent, 0);
+        ids
+    }
+}

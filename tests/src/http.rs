@@ -1,0 +1,108 @@
+//! A browser without a screen: just enough HTTP to sign in at the office and read its pages.
+//!
+//! It speaks HTTP/1.0, so that answers come whole and not in chunks, and keeps the cookie.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+/// An answer lasts at most so long.
+const ANSWER_MAX: Duration = Duration::from_secs(30);
+
+/// Somebody at the office's pages.
+pub struct Http {
+    /// `host:port`.
+    host: String,
+    cookie: Option<String>,
+}
+
+/// An answer.
+#[derive(Debug)]
+pub struct Answer {
+    /// The status code.
+    pub status: u16,
+    /// Header names in lower case, with their values.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: String,
+}
+
+impl Answer {
+    /// The first header of that name, given in lower case.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+}
+
+impl Http {
+    /// A visitor of this server, such as `http://127.0.0.1:7430`.
+    pub fn new(url: &str) -> Self {
+        let host = url.strip_prefix("http://").expect("plain HTTP only").trim_end_matches('/');
+        Self { host: host.to_owned(), cookie: None }
+    }
+
+    /// A manager who used the one-time code and set a password.
+    #[track_caller]
+    pub fn signed_in(url: &str, code: &str, password: &str) -> Self {
+        let mut http = Self::new(url);
+        let form = [("code", code), ("password", password), ("again", password)];
+        let answer = http.post("/welcome", &form);
+        assert_eq!(answer.status, 303, "signing in: {}", answer.body);
+        assert!(http.cookie.is_some(), "a session cookie: {:?}", answer.headers);
+        http
+    }
+
+    /// `GET`.
+    pub fn get(&mut self, path: &str) -> Answer {
+        self.send("GET", path, "")
+    }
+
+    /// `POST` of a form.
+    pub fn post(&mut self, path: &str, form: &[(&str, &str)]) -> Answer {
+        let body: Vec<String> =
+            form.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect();
+        self.send("POST", path, &body.join("&"))
+    }
+
+    fn send(&mut self, method: &str, path: &str, body: &str) -> Answer {
+        let host = &self.host;
+        let mut stream = TcpStream::connect(host).unwrap();
+        stream.set_read_timeout(Some(ANSWER_MAX)).unwrap();
+        let mut request = format!("{method} {path} HTTP/1.0\r\nHost: {host}\r\nOrigin: http://{host}\r\n");
+        if let Some(cookie) = &self.cookie {
+            request.push_str(&format!("Cookie: {cookie}\r\n"));
+        }
+        if method == "POST" {
+            request.push_str("Content-Type: application/x-www-form-urlencoded\r\n");
+            request.push_str(&format!("Content-Length: {}\r\n", body.len()));
+        }
+        request.push_str("\r\n");
+        request.push_str(body);
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes).unwrap();
+        let text = String::from_utf8_lossy(&bytes);
+        let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
+        let mut lines = head.lines();
+        let status = lines.next().and_then(|line| line.split(' ').nth(1)?.parse().ok()).unwrap_or(0);
+        let headers: Vec<(String, String)> = lines
+            .filter_map(|line| line.split_once(':'))
+            .map(|(name, value)| (name.to_lowercase(), value.trim().to_owned()))
+            .collect();
+        for (name, value) in &headers {
+            if name == "set-cookie" {
+                self.cookie = value.split(';').next().map(str::to_owned);
+            }
+        }
+        Answer { status, headers, body: body.to_owned() }
+    }
+}
+
+fn encode(text: &str) -> String {
+    text.bytes()
+        .map(|byte| match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' => char::from(byte).to_string(),
+            _ => format!("%{byte:02X}"),
+        })
+        .collect()
+}

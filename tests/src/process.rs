@@ -1,0 +1,303 @@
+//! The shipped programs as child processes. Each ends with its owner: dropping kills it by its id.
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::OnceLock;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use serde_json::Value;
+
+/// How long a program may take to say that it is ready. Generous: machines are shared.
+const READY_MAX: Duration = Duration::from_secs(60);
+
+/// The path of a program of this workspace (`roadbook`, `roadbook-server`), in the profile that
+/// this test was built with. It is built if need be: `cargo test` builds only what it tests.
+pub fn binary(name: &'static str) -> PathBuf {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    let dir = BUILT.get_or_init(|| {
+        let exe = std::env::current_exe().unwrap();
+        // target/PROFILE/deps/test-hash, or target/PROFILE/program
+        let dir = exe.parent().unwrap();
+        let dir = if dir.ends_with("deps") { dir.parent().unwrap() } else { dir };
+        let profile = match dir.file_name().unwrap().to_str().unwrap() {
+            "debug" => "dev",
+            other => other,
+        };
+        // `tests/run` has built everything; asking cargo once per test would cost minutes.
+        if std::env::var_os("ROADBOOK_TESTS_BUILT").is_some() {
+            return dir.to_owned();
+        }
+        let status = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+            .args(["build", "--quiet", "--profile", profile])
+            .args(["-p", "roadbook", "-p", "roadbook-server", "--bins"])
+            .arg("--manifest-path")
+            .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml"))
+            .arg("--target-dir")
+            .arg(dir.parent().unwrap())
+            .status()
+            .expect("cargo can be run");
+        assert!(status.success(), "the programs under test could not be built");
+        dir.to_owned()
+    });
+    dir.join(name)
+}
+
+/// What a finished program left behind.
+#[derive(Debug)]
+pub struct Finished {
+    /// Its exit status.
+    pub status: ExitStatus,
+    /// Its standard output.
+    pub stdout: String,
+    /// Its standard error.
+    pub stderr: String,
+}
+
+impl Finished {
+    /// Asserts success, and gives the output.
+    #[track_caller]
+    pub fn ok(self) -> Self {
+        assert!(
+            self.status.success(),
+            "failed with {}\nstdout: {}\nstderr: {}",
+            self.status,
+            self.stdout,
+            self.stderr
+        );
+        self
+    }
+    /// Asserts success, and parses the output as JSON.
+    #[track_caller]
+    pub fn json(self) -> Value {
+        let done = self.ok();
+        serde_json::from_str(&done.stdout)
+            .unwrap_or_else(|error| panic!("not JSON ({error}): {}", done.stdout))
+    }
+    /// The last line of the output.
+    #[track_caller]
+    pub fn last_line(self) -> String {
+        self.ok().stdout.lines().last().unwrap_or_default().to_owned()
+    }
+}
+
+/// Runs a program to its end.
+pub fn run(mut command: Command) -> Finished {
+    let output = command.stdin(Stdio::null()).output().unwrap();
+    Finished {
+        status: output.status,
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
+/// A running `roadbook-server serve`.
+pub struct ServerProcess {
+    child: Child,
+    data: PathBuf,
+    before: Vec<String>,
+    /// Where it listens, such as `http://127.0.0.1:41234`.
+    pub url: String,
+    output: mpsc::Receiver<String>,
+}
+
+impl ServerProcess {
+    /// Starts `serve --plain` on a free loopback port and waits for its ready line.
+    pub fn start(data: &Path) -> Self {
+        Self::start_with(data, &["--plain", "--listen", "127.0.0.1:0"], &[])
+    }
+
+    /// Starts it with these arguments and environment.
+    pub fn start_with(data: &Path, args: &[&str], env: &[(&str, &str)]) -> Self {
+        Self::try_start(data, args, env).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// Starts it; the error is what it wrote before it gave up.
+    pub fn try_start(data: &Path, args: &[&str], env: &[(&str, &str)]) -> Result<Self, String> {
+        let mut child = Command::new(binary("roadbook-server"))
+            .arg("serve")
+            .arg("--data")
+            .arg(data)
+            .args(args)
+            .envs(env.iter().copied())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (send, output) = mpsc::channel();
+        let stdout = child.stdout.take().unwrap();
+        std::thread::spawn(move || {
+            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+                if send.send(line).is_err() {
+                    break;
+                }
+            }
+        });
+        let (send_error, errors) = mpsc::channel();
+        let mut stderr = child.stderr.take().unwrap();
+        std::thread::spawn(move || {
+            let mut text = String::new();
+            let _ = stderr.read_to_string(&mut text);
+            let _ = send_error.send(text);
+        });
+        let mut before = Vec::new();
+        let url = loop {
+            match output.recv_timeout(READY_MAX) {
+                Ok(line) => {
+                    if let Some(url) = line.strip_prefix("listening on ") {
+                        break url.trim().to_owned();
+                    }
+                    before.push(line);
+                }
+                Err(_) => {
+                    let _ = child.kill();
+                    let _ = child.wait();
+                    let text = errors.recv_timeout(READY_MAX).unwrap_or_default();
+                    return Err(format!("the server did not become ready: {text}"));
+                }
+            }
+        };
+        Ok(Self { child, data: data.to_owned(), before, url, output })
+    }
+
+    /// Runs an admin command on its data, with `--json` where asked for in `args`.
+    pub fn admin(&self, args: &[&str]) -> Finished {
+        admin(&self.data, args)
+    }
+
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The fingerprint of its certificate's key, if it printed one before it was ready.
+    pub fn fingerprint(&self) -> Option<String> {
+        let word = |line: &String| {
+            line.split_whitespace().rev().find(|w| w.len() == 64 && w.chars().all(|c| c.is_ascii_hexdigit())).map(str::to_owned)
+        };
+        self.before.iter().find_map(word)
+    }
+
+    /// Lines that it wrote after the ready line.
+    pub fn lines(&self) -> Vec<String> {
+        self.output.try_iter().collect()
+    }
+
+    /// `kill -9`, and waits until it is gone.
+    pub fn kill(mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// Waits until it ends by itself (a failpoint) and tells whether it did within the time.
+    pub fn wait_for_end(&mut self, most: Duration) -> bool {
+        let start = std::time::Instant::now();
+        while start.elapsed() < most {
+            if matches!(self.child.try_wait(), Ok(Some(_))) {
+                return true;
+            }
+            std::thread::park_timeout(Duration::from_millis(5));
+        }
+        false
+    }
+
+    /// Asks it to stop (SIGTERM) and waits for its end.
+    pub fn stop(mut self) -> ExitStatus {
+        let _ = Command::new("kill").arg("-TERM").arg(self.child.id().to_string()).status();
+        self.child.wait().unwrap()
+    }
+}
+
+impl Drop for ServerProcess {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Runs `roadbook-server ARGS --data DIR`.
+pub fn admin(data: &Path, args: &[&str]) -> Finished {
+    let mut command = Command::new(binary("roadbook-server"));
+    command.args(args).arg("--data").arg(data);
+    run(command)
+}
+
+/// A rep's device: a home directory that `roadbook` runs in.
+pub struct Rep {
+    home: PathBuf,
+}
+
+impl Rep {
+    /// A device in this directory, not yet enrolled.
+    pub fn new(home: impl Into<PathBuf>) -> Self {
+        Self { home: home.into() }
+    }
+    /// Its home.
+    pub fn home(&self) -> &Path {
+        &self.home
+    }
+    /// Invites the login at the server and enrols this device.
+    #[track_caller]
+    pub fn enrolled(home: impl Into<PathBuf>, server: &ServerProcess, login: &str) -> Self {
+        let rep = Self::new(home);
+        let code = server.admin(&["invite", login]).last_line();
+        rep.run(&["enroll", &server.url, &code]).ok();
+        rep
+    }
+    /// The command `roadbook --home HOME`.
+    pub fn command(&self) -> Command {
+        let mut command = Command::new(binary("roadbook"));
+        command.arg("--home").arg(&self.home).stdin(Stdio::null());
+        command
+    }
+    /// Runs `roadbook --home HOME ARGS`.
+    pub fn run(&self, args: &[&str]) -> Finished {
+        let mut command = self.command();
+        command.args(args);
+        run(command)
+    }
+    /// Runs `roadbook --home HOME --json ARGS` and parses what it prints.
+    #[track_caller]
+    pub fn json(&self, args: &[&str]) -> Value {
+        let mut command = self.command();
+        command.arg("--json").args(args);
+        run(command).json()
+    }
+    /// `sync`, which must succeed.
+    #[track_caller]
+    pub fn sync(&self) {
+        self.run(&["sync"]).ok();
+    }
+    /// Ids of its contacts, sorted.
+    #[track_caller]
+    pub fn ids(&self) -> Vec<String> {
+        let list = self.json(&["list", "--limit", "1000000"]);
+        let mut ids: Vec<String> = crate::scene::by_id(&list).into_keys().collect();
+        ids.sort();
+        ids
+    }
+    /// One contact.
+    #[track_caller]
+    pub fn show(&self, id: &str) -> Value {
+        self.json(&["show", id])
+    }
+    /// Its conflicts.
+    #[track_caller]
+    pub fn conflicts(&self) -> Vec<Value> {
+        self.json(&["conflicts"])["conflicts"].as_array().unwrap().clone()
+    }
+    /// The receipts of all its edits, the merged ones too.
+    #[track_caller]
+    pub fn receipts(&self) -> Vec<String> {
+        let outbox = self.json(&["outbox", "--all"]);
+        let entries = outbox["outbox"].as_array().unwrap();
+        entries.iter().map(|entry| entry["receipt"].as_str().unwrap().to_owned()).collect()
+    }
+    /// Its state hash.
+    #[track_caller]
+    pub fn state_hash(&self) -> String {
+        self.run(&["state-hash"]).last_line()
+    }
+}

@@ -1,0 +1,222 @@
+//! What most end-to-end tests start from: a directory of its own, a server in it, people, imported
+//! contacts and devices.
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+
+use roadbook_client_core::{OpenOptions, Replica};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::devices;
+use crate::generate::Generator;
+use crate::process::{Finished, Rep, ServerProcess, admin};
+
+/// A server with its data, both gone when it is dropped.
+pub struct Scene {
+    dir: TempDir,
+    listen: String,
+    args: Vec<String>,
+    server: Option<ServerProcess>,
+}
+
+/// What `import --json` reported, and the file it read.
+pub struct Imported {
+    /// The report.
+    pub report: Value,
+    /// The CSV file.
+    pub file: PathBuf,
+}
+
+impl Scene {
+    /// A server that runs.
+    #[track_caller]
+    pub fn new() -> Self {
+        Self::with(&[])
+    }
+
+    /// A server that runs with these further arguments of `serve`, each time it starts.
+    #[track_caller]
+    pub fn with(args: &[&str]) -> Self {
+        let mut scene = Self {
+            dir: tempfile::tempdir().unwrap(),
+            listen: String::new(),
+            args: args.iter().map(|&arg| arg.to_owned()).collect(),
+            server: None,
+        };
+        // Between finding a free port and listening on it somebody else may take it.
+        for attempt in 1.. {
+            scene.listen = format!("127.0.0.1:{}", free_port());
+            match scene.try_start(&[]) {
+                Ok(()) => break,
+                Err(error) if error.to_lowercase().contains("in use") && attempt < 10 => {}
+                Err(error) => panic!("{error}"),
+            }
+        }
+        scene
+    }
+
+    /// Starts the server again, at the same address.
+    #[track_caller]
+    pub fn start(&mut self) {
+        self.start_with(&[]);
+    }
+
+    /// Starts the server again with this environment.
+    #[track_caller]
+    pub fn start_with(&mut self, env: &[(&str, &str)]) {
+        self.try_start(env).unwrap_or_else(|error| panic!("{error}"));
+    }
+
+    fn try_start(&mut self, env: &[(&str, &str)]) -> Result<(), String> {
+        assert!(self.server.is_none(), "the server runs already");
+        let mut args = vec!["--plain", "--listen", &self.listen, "--drain-seconds", "1"];
+        args.extend(self.args.iter().map(String::as_str));
+        self.server = Some(ServerProcess::try_start(&self.data(), &args, env)?);
+        Ok(())
+    }
+
+    /// Asks the server to stop, and waits for its end.
+    #[track_caller]
+    pub fn stop(&mut self) {
+        let status = self.server.take().expect("the server runs").stop();
+        assert!(status.success(), "the server ended with {status}");
+    }
+
+    /// `kill -9`.
+    pub fn kill(&mut self) {
+        self.server.take().expect("the server runs").kill();
+    }
+
+    /// The running server.
+    #[track_caller]
+    pub fn server(&self) -> &ServerProcess {
+        self.server.as_ref().expect("the server runs")
+    }
+
+    /// The running server, to wait for its end.
+    #[track_caller]
+    pub fn server_mut(&mut self) -> &mut ServerProcess {
+        self.server.as_mut().expect("the server runs")
+    }
+
+    /// The scene's own directory.
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// The server's data directory.
+    pub fn data(&self) -> PathBuf {
+        self.dir.path().join("data")
+    }
+
+    /// `http://host:port`, the same over restarts.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.listen)
+    }
+
+    /// `host:port`.
+    pub fn listen(&self) -> &str {
+        &self.listen
+    }
+
+    /// Runs `roadbook-server ARGS --data DIR`, whether the server runs or not.
+    pub fn admin(&self, args: &[&str]) -> Finished {
+        admin(&self.data(), args)
+    }
+
+    /// Adds reps with these logins.
+    #[track_caller]
+    pub fn reps(&self, logins: &[&str]) {
+        for login in logins {
+            let name = format!("Rep {login}");
+            self.admin(&["user", "add", login, "--role", "rep", "--name", &name]).ok();
+        }
+    }
+
+    /// Adds a manager; gives the one-time sign-in code.
+    #[track_caller]
+    pub fn manager(&self, login: &str) -> String {
+        let name = format!("Manager {login}");
+        let added = self.admin(&["user", "add", login, "--role", "manager", "--name", &name, "--json"]).json();
+        added["code"].as_str().unwrap_or_else(|| panic!("a code: {added}")).to_owned()
+    }
+
+    /// Imports generated contacts; nobody owns them unless `owner` is given.
+    #[track_caller]
+    pub fn import(&self, seed: u64, count: usize, owner: Option<&str>) -> Imported {
+        let file = self.dir().join(format!("contacts-{seed}.csv"));
+        std::fs::write(&file, Generator::new(seed).csv(count)).unwrap();
+        let mut args = vec!["import", file.to_str().unwrap(), "--key", "customer_no", "--json"];
+        if let Some(owner) = owner {
+            args.extend(["--owner", owner]);
+        }
+        let report = self.admin(&args).json();
+        assert_eq!(report["created"], count, "{report}");
+        Imported { report, file }
+    }
+
+    /// A new device of this user, in the directory `name`, enrolled and not yet synced.
+    #[track_caller]
+    pub fn device(&self, name: &str, login: &str) -> Rep {
+        Rep::enrolled(self.dir().join(name), self.server(), login)
+    }
+
+    /// A one-time code for a device of this user.
+    #[track_caller]
+    pub fn invite(&self, login: &str) -> String {
+        self.admin(&["invite", login]).last_line()
+    }
+
+    /// A new replica of this user inside this process, enrolled and not yet synced.
+    pub async fn replica(&self, name: &str, login: &str) -> Replica {
+        self.replica_with(name, login, &self.url(), OpenOptions::default()).await
+    }
+
+    /// The same, over another address (a link) and opened with these options.
+    pub async fn replica_with(&self, name: &str, login: &str, url: &str, options: OpenOptions) -> Replica {
+        devices::enrolled(&self.dir().join(name), url, &self.invite(login), options).await
+    }
+
+    /// The server's state hash over what this user's devices hold.
+    #[track_caller]
+    pub fn state_hash(&self, owner: &str) -> String {
+        self.admin(&["state-hash", "--owner", owner]).last_line()
+    }
+
+    /// Asserts that `check` finds nothing.
+    #[track_caller]
+    pub fn assert_clean(&self) {
+        self.admin(&["check"]).ok();
+    }
+
+    /// All contacts as the server exports them, by id.
+    #[track_caller]
+    pub fn export(&self) -> std::collections::BTreeMap<String, Value> {
+        by_id(&self.admin(&["export", "--format", "json"]).json())
+    }
+}
+
+impl Default for Scene {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// `{"contacts": [...]}` by id.
+#[track_caller]
+pub fn by_id(list: &Value) -> std::collections::BTreeMap<String, Value> {
+    let contacts = list["contacts"].as_array().unwrap_or_else(|| panic!("a list of contacts: {list}"));
+    contacts.iter().map(|contact| (contact["id"].as_str().unwrap().to_owned(), contact.clone())).collect()
+}
+
+/// A port that nobody listens on, outside the range from which systems take ports for outgoing
+/// connections: a server that is killed and started again finds it free.
+pub fn free_port() -> u16 {
+    loop {
+        let port = fastrand::u16(15_000..32_000);
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+}

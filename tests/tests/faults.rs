@@ -1,0 +1,328 @@
+//! The server and the device are killed at every named failpoint, and at random under load: no
+//! acknowledged edit is missing, no saved edit is missing, and everything converges afterwards.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use fastrand::Rng;
+use roadbook_client_core::{OpenOptions, Replica};
+use roadbook_protocol::ids::ContactId;
+use roadbook_tests::devices::{self, full, seed};
+use roadbook_tests::process::Rep;
+use roadbook_tests::proxy::Proxy;
+use roadbook_tests::scene::{Scene, by_id};
+use rusqlite::{Connection, OpenFlags};
+use serde_json::Value;
+
+const FAILPOINT: &str = "ROADBOOK_FAILPOINT";
+/// A process that met its failpoint is gone within this time; normally at once.
+const END_MAX: Duration = Duration::from_secs(60);
+
+fn summaries(contact: &Value) -> BTreeMap<String, usize> {
+    let mut all = BTreeMap::new();
+    for interaction in contact["interactions"].as_array().into_iter().flatten() {
+        *all.entry(interaction["summary"].as_str().unwrap_or_default().to_owned()).or_default() += 1;
+    }
+    all
+}
+
+/// Asserts that each visit is in its contact exactly once.
+#[track_caller]
+fn assert_visits(where_: &str, contacts: &BTreeMap<String, Value>, visits: &[(String, String)]) {
+    for (contact, summary) in visits {
+        let times = contacts.get(contact).and_then(|c| summaries(c).get(summary).copied()).unwrap_or(0);
+        assert_eq!(times, 1, "`{summary}` is {times} times in {contact} {where_}");
+    }
+}
+
+/// Hashes of changes that the server's files hold, read from a copy as a restarted server would
+/// find them.
+fn hashes_on_disk(data: &Path) -> BTreeSet<String> {
+    let copy = tempfile::tempdir().unwrap();
+    for name in ["roadbook.db", "roadbook.db-wal"] {
+        if data.join(name).exists() {
+            std::fs::copy(data.join(name), copy.path().join(name)).unwrap();
+        }
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE;
+    let conn = Connection::open_with_flags(copy.path().join("roadbook.db"), flags).unwrap();
+    let mut statement = conn.prepare("SELECT DISTINCT lower(hex(hash)) FROM change_index").unwrap();
+    let hashes = statement.query_map([], |row| row.get(0)).unwrap();
+    hashes.collect::<Result<_, _>>().unwrap()
+}
+
+/// The server dies at this place while a device sends; then everything goes on.
+fn the_server_dies_at(failpoint: &str) {
+    let mut scene = Scene::new();
+    scene.reps(&["ada"]);
+    scene.import(11, 12, Some("ada"));
+    let (phone, laptop) = (scene.device("phone", "ada"), scene.device("laptop", "ada"));
+    phone.sync();
+    laptop.sync();
+    let ids = phone.ids();
+    scene.stop();
+
+    let mut visits = Vec::new();
+    for (n, id) in ids.iter().chain(&ids[..6]).enumerate() {
+        let summary = format!("visit {n} before the crash");
+        phone.run(&["visit", id, "--summary", &summary]).ok();
+        visits.push((id.clone(), summary));
+    }
+    scene.start_with(&[(FAILPOINT, failpoint)]);
+    let interrupted = phone.run(&["sync", "--timeout", "60"]);
+    assert!(scene.server_mut().wait_for_end(END_MAX), "the failpoint {failpoint} was not met: {interrupted:?}");
+    scene.kill();
+    assert_visits("on the device after the crash", &by_id(&phone.json(&["export"])), &visits);
+    let on_disk = hashes_on_disk(&scene.data());
+    for entry in phone.json(&["outbox", "--all"])["outbox"].as_array().unwrap() {
+        let acknowledged = ["stored", "merged"].contains(&entry["receipt"].as_str().unwrap());
+        assert!(
+            !acknowledged || on_disk.contains(entry["hash"].as_str().unwrap()),
+            "acknowledged and not on the server's disk: {entry}"
+        );
+    }
+
+    scene.start();
+    scene.assert_clean();
+    phone.sync();
+    laptop.sync();
+    assert_visits("at the server", &scene.export(), &visits);
+    assert_visits("on the other device", &by_id(&laptop.json(&["export"])), &visits);
+    assert!(phone.receipts().iter().all(|receipt| receipt == "merged"), "{:?}", phone.receipts());
+    let server = scene.state_hash("ada");
+    assert_eq!([phone.state_hash(), laptop.state_hash()], [server.clone(), server]);
+    scene.assert_clean();
+}
+
+#[test]
+fn a_server_that_dies_before_the_commit_of_the_log_has_acknowledged_nothing() {
+    the_server_dies_at("log_before_commit");
+}
+
+#[test]
+fn a_server_that_dies_between_commit_and_acknowledgement_takes_each_edit_once() {
+    the_server_dies_at("log_after_commit_before_ack");
+}
+
+#[test]
+fn a_server_that_dies_before_the_commit_of_a_merge_merges_after_the_restart() {
+    the_server_dies_at("merge_before_commit");
+}
+
+#[test]
+fn a_server_that_dies_after_the_commit_of_a_merge_tells_the_device_later() {
+    the_server_dies_at("merge_after_commit");
+}
+
+#[test]
+fn a_server_that_dies_while_it_compacts_loses_no_change() {
+    let mut scene = Scene::new();
+    scene.reps(&["ada"]);
+    scene.import(12, 1, Some("ada"));
+    let phone = scene.device("phone", "ada");
+    phone.sync();
+    let id = phone.ids().remove(0);
+    scene.stop();
+    // One contact with many changes: long before the last of them its log is folded.
+    let replica = Replica::open(phone.home(), OpenOptions::default()).unwrap();
+    let contact: ContactId = id.parse().unwrap();
+    let visits: Vec<(String, String)> =
+        (0..400).map(|n| (id.clone(), format!("visit {n} of many"))).collect();
+    for (_, summary) in &visits {
+        devices::visit(&replica, contact, summary);
+    }
+    replica.close();
+    drop(replica);
+
+    scene.start_with(&[(FAILPOINT, "snapshot_before_commit")]);
+    let _ = phone.run(&["sync", "--timeout", "60"]);
+    assert!(scene.server_mut().wait_for_end(END_MAX), "400 changes of one contact fold its log");
+    scene.kill();
+    scene.start();
+    scene.assert_clean();
+    phone.sync();
+    assert_visits("at the server", &scene.export(), &visits);
+    let fresh = scene.device("fresh", "ada");
+    fresh.sync();
+    assert_visits("on a new device", &by_id(&fresh.json(&["export"])), &visits);
+    assert_eq!(fresh.state_hash(), phone.state_hash());
+    scene.assert_clean();
+}
+
+/// Runs the program with a failpoint armed; it must not end by itself.
+#[track_caller]
+fn killed_at(rep: &Rep, failpoint: &str, args: &[&str]) {
+    let mut command = rep.command();
+    command.env(FAILPOINT, failpoint).args(args);
+    let done = roadbook_tests::process::run(command);
+    assert_eq!(done.status.code(), None, "{failpoint} was not met by {args:?}: {done:?}");
+}
+
+#[test]
+fn a_device_that_dies_around_the_commit_of_an_edit_has_it_or_never_said_so() {
+    let scene = Scene::new();
+    scene.reps(&["ada"]);
+    scene.import(13, 3, Some("ada"));
+    let phone = scene.device("phone", "ada");
+    phone.sync();
+    let id = phone.ids().remove(0);
+    phone.run(&["visit", &id, "--summary", "saved and said so"]).ok();
+    killed_at(&phone, "edit_before_commit", &["visit", &id, "--summary", "never saved"]);
+    killed_at(&phone, "edit_after_commit", &["visit", &id, "--summary", "saved and not said"]);
+
+    let known = summaries(&phone.show(&id));
+    assert_eq!(known.get("saved and said so"), Some(&1));
+    assert_eq!(known.get("never saved"), None, "half an edit would be there");
+    assert_eq!(known.get("saved and not said"), Some(&1));
+    assert_eq!(phone.receipts(), ["saved", "saved"]);
+    phone.sync();
+    assert_eq!(phone.receipts(), ["merged", "merged"]);
+    assert_eq!(summaries(&scene.export()[&id]), summaries(&phone.show(&id)));
+    assert_eq!(phone.state_hash(), scene.state_hash("ada"));
+    scene.assert_clean();
+}
+
+#[test]
+fn a_device_that_dies_around_the_commit_of_a_page_or_a_receipt_goes_on_where_it_was() {
+    let scene = Scene::new();
+    scene.reps(&["ada"]);
+    scene.import(14, 30, Some("ada"));
+    let (phone, laptop) = (scene.device("phone", "ada"), scene.device("laptop", "ada"));
+    // The first sync: what it lists, what it fetches.
+    for failpoint in ["page_before_commit", "page_after_commit", "page_before_commit:2", "page_after_commit:2"] {
+        killed_at(&phone, failpoint, &["sync"]);
+    }
+    phone.sync();
+    laptop.sync();
+    let ids = phone.ids();
+    assert_eq!(ids.len(), 30);
+    let mut visits = Vec::new();
+    for failpoint in [
+        "ack_before_commit",
+        "ack_after_commit",
+        "ack_before_commit:2",
+        "ack_after_commit:2",
+        "page_before_commit",
+        "page_after_commit",
+    ] {
+        // Something to acknowledge, and something to receive.
+        for (rep, id) in [(&phone, &ids[3]), (&phone, &ids[4]), (&laptop, &ids[4]), (&laptop, &ids[5])] {
+            let summary = format!("visit {} before {failpoint}", visits.len());
+            rep.run(&["visit", id, "--summary", &summary]).ok();
+            visits.push((id.clone(), summary));
+        }
+        laptop.sync();
+        killed_at(&phone, failpoint, &["sync"]);
+        assert_visits("on the device", &by_id(&phone.json(&["export"])), &visits[visits.len() - 4..visits.len() - 2]);
+    }
+    phone.sync();
+    laptop.sync();
+    for rep in [&phone, &laptop] {
+        assert_visits("on a device", &by_id(&rep.json(&["export"])), &visits);
+        assert!(rep.receipts().iter().all(|receipt| receipt == "merged"), "{:?}", rep.receipts());
+        assert_eq!(rep.state_hash(), scene.state_hash("ada"));
+    }
+    assert_visits("at the server", &scene.export(), &visits);
+    scene.assert_clean();
+}
+
+/// A device that edits and syncs until it is told to stop; failures of the network are part of it.
+async fn work(replica: Replica, name: usize, round: usize, seed: u64, stop: Arc<AtomicBool>) -> Vec<(ContactId, String)> {
+    let mut rng = Rng::with_seed(seed);
+    let ids = replica.ids(None).unwrap();
+    let mut visits = Vec::new();
+    while !stop.load(Ordering::SeqCst) {
+        for _ in 0..rng.usize(1..6) {
+            let contact = ids[rng.usize(..ids.len())];
+            let summary = format!("device {name} round {round} visit {}", visits.len());
+            devices::visit(&replica, contact, &summary);
+            visits.push((contact, summary));
+        }
+        let _ = devices::sync(&replica).await;
+    }
+    visits
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_server_killed_at_random_under_load_keeps_every_acknowledged_edit() {
+    const PLACES: [&str; 4] =
+        ["log_before_commit", "log_after_commit_before_ack", "merge_before_commit", "merge_after_commit"];
+    let kills = if full() { 200 } else { 12 };
+    let seed = seed();
+    let mut rng = Rng::with_seed(seed);
+    let fast = ["--device-messages-per-second", "100000", "--device-messages-burst", "100000"];
+    let mut scene = Scene::with(&fast);
+    scene.reps(&["ada", "ben"]);
+    scene.import(15, 40, Some("ada"));
+    scene.admin(&["assign", "--to", "ben", "--collaborator", "--filter", "*"]).ok();
+    let link = Proxy::start(scene.listen().parse().unwrap()).await;
+    let url = format!("http://{}", link.addr);
+    let mut replicas = Vec::new();
+    for (name, login) in [("phone", "ada"), ("laptop", "ada"), ("colleague", "ben")] {
+        let replica = scene.replica_with(name, login, &url, OpenOptions::default()).await;
+        devices::sync(&replica).await.unwrap();
+        replicas.push(replica);
+    }
+
+    let mut visits = Vec::new();
+    for round in 0..kills {
+        let at_failpoint = rng.bool();
+        if at_failpoint {
+            let place = format!("{}:{}", PLACES[rng.usize(..PLACES.len())], rng.usize(1..25));
+            scene.kill();
+            scene.start_with(&[(FAILPOINT, &place)]);
+        }
+        let stop = Arc::new(AtomicBool::new(false));
+        let workers: Vec<_> = replicas
+            .iter()
+            .enumerate()
+            .map(|(n, replica)| tokio::spawn(work(replica.clone(), n, round, rng.u64(..), stop.clone())))
+            .collect();
+        if at_failpoint {
+            scene = tokio::task::spawn_blocking(move || {
+                assert!(scene.server_mut().wait_for_end(END_MAX), "the load reaches the failpoint");
+                scene
+            })
+            .await
+            .unwrap();
+        } else {
+            link.wait_for_up(link.bytes().0 + rng.u64(500..12_000)).await;
+        }
+        scene.kill();
+        stop.store(true, Ordering::SeqCst);
+        for worker in workers {
+            visits.extend(worker.await.unwrap());
+        }
+        let on_disk = hashes_on_disk(&scene.data());
+        for replica in &replicas {
+            for entry in devices::acknowledged(replica) {
+                assert!(on_disk.contains(&entry.hash), "round {round}: acknowledged and not on disk: {entry:?}");
+            }
+        }
+        scene.start();
+    }
+
+    for _ in 0..2 {
+        for replica in &replicas {
+            devices::sync(replica).await.unwrap();
+        }
+    }
+    let acknowledged: usize = replicas.iter().map(|replica| devices::acknowledged(replica).len()).sum();
+    println!("{kills} kills, {} edits, {acknowledged} acknowledged", visits.len());
+    let server = scene.state_hash("ada");
+    let exported = scene.export();
+    for replica in &replicas {
+        devices::assert_all_merged(replica);
+        assert_eq!(devices::state_hash(replica), server);
+    }
+    let known: BTreeMap<ContactId, BTreeMap<String, usize>> =
+        replicas[0].ids(None).unwrap().into_iter().map(|id| (id, devices::summaries(&replicas[0], id))).collect();
+    for (contact, summary) in &visits {
+        assert_eq!(known[contact].get(summary), Some(&1), "`{summary}` on the device");
+        assert_eq!(summaries(&exported[&contact.to_string()]).get(summary), Some(&1), "`{summary}` at the server");
+    }
+    scene.assert_clean();
+}
