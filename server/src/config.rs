@@ -185,7 +185,10 @@ impl Config {
             config.apply_file(path)?;
         }
         config.apply_env(env)?;
-        config.apply(&Source::Flag, flags.iter().map(|(k, v)| ((*k).to_owned(), v.clone())).collect())?;
+        config.apply(
+            &Source::Flag,
+            flags.iter().map(|(k, v)| ((*k).to_owned(), v.clone())).collect(),
+        )?;
         config.tls()?;
         Ok(config)
     }
@@ -204,14 +207,19 @@ impl Config {
             // The name is checked first: a misspelt key is the likelier mistake than its value.
             find(&origin, key)?;
             let text = plain_text(value).ok_or_else(|| {
-                fail(format!("`{key}` is a table or a nested list; write one value, or a list of texts"))
+                fail(format!(
+                    "`{key}` is a table or a nested list; write one value, or a list of texts"
+                ))
             })?;
             layer.push((key.clone(), text));
         }
         self.apply(&origin, layer)
     }
 
-    fn apply_env(&mut self, env: impl Iterator<Item = (String, String)>) -> Result<(), ConfigError> {
+    fn apply_env(
+        &mut self,
+        env: impl Iterator<Item = (String, String)>,
+    ) -> Result<(), ConfigError> {
         let mut layer = Vec::new();
         for (name, value) in env {
             let Some(key) = name.strip_prefix("ROADBOOK_") else { continue };
@@ -236,7 +244,8 @@ impl Config {
     /// Takes one layer. Its way to do TLS replaces that of the weaker layers as a whole, so that
     /// `--plain` over a file that names a certificate is no contradiction; two ways in one layer are.
     fn apply(&mut self, origin: &Source, layer: Vec<(String, String)>) -> Result<(), ConfigError> {
-        let ways: Vec<TlsWay> = layer.iter().filter_map(|(key, text)| TlsWay::of(key, text)).collect();
+        let ways: Vec<TlsWay> =
+            layer.iter().filter_map(|(key, text)| TlsWay::of(key, text)).collect();
         if !ways.is_empty() {
             if !ways.contains(&TlsWay::Files) {
                 (self.tls_cert, self.tls_key) = (None, None);
@@ -282,10 +291,12 @@ impl Config {
         let addresses: Vec<SocketAddr> = self
             .listen
             .to_socket_addrs()
-            .map_err(|e| ConfigError::Contradiction(format!(
-                "listen address `{}`: {e}; write HOST:PORT, such as 127.0.0.1:7430 or [::]:443",
-                self.listen
-            )))?
+            .map_err(|e| {
+                ConfigError::Contradiction(format!(
+                    "listen address `{}`: {e}; write HOST:PORT, such as 127.0.0.1:7430 or [::]:443",
+                    self.listen
+                ))
+            })?
             .collect();
         if self.plain
             && let Some(open) = addresses.iter().find(|a| !a.ip().is_loopback())
@@ -356,7 +367,10 @@ fn plain_text(value: &toml::Value) -> Option<String> {
 }
 
 /// The candidate that is most like a misspelt name, if one is near enough to have been meant.
-pub(crate) fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(
+    name: &str,
+    candidates: impl Iterator<Item = &'a str>,
+) -> Option<&'a str> {
     let name = name.to_lowercase().replace('-', "_");
     candidates
         .map(|candidate| (strsim::damerau_levenshtein(&name, candidate), candidate))

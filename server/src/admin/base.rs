@@ -27,7 +27,8 @@ impl Base<'_> {
     pub fn rows(&self, mut each: impl FnMut(Row)) -> Result<()> {
         let workspace = self.workspace;
         self.engine.read(|conn| {
-            let mut statement = conn.prepare_cached("SELECT row FROM projection WHERE workspace = ? ORDER BY n")?;
+            let mut statement =
+                conn.prepare_cached("SELECT row FROM projection WHERE workspace = ? ORDER BY n")?;
             let mut rows = statement.query([workspace.as_bytes()])?;
             while let Some(row) = rows.next()? {
                 each(read_row(row.get_ref(0)?.as_str().unwrap_or_default())?);

@@ -426,16 +426,27 @@ mod tests {
         assert!(cli.global.json);
         assert_eq!(cli.global.data, Some(PathBuf::from("D")));
         let cli = Cli::parse_from([
-            "roadbook-server", "serve", "--listen", "127.0.0.1:0", "--plain", "--data", "D", "--drain-seconds", "1",
+            "roadbook-server",
+            "serve",
+            "--listen",
+            "127.0.0.1:0",
+            "--plain",
+            "--data",
+            "D",
+            "--drain-seconds",
+            "1",
         ]);
         let Command::Serve(args) = cli.command else { panic!() };
         let mut settings = args.settings();
         settings.sort();
-        assert_eq!(settings, [
-            ("drain_seconds", "1".to_owned()),
-            ("listen", "127.0.0.1:0".to_owned()),
-            ("plain", "true".to_owned()),
-        ]);
+        assert_eq!(
+            settings,
+            [
+                ("drain_seconds", "1".to_owned()),
+                ("listen", "127.0.0.1:0".to_owned()),
+                ("plain", "true".to_owned()),
+            ]
+        );
     }
 
     #[test]
@@ -455,7 +466,17 @@ mod tests {
 
     #[test]
     fn headers_and_ids_are_split_at_commas() {
-        let cli = Cli::parse_from(["x", "import", "f.csv", "--map", "Tel=phone,A=B=city", "--map", "Ort=skip", "--delimiter", "tab"]);
+        let cli = Cli::parse_from([
+            "x",
+            "import",
+            "f.csv",
+            "--map",
+            "Tel=phone,A=B=city",
+            "--map",
+            "Ort=skip",
+            "--delimiter",
+            "tab",
+        ]);
         let Command::Import(args) = cli.command else { panic!() };
         let fields: Vec<_> = args.map.iter().map(|(h, f)| format!("{h}>{f}")).collect();
         assert_eq!(fields, ["Tel>phone", "A=B>city", "Ort>skip"]);

@@ -49,7 +49,8 @@ const ANSWER_PART: u8 = b'P';
 const ANSWER: u8 = b'A';
 
 /// Carries out a request. Called on a thread where blocking is allowed.
-pub type Handler = dyn Fn(Call, Vec<Vec<u8>>, &mut dyn Write) -> Result<Answer, Failure> + Send + Sync;
+pub type Handler =
+    dyn Fn(Call, Vec<Vec<u8>>, &mut dyn Write) -> Result<Answer, Failure> + Send + Sync;
 
 /// The socket, bound but not yet served. The file is removed when it is dropped.
 pub struct Control {
@@ -70,8 +71,8 @@ impl Control {
         fs::create_dir(&private)?;
         fs::set_permissions(&private, fs::Permissions::from_mode(0o700))?;
         let fresh = private.join("s");
-        let bound = at_short_path(&private, "s", |short| UnixListener::bind(short))
-            .and_then(|listener| {
+        let bound =
+            at_short_path(&private, "s", |short| UnixListener::bind(short)).and_then(|listener| {
                 fs::set_permissions(&fresh, fs::Permissions::from_mode(0o600))?;
                 fs::rename(&fresh, &path)?;
                 listener.set_nonblocking(true)?;
@@ -135,7 +136,10 @@ fn answer(stream: UnixStream, handler: &Handler) -> io::Result<()> {
         Ok((call, files)) => {
             let run = std::panic::AssertUnwindSafe(|| handler(call, files, &mut output));
             std::panic::catch_unwind(run).unwrap_or_else(|_| {
-                Err(Failure::new(FailureKind::Internal, "the command failed inside the server; its log says more"))
+                Err(Failure::new(
+                    FailureKind::Internal,
+                    "the command failed inside the server; its log says more",
+                ))
             })
         }
         Err(error) if error.kind() == io::ErrorKind::InvalidData => {
@@ -168,7 +172,9 @@ fn read_request(input: &mut impl Read) -> io::Result<(Call, Vec<Vec<u8>>)> {
             (FILE_PART, part) => {
                 total += part.len();
                 if total > ATTACHED_BYTES_MAX {
-                    return Err(bad(&format!("the files have more than {ATTACHED_BYTES_MAX} bytes together; split them")));
+                    return Err(bad(&format!(
+                        "the files have more than {ATTACHED_BYTES_MAX} bytes together; split them"
+                    )));
                 }
                 file.extend_from_slice(&part);
             }
@@ -229,7 +235,9 @@ fn exchange(
     let lost = |error: io::Error| {
         Failure::new(
             FailureKind::Unavailable,
-            format!("the server ended before it had answered ({error}); look whether it did what was asked, then try again"),
+            format!(
+                "the server ended before it had answered ({error}); look whether it did what was asked, then try again"
+            ),
         )
     };
     let request = serde_json::to_vec(call)
@@ -237,7 +245,9 @@ fn exchange(
     if request.len() > PART_BYTES_MAX {
         return Err(Failure::new(
             FailureKind::Usage,
-            format!("the command is longer than {PART_BYTES_MAX} bytes; use --filter, or several commands"),
+            format!(
+                "the command is longer than {PART_BYTES_MAX} bytes; use --filter, or several commands"
+            ),
         ));
     }
     write_frame(&mut stream, REQUEST, &request).map_err(lost)?;
@@ -341,7 +351,11 @@ mod tests {
         })
     }
 
-    async fn asked(dir: &Path, login: &str, files: Vec<Vec<u8>>) -> (Option<Result<Answer, Failure>>, Vec<u8>) {
+    async fn asked(
+        dir: &Path,
+        login: &str,
+        files: Vec<Vec<u8>>,
+    ) -> (Option<Result<Answer, Failure>>, Vec<u8>) {
         let (dir, ask) = (dir.to_owned(), ask(login));
         tokio::task::spawn_blocking(move || {
             let mut output = Vec::new();
@@ -383,7 +397,8 @@ mod tests {
             assert_ne!(login, "bomb");
             Ok(Answer::new(json!(login), ""))
         });
-        let server = tokio::spawn(Control::bind(dir.path()).unwrap().serve(handler, shutdown.clone()));
+        let server =
+            tokio::spawn(Control::bind(dir.path()).unwrap().serve(handler, shutdown.clone()));
         let (failed, _) = asked(dir.path(), "bomb", vec![]).await;
         assert_eq!(failed.unwrap().unwrap_err().kind, FailureKind::Internal);
         assert!(asked(dir.path(), "anna", vec![]).await.0.unwrap().is_ok());
@@ -398,7 +413,8 @@ mod tests {
         assert!(dir.path().join(SOCKET_NAME).exists());
         assert!(asked(dir.path(), "anna", vec![]).await.0.is_none());
         let shutdown = CancellationToken::new();
-        let server = tokio::spawn(Control::bind(dir.path()).unwrap().serve(echo(), shutdown.clone()));
+        let server =
+            tokio::spawn(Control::bind(dir.path()).unwrap().serve(echo(), shutdown.clone()));
         assert!(asked(dir.path(), "anna", vec![]).await.0.unwrap().is_ok());
         shutdown.cancel();
         server.await.unwrap().unwrap();
@@ -420,7 +436,8 @@ mod tests {
     async fn what_is_no_request_is_refused_without_being_read_to_its_end() {
         let dir = tempfile::tempdir().unwrap();
         let shutdown = CancellationToken::new();
-        let server = tokio::spawn(Control::bind(dir.path()).unwrap().serve(echo(), shutdown.clone()));
+        let server =
+            tokio::spawn(Control::bind(dir.path()).unwrap().serve(echo(), shutdown.clone()));
         let path = dir.path().join(SOCKET_NAME);
         let answers = tokio::task::spawn_blocking(move || {
             [&b"GET / HTTP/1.1\r\n\r\n"[..], b"\0\0\0\x02Q{}", b"\0\0\0\0G"].map(|bytes| {

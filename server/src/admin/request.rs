@@ -225,9 +225,9 @@ impl From<EngineError> for Failure {
             | EngineError::Busy { .. }
             | EngineError::Closed => FailureKind::Unavailable,
             EngineError::Io { .. } => FailureKind::File,
-            EngineError::Damaged { .. }
-            | EngineError::Panicked { .. }
-            | EngineError::Sqlite(_) => FailureKind::Internal,
+            EngineError::Damaged { .. } | EngineError::Panicked { .. } | EngineError::Sqlite(_) => {
+                FailureKind::Internal
+            }
         };
         Self::new(kind, error.to_string())
     }
@@ -236,7 +236,9 @@ impl From<EngineError> for Failure {
 impl From<super::import::ImportError> for Failure {
     fn from(error: super::import::ImportError) -> Self {
         match error {
-            super::import::ImportError::File { .. } => Self::new(FailureKind::File, error.to_string()),
+            super::import::ImportError::File { .. } => {
+                Self::new(FailureKind::File, error.to_string())
+            }
             super::import::ImportError::Choice(message) => Self::new(FailureKind::Usage, message),
             super::import::ImportError::Engine(error) => error.into(),
         }

@@ -11,7 +11,8 @@ use clap::Parser;
 use tracing_subscriber::EnvFilter;
 
 use super::cli::{
-    AuditCommand, Cli, Command, DeviceCommand, ImportArgs, QuarantineCommand, UserCommand, WorkspaceCommand,
+    AuditCommand, Cli, Command, DeviceCommand, ImportArgs, QuarantineCommand, UserCommand,
+    WorkspaceCommand,
 };
 use super::execute::{Context, execute};
 use super::import::ImportOptions;
@@ -49,7 +50,8 @@ fn run(cli: Cli) -> Result<u8, Failure> {
         flags.push(("data", path_text(data)?));
     }
     // A name that is not UTF-8 is none of ours.
-    let env = std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)));
+    let env = std::env::vars_os()
+        .filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)));
     let config = Config::load(&flags, env, global.config.as_deref())?;
     let serving = matches!(command, Command::Serve(_));
     log_to_stderr(&config, serving);
@@ -64,7 +66,9 @@ fn run(cli: Cli) -> Result<u8, Failure> {
         None => Box::new(io::stdout().lock()),
     };
     let answer = ask(&config, &call, &asked.files, &mut *output)?;
-    output.flush().map_err(|error| Failure::new(FailureKind::File, format!("the output can't be written: {error}")))?;
+    output.flush().map_err(|error| {
+        Failure::new(FailureKind::File, format!("the output can't be written: {error}"))
+    })?;
     drop(output);
     print(&answer, global.json)
 }
@@ -82,8 +86,12 @@ impl Asked {
         let (mut files, mut output) = (Vec::new(), None);
         let request = match command {
             // Handled before.
-            Command::Serve(_) => return Err(Failure::new(FailureKind::Usage, "serve is not a request")),
-            Command::User(UserCommand::Add { login, role, name, team }) => Request::UserAdd { login, role, name, team },
+            Command::Serve(_) => {
+                return Err(Failure::new(FailureKind::Usage, "serve is not a request"));
+            }
+            Command::User(UserCommand::Add { login, role, name, team }) => {
+                Request::UserAdd { login, role, name, team }
+            }
             Command::User(UserCommand::List) => Request::UserList,
             Command::User(UserCommand::Code { login }) => Request::UserCode { login },
             Command::Workspace(WorkspaceCommand::Add { name }) => Request::WorkspaceAdd { name },
@@ -117,7 +125,9 @@ impl Asked {
             }
             Command::Backup { file } => Request::Backup { file: absolute(&file)? },
             Command::Check => Request::Check,
-            Command::StateHash(args) => Request::StateHash { owner: args.owner, ids: args.ids, each: args.each },
+            Command::StateHash(args) => {
+                Request::StateHash { owner: args.owner, ids: args.ids, each: args.each }
+            }
             Command::Conflicts { id } => Request::Conflicts { id },
             Command::Quarantine(QuarantineCommand::List) => Request::QuarantineList,
             Command::Quarantine(QuarantineCommand::Export { output: file }) => {
@@ -130,7 +140,8 @@ impl Asked {
 }
 
 fn import_options(args: ImportArgs) -> ImportOptions {
-    let name = |path: &Path| path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+    let name =
+        |path: &Path| path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
     ImportOptions {
         file: name(&args.file),
         orders: args.orders.as_deref().map(name),
@@ -154,13 +165,21 @@ fn import_options(args: ImportArgs) -> ImportOptions {
 }
 
 /// Gives the command to the server that runs, or carries it out here.
-fn ask(config: &Config, call: &Call, files: &[Vec<u8>], output: &mut dyn Write) -> Result<Answer, Failure> {
+fn ask(
+    config: &Config,
+    call: &Call,
+    files: &[Vec<u8>],
+    output: &mut dyn Write,
+) -> Result<Answer, Failure> {
     let dir = &config.data;
     let makes_data = matches!(call.request, Request::UserAdd { .. } | Request::WorkspaceAdd { .. });
     if !makes_data && !dir.join(DATABASE_FILE).exists() {
         return Err(Failure::new(
             FailureKind::Unavailable,
-            format!("{}: there is no Roadbook data; name the directory with --data, or make it with `serve` or `user add`", dir.display()),
+            format!(
+                "{}: there is no Roadbook data; name the directory with --data, or make it with `serve` or `user add`",
+                dir.display()
+            ),
         ));
     }
     let give_up = Instant::now() + LOCK_WAIT;
@@ -170,13 +189,19 @@ fn ask(config: &Config, call: &Call, files: &[Vec<u8>], output: &mut dyn Write) 
         }
         match Engine::open(dir, EngineOptions::default()) {
             Ok(engine) => {
-                let context = Context { url: config.public_url.clone(), fingerprint: None, code_ms: code_ms(config) };
+                let context = Context {
+                    url: config.public_url.clone(),
+                    fingerprint: None,
+                    code_ms: code_ms(config),
+                };
                 let outcome = execute(&engine, &context, call.clone(), files, output);
                 engine.shutdown();
                 return outcome;
             }
             // A server that starts, or another command that is about to end.
-            Err(EngineError::Locked { .. }) if Instant::now() < give_up => std::thread::sleep(LOCK_POLL),
+            Err(EngineError::Locked { .. }) if Instant::now() < give_up => {
+                std::thread::sleep(LOCK_POLL)
+            }
             Err(error) => return Err(error.into()),
         }
     }
@@ -212,9 +237,16 @@ fn read_file(path: &Path) -> Result<Vec<u8>, Failure> {
     let mut bytes = Vec::new();
     let file = fs::File::open(path).map_err(|error| Failure::file(path, error))?;
     // One byte more than is allowed shows that there is more.
-    file.take(FILE_BYTES_MAX as u64 + 1).read_to_end(&mut bytes).map_err(|error| Failure::file(path, error))?;
+    file.take(FILE_BYTES_MAX as u64 + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| Failure::file(path, error))?;
     if bytes.len() > FILE_BYTES_MAX {
-        return Err(Failure::file(path, format!("it has more than {FILE_BYTES_MAX} bytes; split it and import the parts one after the other")));
+        return Err(Failure::file(
+            path,
+            format!(
+                "it has more than {FILE_BYTES_MAX} bytes; split it and import the parts one after the other"
+            ),
+        ));
     }
     Ok(bytes)
 }
@@ -236,7 +268,10 @@ fn absolute(path: &Path) -> Result<PathBuf, Failure> {
 
 fn path_text(path: &Path) -> Result<String, Failure> {
     path.to_str().map(str::to_owned).ok_or_else(|| {
-        Failure::new(FailureKind::Usage, format!("{}: the name is not UTF-8; use another", path.display()))
+        Failure::new(
+            FailureKind::Usage,
+            format!("{}: the name is not UTF-8; use another", path.display()),
+        )
     })
 }
 

@@ -25,10 +25,10 @@ const HARD_STOP_AFTER: Duration = Duration::from_secs(15);
 
 /// Runs the server until SIGTERM or SIGINT.
 pub fn serve(config: Config) -> Result<(), Failure> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::new(FailureKind::Internal, format!("no threads to be had: {error}")))?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| {
+            Failure::new(FailureKind::Internal, format!("no threads to be had: {error}"))
+        })?;
     let outcome = runtime.block_on(run(config));
     // What still blocks after the orderly end is not waited for.
     runtime.shutdown_timeout(Duration::from_secs(1));
@@ -39,7 +39,8 @@ async fn run(config: Config) -> Result<(), Failure> {
     let options = options(&config)?;
     let mut ends = Ends::new()?;
     let dir = config.data.clone();
-    let engine_options = EngineOptions { merge_threads: config.merge_threads(), ..EngineOptions::default() };
+    let engine_options =
+        EngineOptions { merge_threads: config.merge_threads(), ..EngineOptions::default() };
     let engine = blocking(move || {
         let engine = Engine::open(&dir, engine_options)?;
         ensure_workspace(&engine)?;
@@ -61,7 +62,8 @@ async fn listen(
     ends: &mut Ends,
 ) -> Result<(), Failure> {
     let scheme = if options.tls == TlsSource::Plain { "http" } else { "https" };
-    let serving = http::serve(Arc::clone(engine), options, shutdown.clone()).await.map_err(http_failure)?;
+    let serving =
+        http::serve(Arc::clone(engine), options, shutdown.clone()).await.map_err(http_failure)?;
     let context = Context {
         url: Some(serving.url.clone()),
         fingerprint: serving.fingerprint.clone(),
@@ -72,23 +74,33 @@ async fn listen(
         Err(error) => {
             shutdown.cancel();
             let _ = serving.task.await;
-            return Err(Failure::file(&config.control_socket(), format!("the control socket can't be made: {error}")));
+            return Err(Failure::file(
+                &config.control_socket(),
+                format!("the control socket can't be made: {error}"),
+            ));
         }
     };
     // Commands may still come while devices leave, and end before the engine does.
     let control_end = CancellationToken::new();
-    let control = tokio::spawn(control.serve(handler(Arc::clone(engine), context.clone()), control_end.clone()));
+    let control = tokio::spawn(
+        control.serve(handler(Arc::clone(engine), context.clone()), control_end.clone()),
+    );
 
     let first = {
         let engine = Arc::clone(engine);
         blocking(move || first_links(&engine, &context)).await??
     };
-    println!("listening on {scheme}://{}", serving.local_addr);
-    let _ = std::io::stdout().flush();
+    // A closed stdout or stderr is no reason not to serve.
+    let mut out = std::io::stdout();
+    let _ =
+        writeln!(out, "listening on {scheme}://{}", serving.local_addr).and_then(|()| out.flush());
+    let mut err = std::io::stderr();
     if let Some(fingerprint) = &serving.fingerprint {
-        eprintln!("fingerprint of the certificate's key: {fingerprint}");
+        let _ = writeln!(err, "fingerprint of the certificate's key: {fingerprint}");
     }
-    first.iter().for_each(|link| eprintln!("{link}"));
+    for link in &first {
+        let _ = writeln!(err, "{link}");
+    }
 
     let mut task = serving.task;
     let ended = tokio::select! {
@@ -107,7 +119,9 @@ async fn listen(
     };
     control_end.cancel();
     let _ = control.await;
-    ended.map_err(|error| Failure::new(FailureKind::Internal, format!("the listener failed: {error}")))
+    ended.map_err(|error| {
+        Failure::new(FailureKind::Internal, format!("the listener failed: {error}"))
+    })
 }
 
 fn handler(engine: Arc<Engine>, context: Context) -> Arc<Handler> {
@@ -127,7 +141,10 @@ fn first_links(engine: &Engine, context: &Context) -> Result<Vec<String>, Engine
 fn options(config: &Config) -> Result<ServeOptions, Failure> {
     let addresses = config.listen_addresses()?;
     let listen = *addresses.first().ok_or_else(|| {
-        Failure::new(FailureKind::Usage, format!("listen address `{}`: the name has no address", config.listen))
+        Failure::new(
+            FailureKind::Usage,
+            format!("listen address `{}`: the name has no address", config.listen),
+        )
     })?;
     let tls = match config.tls()? {
         Tls::Files { cert, key } => TlsSource::Files { cert, key },
@@ -140,7 +157,10 @@ fn options(config: &Config) -> Result<ServeOptions, Failure> {
             let text = std::fs::read_to_string(path).map_err(|error| Failure::file(path, error))?;
             let token = text.lines().next().unwrap_or_default().trim().to_owned();
             if token.len() < 16 {
-                return Err(Failure::file(path, "its first line is no token of 16 characters or more"));
+                return Err(Failure::file(
+                    path,
+                    "its first line is no token of 16 characters or more",
+                ));
             }
             Some(token)
         }
@@ -173,7 +193,9 @@ fn http_failure(error: HttpError) -> Failure {
     Failure::new(kind, error.to_string())
 }
 
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Failure> {
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Failure> {
     tokio::task::spawn_blocking(work)
         .await
         .map_err(|error| Failure::new(FailureKind::Internal, format!("a thread failed: {error}")))
@@ -188,9 +210,14 @@ struct Ends {
 impl Ends {
     fn new() -> Result<Self, Failure> {
         let of = |kind| {
-            signal(kind).map_err(|error| Failure::new(FailureKind::Internal, format!("signals can't be heard: {error}")))
+            signal(kind).map_err(|error| {
+                Failure::new(FailureKind::Internal, format!("signals can't be heard: {error}"))
+            })
         };
-        Ok(Self { terminate: of(SignalKind::terminate())?, interrupt: of(SignalKind::interrupt())? })
+        Ok(Self {
+            terminate: of(SignalKind::terminate())?,
+            interrupt: of(SignalKind::interrupt())?,
+        })
     }
 
     async fn next(&mut self) -> &'static str {

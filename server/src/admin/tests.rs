@@ -46,7 +46,12 @@ impl Office {
         let engine = Some(open(dir.path()));
         let office = Self { dir, engine };
         for login in ["anna", "bo"] {
-            office.ask(Request::UserAdd { login: login.into(), role: "rep".into(), name: String::new(), team: None });
+            office.ask(Request::UserAdd {
+                login: login.into(),
+                role: "rep".into(),
+                name: String::new(),
+                team: None,
+            });
         }
         office
     }
@@ -55,7 +60,12 @@ impl Office {
         self.engine.as_ref().unwrap()
     }
 
-    fn try_ask(&self, request: Request, files: &[&str], output: &mut Vec<u8>) -> Result<Answer, Failure> {
+    fn try_ask(
+        &self,
+        request: Request,
+        files: &[&str],
+        output: &mut Vec<u8>,
+    ) -> Result<Answer, Failure> {
         let files: Vec<Vec<u8>> = files.iter().map(|file| file.as_bytes().to_vec()).collect();
         execute(self.engine(), &context(), call(request), &files, output)
     }
@@ -70,17 +80,28 @@ impl Office {
 
     fn contacts(&self) -> Vec<Value> {
         let mut output = Vec::new();
-        self.try_ask(Request::Export { format: ExportFormat::Json, filter: None }, &[], &mut output).unwrap();
+        self.try_ask(
+            Request::Export { format: ExportFormat::Json, filter: None },
+            &[],
+            &mut output,
+        )
+        .unwrap();
         let exported: Value = serde_json::from_slice(&output).unwrap();
         exported["contacts"].as_array().unwrap().clone()
     }
 
     fn contact(&self, external: &str) -> Value {
-        self.contacts().into_iter().find(|c| c["external_ids"].as_object().unwrap().values().any(|v| v == external)).unwrap()
+        self.contacts()
+            .into_iter()
+            .find(|c| c["external_ids"].as_object().unwrap().values().any(|v| v == external))
+            .unwrap()
     }
 
     fn hash(&self) -> String {
-        self.ask(Request::StateHash { owner: None, ids: vec![], each: false })["hash"].as_str().unwrap().to_owned()
+        self.ask(Request::StateHash { owner: None, ids: vec![], each: false })["hash"]
+            .as_str()
+            .unwrap()
+            .to_owned()
     }
 }
 
@@ -93,11 +114,16 @@ impl Drop for Office {
 }
 
 fn open(dir: &Path) -> Arc<Engine> {
-    Engine::open(dir, EngineOptions { durability: Durability::Off, ..EngineOptions::default() }).unwrap()
+    Engine::open(dir, EngineOptions { durability: Durability::Off, ..EngineOptions::default() })
+        .unwrap()
 }
 
 fn context() -> Context {
-    Context { url: Some("https://office.example".into()), fingerprint: Some("ab:cd".into()), code_ms: 600_000 }
+    Context {
+        url: Some("https://office.example".into()),
+        fingerprint: Some("ab:cd".into()),
+        code_ms: 600_000,
+    }
 }
 
 fn call(request: Request) -> Call {
@@ -105,7 +131,11 @@ fn call(request: Request) -> Call {
 }
 
 fn for_anna() -> ImportOptions {
-    ImportOptions { file: "customers.csv".into(), owner: Some("anna".into()), ..ImportOptions::default() }
+    ImportOptions {
+        file: "customers.csv".into(),
+        owner: Some("anna".into()),
+        ..ImportOptions::default()
+    }
 }
 
 fn purchases() -> ImportOptions {
@@ -159,7 +189,11 @@ fn a_changed_row_updates_its_contact_and_takes_nothing_away() {
     office.import(&for_anna(), &[CUSTOMERS]);
     let changed = "customerID,contactTitle,city,phone,Tags,Notes\n\
                    ALFKI,Director,Potsdam,+49 30 0074321,vip;north,met in Rome\nHANAR,,,,,\n";
-    let fill = ImportOptions { update: Update::Fill, map: vec![("city".into(), "skip".into())], ..for_anna() };
+    let fill = ImportOptions {
+        update: Update::Fill,
+        map: vec![("city".into(), "skip".into())],
+        ..for_anna()
+    };
     // A file without names: told what is what, it is taken by its key.
     assert_eq!(counts(&office.import(&fill, &[changed])), [0, 1, 1, 0, 0]);
     let contact = office.contact("ALFKI");
@@ -216,14 +250,22 @@ fn a_row_that_can_not_be_taken_is_listed_and_the_rest_is_taken() {
                 5,Di Five,,31.12.1980,vip\n6,Ed Six,ed@six.example,31.12.1980,Customer\nx,y,z,z,z,z\n";
     let report = office.import(&for_anna(), &[rows]);
     assert_eq!(counts(&report), [1, 0, 0, 0, 6]);
-    let lines: Vec<_> = report["refused"]["rows"].as_array().unwrap().iter().map(|p| p["line"].as_u64().unwrap()).collect();
+    let lines: Vec<_> = report["refused"]["rows"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|p| p["line"].as_u64().unwrap())
+        .collect();
     assert_eq!(lines, [8, 2, 3, 4, 5, 6]);
     let reasons = report["refused"].to_string();
     for part in ["email", "--date-format", "no name", "birthday", "status"] {
         assert!(reasons.contains(part), "{part}: {reasons}");
     }
     let contact = office.contact("6");
-    assert_eq!((contact["birthday"].as_str(), contact["status"].as_str()), (Some("1980-12-31"), Some("customer")));
+    assert_eq!(
+        (contact["birthday"].as_str(), contact["status"].as_str()),
+        (Some("1980-12-31"), Some("customer"))
+    );
 }
 
 #[test]
@@ -237,7 +279,10 @@ fn orders_and_their_lines_become_purchases_with_exact_amounts() {
     // 168 + 93.1 + 0.025 = 261.125, half to even; 34.825 likewise.
     let purchase = office.contact("ALFKI")["purchases"][0].clone();
     assert_eq!(purchase["amount"], 26112);
-    assert_eq!((purchase["currency"].as_str(), purchase["date"].as_str()), (Some("USD"), Some("1996-07-04")));
+    assert_eq!(
+        (purchase["currency"].as_str(), purchase["date"].as_str()),
+        (Some("USD"), Some("1996-07-04"))
+    );
     assert_eq!(purchase["external_id"], "1");
     assert_eq!(office.contact("HANAR")["purchases"][0]["amount"], 3482);
     assert_eq!(report["money"]["totals"]["USD"], 26112 + 3482);
@@ -251,7 +296,10 @@ fn orders_and_their_lines_become_purchases_with_exact_amounts() {
     let dearer = LINES.replace("2,72,34.825,1,0", "2,72,35.00,1,0");
     assert_eq!(counts(&office.import(&purchases(), &[&dearer, ORDERS])), [0, 1, 1, 0, 2]);
     let purchases = office.contact("HANAR")["purchases"].clone();
-    assert_eq!((purchases.as_array().unwrap().len(), purchases[0]["amount"].as_i64()), (1, Some(3500)));
+    assert_eq!(
+        (purchases.as_array().unwrap().len(), purchases[0]["amount"].as_i64()),
+        (1, Some(3500))
+    );
     assert!(office.engine().check().unwrap().is_clean());
 }
 
@@ -277,12 +325,19 @@ fn purchases_with_an_amount_in_each_row_are_read() {
     office.import(&for_anna(), &[CUSTOMERS]);
     let flat = "Kundennummer;Bestellnummer;Datum;Betrag;Währung;Artikel\n\
                 ALFKI;A-1;31.12.2024;1.234,50;EUR;Lampe\nALFKI;A-2;01.02.2025;1.000;EUR;\nHANAR;A-1;01.02.2025;7,5;JPY;\n";
-    let options = ImportOptions { orders: None, key: Some("Kundennummer".into()), system: Some("customerID".into()), currency: None, ..purchases() };
+    let options = ImportOptions {
+        orders: None,
+        key: Some("Kundennummer".into()),
+        system: Some("customerID".into()),
+        currency: None,
+        ..purchases()
+    };
     let report = office.import(&options, &[flat]);
     assert_eq!(counts(&report), [3, 0, 0, 0, 0]);
     assert_eq!(report["money"]["totals"], serde_json::json!({ "EUR": 223_450, "JPY": 8 }));
     let missing = flat.replace("Währung", "X");
-    let failure = office.try_ask(Request::Import(options.clone()), &[&missing], &mut Vec::new()).unwrap_err();
+    let failure =
+        office.try_ask(Request::Import(options.clone()), &[&missing], &mut Vec::new()).unwrap_err();
     assert!(failure.message.contains("--currency"), "{failure}");
 }
 
@@ -307,7 +362,14 @@ fn contacts_are_assigned_by_id_and_by_filter() {
     assert_eq!(office.contact("ALFKI")["owner"], "bo");
     let rest = assign(vec![], Some("*"), false);
     assert_eq!((rest["changed"].as_u64(), rest["unchanged"].as_u64()), (Some(2), Some(1)));
-    let unknown = Request::Assign(Assign { to: Some("bob".into()), ids: vec![], filter: Some("*".into()), collaborator: false, remove: false, dry_run: false });
+    let unknown = Request::Assign(Assign {
+        to: Some("bob".into()),
+        ids: vec![],
+        filter: Some("*".into()),
+        collaborator: false,
+        remove: false,
+        dry_run: false,
+    });
     let failure = office.try_ask(unknown, &[], &mut Vec::new()).unwrap_err();
     assert!(failure.message.contains("did you mean `bo`"), "{failure}");
 }
@@ -317,12 +379,28 @@ fn what_is_exported_as_csv_is_understood_by_import() {
     let office = Office::new();
     office.import(&for_anna(), &[CUSTOMERS]);
     let mut csv = Vec::new();
-    office.try_ask(Request::Export { format: ExportFormat::Csv, filter: Some("country:Poland".into()) }, &[], &mut csv).unwrap();
+    office
+        .try_ask(
+            Request::Export { format: ExportFormat::Csv, filter: Some("country:Poland".into()) },
+            &[],
+            &mut csv,
+        )
+        .unwrap();
     let csv = String::from_utf8(csv).unwrap();
     assert_eq!(csv.lines().count(), 2, "{csv}");
     assert!(csv.contains("Zbyszek") && csv.contains("external_ids.customerID"));
+    // Edited in a spreadsheet and brought back, it is the same contact.
+    assert_eq!(counts(&office.import(&for_anna(), &[&csv])), [0, 0, 1, 0, 0]);
+    let edited = csv.replace("Zajazd", "Zajazd Nowy");
+    assert_eq!(counts(&office.import(&for_anna(), &[&edited])), [0, 1, 0, 0, 0]);
+    assert_eq!(office.contact("WOLZA")["company"], "Zajazd Nowy");
+    assert_eq!(office.contact("WOLZA")["external_ids"].as_object().unwrap().len(), 1);
     let other = Office::new();
-    let options = ImportOptions { key: Some("external_ids.customerID".into()), system: Some("customerID".into()), ..for_anna() };
+    let options = ImportOptions {
+        key: Some("external_ids.customerID".into()),
+        system: Some("customerID".into()),
+        ..for_anna()
+    };
     assert_eq!(counts(&other.import(&options, &[&csv])), [1, 0, 0, 0, 0]);
     assert_eq!(other.contact("WOLZA")["company"], "Zajazd");
 }
@@ -330,31 +408,56 @@ fn what_is_exported_as_csv_is_understood_by_import() {
 #[test]
 fn codes_people_and_devices_have_the_shapes_that_other_tools_read() {
     let office = Office::new();
-    let answer = office.try_ask(Request::Invite { login: "anna".into() }, &[], &mut Vec::new()).unwrap();
+    let answer =
+        office.try_ask(Request::Invite { login: "anna".into() }, &[], &mut Vec::new()).unwrap();
     let code = answer.data["code"].as_str().unwrap();
     assert_eq!(answer.text, format!("{code}\n"));
     assert!(answer.data["expires_at"].is_i64());
     assert_eq!(answer.data.as_object().unwrap().len(), 2);
     let notes = answer.notes.join("\n");
-    assert!(notes.contains("roadbook enroll https://office.example") && notes.contains("--fingerprint ab:cd"), "{notes}");
+    assert!(
+        notes.contains("roadbook enroll https://office.example")
+            && notes.contains("--fingerprint ab:cd"),
+        "{notes}"
+    );
 
-    let chief = Request::UserAdd { login: "chief".into(), role: "manager".into(), name: "The Chief".into(), team: None };
+    let chief = Request::UserAdd {
+        login: "chief".into(),
+        role: "manager".into(),
+        name: "The Chief".into(),
+        team: None,
+    };
     let chief = office.ask(chief);
     assert!(chief["url"].as_str().unwrap().starts_with("https://office.example/welcome/"));
     let users = office.ask(Request::UserList);
-    let logins: Vec<_> = users["users"].as_array().unwrap().iter().map(|u| u["login"].as_str().unwrap()).collect();
+    let logins: Vec<_> =
+        users["users"].as_array().unwrap().iter().map(|u| u["login"].as_str().unwrap()).collect();
     assert_eq!(logins, ["admin", "anna", "bo", "chief"]);
-    assert_eq!(office.ask(Request::DeviceList { user: None }), serde_json::json!({ "devices": [] }));
+    assert_eq!(
+        office.ask(Request::DeviceList { user: None }),
+        serde_json::json!({ "devices": [] })
+    );
     let audit = office.ask(Request::AuditList { limit: 10 });
     assert!(audit["entries"].as_array().unwrap().iter().any(|e| e["action"] == "user.add"));
 
-    let failure = office.try_ask(Request::Invite { login: "ana".into() }, &[], &mut Vec::new()).unwrap_err();
+    let failure =
+        office.try_ask(Request::Invite { login: "ana".into() }, &[], &mut Vec::new()).unwrap_err();
     assert_eq!(failure.kind, FailureKind::Refused);
     assert!(failure.message.contains("did you mean `anna`"), "{failure}");
-    let twice = Request::UserAdd { login: "ANNA".into(), role: "rep".into(), name: String::new(), team: None };
+    let twice = Request::UserAdd {
+        login: "ANNA".into(),
+        role: "rep".into(),
+        name: String::new(),
+        team: None,
+    };
     assert_eq!(office.try_ask(twice, &[], &mut Vec::new()).unwrap_err().kind, FailureKind::Refused);
     // The admin that came with the workspace may be claimed once, as long as nobody is it.
-    let admin = Request::UserAdd { login: "admin".into(), role: "admin".into(), name: "Ines".into(), team: None };
+    let admin = Request::UserAdd {
+        login: "admin".into(),
+        role: "admin".into(),
+        name: "Ines".into(),
+        team: None,
+    };
     assert_eq!(office.ask(admin.clone())["name"], "Ines");
     assert!(office.try_ask(admin, &[], &mut Vec::new()).is_err());
 }
@@ -364,7 +467,10 @@ fn several_workspaces_are_told_apart_by_name_or_id() {
     let office = Office::new();
     let second = office.ask(Request::WorkspaceAdd { name: "Second".into() });
     let failure = office.try_ask(Request::UserList, &[], &mut Vec::new()).unwrap_err();
-    assert!(failure.message.contains("--workspace") && failure.message.contains("Second"), "{failure}");
+    assert!(
+        failure.message.contains("--workspace") && failure.message.contains("Second"),
+        "{failure}"
+    );
     for name in ["Second", second["id"].as_str().unwrap()] {
         let call = Call { workspace: Some(name.into()), by: None, request: Request::UserList };
         let users = execute(office.engine(), &context(), call, &[], &mut Vec::new()).unwrap().data;
@@ -395,11 +501,13 @@ async fn the_same_command_gives_the_same_result_through_the_socket() {
     let shutdown = tokio_util::sync::CancellationToken::new();
     let handler: Arc<control::Handler> =
         Arc::new(move |call, files, output| execute(&engine, &context(), call, &files, output));
-    let server = tokio::spawn(Control::bind(office.dir.path()).unwrap().serve(handler, shutdown.clone()));
+    let server =
+        tokio::spawn(Control::bind(office.dir.path()).unwrap().serve(handler, shutdown.clone()));
     let dir = office.dir.path().to_owned();
     let (report, exported) = tokio::task::spawn_blocking(move || {
         let import = call(Request::Import(for_anna()));
-        let report = control::call(&dir, &import, &[CUSTOMERS.into()], &mut Vec::new()).unwrap().unwrap();
+        let report =
+            control::call(&dir, &import, &[CUSTOMERS.into()], &mut Vec::new()).unwrap().unwrap();
         let mut exported = Vec::new();
         let export = call(Request::Export { format: ExportFormat::Json, filter: None });
         control::call(&dir, &export, &[], &mut exported).unwrap().unwrap();

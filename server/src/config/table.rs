@@ -42,52 +42,164 @@ const fn key(
 
 /// Every setting there is.
 pub const KEYS: &[Key] = &[
-    key("data", "a directory", "roadbook-data", "Holds the database, the lock, the control socket and a self-made certificate. One process owns it.", |c, v| path(v).map(|v| c.data = v)),
-    key("listen", "HOST:PORT", "127.0.0.1:7430", "Where to listen; port 0 takes a free one.", |c, v| {
-        let port = v.rsplit_once(':').map(|(host, port)| (host.is_empty(), port.parse::<u16>().is_ok()));
-        if port != Some((false, true)) {
-            return Err("write HOST:PORT, such as 127.0.0.1:7430 or [::]:443".to_owned());
-        }
-        c.listen = v.to_owned();
-        Ok(())
+    key(
+        "data",
+        "a directory",
+        "roadbook-data",
+        "Holds the database, the lock, the control socket and a self-made certificate. One process owns it.",
+        |c, v| path(v).map(|v| c.data = v),
+    ),
+    key(
+        "listen",
+        "HOST:PORT",
+        "127.0.0.1:7430",
+        "Where to listen; port 0 takes a free one.",
+        |c, v| {
+            let port = v
+                .rsplit_once(':')
+                .map(|(host, port)| (host.is_empty(), port.parse::<u16>().is_ok()));
+            if port != Some((false, true)) {
+                return Err("write HOST:PORT, such as 127.0.0.1:7430 or [::]:443".to_owned());
+            }
+            c.listen = v.to_owned();
+            Ok(())
+        },
+    ),
+    key(
+        "tls_cert",
+        "a PEM file",
+        "none",
+        "The certificate chain; read again when the file changes. Needs `tls_key`.",
+        |c, v| path(v).map(|v| c.tls_cert = Some(v)),
+    ),
+    key("tls_key", "a PEM file", "none", "The private key of `tls_cert`.", |c, v| {
+        path(v).map(|v| c.tls_key = Some(v))
     }),
-    key("tls_cert", "a PEM file", "none", "The certificate chain; read again when the file changes. Needs `tls_key`.", |c, v| path(v).map(|v| c.tls_cert = Some(v))),
-    key("tls_key", "a PEM file", "none", "The private key of `tls_cert`.", |c, v| path(v).map(|v| c.tls_key = Some(v))),
-    key("tls_self_signed", "true or false", "true unless another way is chosen", "The server makes a certificate, keeps it in `data` and prints its fingerprint, which devices pin.", |c, v| yes_no(v).map(|v| c.tls_self_signed = v)),
-    key("plain", "true or false", "false", "No TLS; refused on any address but loopback.", |c, v| yes_no(v).map(|v| c.plain = v)),
-    key("public_url", "a URL", "the listening address", "The address under which browsers and devices reach the server; used in links and QR codes.", |c, v| {
-        if !(v.starts_with("https://") || v.starts_with("http://")) || v.contains(char::is_whitespace) {
-            return Err("write a URL such as https://roadbook.example.com".to_owned());
-        }
-        c.public_url = Some(v.trim_end_matches('/').to_owned());
-        Ok(())
-    }),
-    key("log_format", "text or json", "text", "The form of log lines on stderr. Neither has contact data in it.", |c, v| {
-        c.log_format = match v {
-            "text" => LogFormat::Text,
-            "json" => LogFormat::Json,
-            _ => return Err("write text or json".to_owned()),
-        };
-        Ok(())
-    }),
-    key("log", "a filter", "info", "Which log lines are written: error, warn, info, debug, trace, also per module as in `warn,roadbook_server=debug`.", |c, v| {
-        tracing_subscriber::EnvFilter::try_new(v).map_err(|e| e.to_string())?;
-        c.log = v.to_owned();
-        Ok(())
-    }),
-    key("merge_threads", "0 to 64", "0", "Threads that merge; 0 takes one per processor, 4 at most.", |c, v| number(v, 0, 64).map(|v| c.merge_threads = v as usize)),
-    key("connections_max", "1 to 1000000", "20000", "Open connections, browsers and devices together; further ones are turned away with 503.", |c, v| number(v, 1, 1_000_000).map(|v| c.connections_max = v as usize)),
-    key("header_seconds", "1 to 300", "10", "How long a TLS handshake, and the headers of a request, may take.", |c, v| number(v, 1, 300).map(|v| c.header_seconds = v)),
-    key("device_messages_per_second", "1 to 100000", "50", "Messages a device may send a second, on average.", |c, v| number(v, 1, 100_000).map(|v| c.device_messages_per_second = v as u32)),
-    key("device_messages_burst", "1 to 100000", "200", "Messages a device may send at once.", |c, v| number(v, 1, 100_000).map(|v| c.device_messages_burst = v as u32)),
-    key("device_bytes_per_second", "1024 to 1073741824", "1048576", "Bytes a device may send a second, on average.", |c, v| number(v, 1024, 1 << 30).map(|v| c.device_bytes_per_second = v)),
-    key("drain_seconds", "0 to 3600", "30", "How long a shutdown gives devices and browsers to leave, spread out.", |c, v| number(v, 0, 3600).map(|v| c.drain_seconds = v)),
-    key("code_minutes", "1 to 1440", "10", "How long an enrolment or sign-in code can be used.", |c, v| number(v, 1, 1440).map(|v| c.code_minutes = v as u32)),
-    key("metrics_token_file", "a file", "none", "Its first line is the token with which `/metrics` can be read from other machines (`Authorization: Bearer TOKEN`); this machine needs none.", |c, v| path(v).map(|v| c.metrics_token_file = Some(v))),
+    key(
+        "tls_self_signed",
+        "true or false",
+        "true unless another way is chosen",
+        "The server makes a certificate, keeps it in `data` and prints its fingerprint, which devices pin.",
+        |c, v| yes_no(v).map(|v| c.tls_self_signed = v),
+    ),
+    key(
+        "plain",
+        "true or false",
+        "false",
+        "No TLS; refused on any address but loopback.",
+        |c, v| yes_no(v).map(|v| c.plain = v),
+    ),
+    key(
+        "public_url",
+        "a URL",
+        "the listening address",
+        "The address under which browsers and devices reach the server; used in links and QR codes.",
+        |c, v| {
+            if !(v.starts_with("https://") || v.starts_with("http://"))
+                || v.contains(char::is_whitespace)
+            {
+                return Err("write a URL such as https://roadbook.example.com".to_owned());
+            }
+            c.public_url = Some(v.trim_end_matches('/').to_owned());
+            Ok(())
+        },
+    ),
+    key(
+        "log_format",
+        "text or json",
+        "text",
+        "The form of log lines on stderr. Neither has contact data in it.",
+        |c, v| {
+            c.log_format = match v {
+                "text" => LogFormat::Text,
+                "json" => LogFormat::Json,
+                _ => return Err("write text or json".to_owned()),
+            };
+            Ok(())
+        },
+    ),
+    key(
+        "log",
+        "a filter",
+        "info",
+        "Which log lines are written: error, warn, info, debug, trace, also per module as in `warn,roadbook_server=debug`.",
+        |c, v| {
+            tracing_subscriber::EnvFilter::try_new(v).map_err(|e| e.to_string())?;
+            c.log = v.to_owned();
+            Ok(())
+        },
+    ),
+    key(
+        "merge_threads",
+        "0 to 64",
+        "0",
+        "Threads that merge; 0 takes one per processor, 4 at most.",
+        |c, v| number(v, 0, 64).map(|v| c.merge_threads = v as usize),
+    ),
+    key(
+        "connections_max",
+        "1 to 1000000",
+        "20000",
+        "Open connections, browsers and devices together; further ones are turned away with 503.",
+        |c, v| number(v, 1, 1_000_000).map(|v| c.connections_max = v as usize),
+    ),
+    key(
+        "header_seconds",
+        "1 to 300",
+        "10",
+        "How long a TLS handshake, and the headers of a request, may take.",
+        |c, v| number(v, 1, 300).map(|v| c.header_seconds = v),
+    ),
+    key(
+        "device_messages_per_second",
+        "1 to 100000",
+        "50",
+        "Messages a device may send a second, on average.",
+        |c, v| number(v, 1, 100_000).map(|v| c.device_messages_per_second = v as u32),
+    ),
+    key(
+        "device_messages_burst",
+        "1 to 100000",
+        "200",
+        "Messages a device may send at once.",
+        |c, v| number(v, 1, 100_000).map(|v| c.device_messages_burst = v as u32),
+    ),
+    key(
+        "device_bytes_per_second",
+        "1024 to 1073741824",
+        "1048576",
+        "Bytes a device may send a second, on average.",
+        |c, v| number(v, 1024, 1 << 30).map(|v| c.device_bytes_per_second = v),
+    ),
+    key(
+        "drain_seconds",
+        "0 to 3600",
+        "30",
+        "How long a shutdown gives devices and browsers to leave, spread out.",
+        |c, v| number(v, 0, 3600).map(|v| c.drain_seconds = v),
+    ),
+    key(
+        "code_minutes",
+        "1 to 1440",
+        "10",
+        "How long an enrolment or sign-in code can be used.",
+        |c, v| number(v, 1, 1440).map(|v| c.code_minutes = v as u32),
+    ),
+    key(
+        "metrics_token_file",
+        "a file",
+        "none",
+        "Its first line is the token with which `/metrics` can be read from other machines (`Authorization: Bearer TOKEN`); this machine needs none.",
+        |c, v| path(v).map(|v| c.metrics_token_file = Some(v)),
+    ),
 ];
 
 fn path(text: &str) -> Result<PathBuf, String> {
-    if text.is_empty() { Err("name a file or a directory".to_owned()) } else { Ok(PathBuf::from(text)) }
+    if text.is_empty() {
+        Err("name a file or a directory".to_owned())
+    } else {
+        Ok(PathBuf::from(text))
+    }
 }
 
 fn yes_no(text: &str) -> Result<bool, String> {
@@ -107,7 +219,9 @@ fn number(text: &str, min: u64, max: u64) -> Result<u64, String> {
 
 /// The table of `docs/configuration.md`, in Markdown.
 pub fn markdown_table() -> String {
-    let mut out = String::from("| key | variable | flag of `serve` | values | default | what it decides |\n|---|---|---|---|---|---|\n");
+    let mut out = String::from(
+        "| key | variable | flag of `serve` | values | default | what it decides |\n|---|---|---|---|---|---|\n",
+    );
     for key in KEYS {
         out.push_str(&format!(
             "| `{}` | `{}` | `{}` | {} | {} | {} |\n",

@@ -2,7 +2,11 @@ use std::io::Write;
 
 use super::*;
 
-fn load(flags: &[(&str, &str)], env: &[(&str, &str)], file: Option<&str>) -> Result<Config, ConfigError> {
+fn load(
+    flags: &[(&str, &str)],
+    env: &[(&str, &str)],
+    file: Option<&str>,
+) -> Result<Config, ConfigError> {
     let flags: Vec<_> = flags.iter().map(|(k, v)| (*k, (*v).to_owned())).collect();
     let env = env.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
     let mut on_disk = tempfile::NamedTempFile::new().unwrap();
@@ -30,13 +34,17 @@ fn an_unknown_key_is_refused_with_the_nearest_one() {
     let error = load(&[], &[("ROADBOOK_LISTN", "x")], None).unwrap_err().to_string();
     assert!(error.contains("ROADBOOK_LISTEN"), "{error}");
     // Variables of the project's other programs are none of the server's business.
-    load(&[], &[("ROADBOOK_FAILPOINT", "merge_after_commit"), ("ROADBOOK_HOME", "/x")], None).unwrap();
+    load(&[], &[("ROADBOOK_FAILPOINT", "merge_after_commit"), ("ROADBOOK_HOME", "/x")], None)
+        .unwrap();
 }
 
 #[test]
 fn a_value_that_does_not_fit_is_refused_with_its_place() {
     let error = load(&[], &[("ROADBOOK_CODE_MINUTES", "soon")], None).unwrap_err().to_string();
-    assert!(error.contains("environment") && error.contains("code_minutes") && error.contains("1440"), "{error}");
+    assert!(
+        error.contains("environment") && error.contains("code_minutes") && error.contains("1440"),
+        "{error}"
+    );
     let error = load(&[("listen", "7430")], &[], None).unwrap_err().to_string();
     assert!(error.contains("HOST:PORT"), "{error}");
     assert!(load(&[], &[], Some("listen = { a = 1 }")).is_err());
@@ -49,7 +57,9 @@ fn the_strongest_layer_alone_decides_about_tls() {
     assert_eq!(load(&[("plain", "true")], &[], Some(file)).unwrap().tls().unwrap(), Tls::Plain);
     assert_eq!(load(&[], &[], None).unwrap().tls().unwrap(), Tls::SelfSigned);
     assert!(load(&[("plain", "true"), ("tls_self_signed", "true")], &[], None).is_err());
-    assert!(load(&[("tls_cert", "/c.pem")], &[], None).unwrap_err().to_string().contains("tls_key"));
+    assert!(
+        load(&[("tls_cert", "/c.pem")], &[], None).unwrap_err().to_string().contains("tls_key")
+    );
 }
 
 #[test]
@@ -64,9 +74,11 @@ fn plain_is_refused_where_others_could_listen() {
 #[test]
 fn the_default_that_the_table_shows_is_the_default() {
     for key in KEYS.iter().filter(|k| k.default != "none" && !k.default.contains(' ')) {
-        let mut config = Config { listen: "x:1".into(), data: "x".into(), log: "x".into(), ..Config::default() };
+        let mut config =
+            Config { listen: "x:1".into(), data: "x".into(), log: "x".into(), ..Config::default() };
         (key.set)(&mut config, key.default).unwrap();
-        let same = Config { listen: "x:1".into(), data: "x".into(), log: "x".into(), ..Config::default() };
+        let same =
+            Config { listen: "x:1".into(), data: "x".into(), log: "x".into(), ..Config::default() };
         let shown = match key.name {
             "listen" => config.listen == Config::default().listen,
             "data" => config.data == Config::default().data,

@@ -21,13 +21,15 @@
 
 mod client;
 mod server;
+mod server_events;
 #[cfg(test)]
 mod tests;
 
 pub use client::{ClientEffect, ClientEvent, ClientSession, CloseReason, OutboxChange, Standing};
-pub use server::{
+pub use server::ServerSession;
+pub use server_events::{
     DeviceRecord, LoadedItem, LoadedPage, Opening, Outcome, ServerEffect, ServerEvent,
-    ServerOptions, ServerSession,
+    ServerOptions,
 };
 
 /// How long each step of the handshake may take, in milliseconds.

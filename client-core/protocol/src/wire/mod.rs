@@ -10,9 +10,15 @@
 //! size of what was decompressed (every element of a list costs at least one byte of it).
 
 mod codec;
+mod down;
 mod frames;
+mod handshake;
+mod up;
 
-pub use frames::*;
+pub use down::*;
+pub use frames::Frame;
+pub use handshake::*;
+pub use up::*;
 
 use minicbor::{Decoder, Encoder};
 

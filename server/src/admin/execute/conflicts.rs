@@ -27,8 +27,10 @@ impl Job<'_> {
             })?,
         };
         let people = self.engine.read(|conn| users::list_users(conn, workspace))?;
-        let names: HashMap<UserId, String> = people.into_iter().map(|user| (user.id, user.name)).collect();
-        let name = |author: UserId| names.get(&author).cloned().unwrap_or_else(|| author.to_string());
+        let names: HashMap<UserId, String> =
+            people.into_iter().map(|user| (user.id, user.name)).collect();
+        let name =
+            |author: UserId| names.get(&author).cloned().unwrap_or_else(|| author.to_string());
         let (mut data, mut text) = (Vec::new(), String::new());
         for id in ids {
             for conflict in document::conflicts(id, &self.engine.document(workspace, id)?) {
@@ -36,9 +38,15 @@ impl Job<'_> {
                 let _ = writeln!(text, "{id} {}", conflict.field);
                 let mut values = Vec::new();
                 for side in &conflict.values {
-                    let value = side.value.as_ref().map_or("(removed)".to_owned(), ToString::to_string);
+                    let value =
+                        side.value.as_ref().map_or("(removed)".to_owned(), ToString::to_string);
                     let shown = if side.shown { ", shown" } else { "" };
-                    let _ = writeln!(text, "  {value}  ({}, {}{shown})", name(side.author), moment(side.at));
+                    let _ = writeln!(
+                        text,
+                        "  {value}  ({}, {}{shown})",
+                        name(side.author),
+                        moment(side.at)
+                    );
                     values.push(json!({
                         "value": side.value, "author": name(side.author), "author_id": side.author,
                         "at": side.at, "shown": side.shown, "change": side.change,

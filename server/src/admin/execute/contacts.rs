@@ -30,7 +30,10 @@ impl Job<'_> {
         let count = contacts.len();
         if wanted.dry_run {
             let text = format!("{count} contacts would be given to {to}\n");
-            return Ok(Answer::new(json!({ "dry_run": true, "to": to, "contacts": contacts }), text));
+            return Ok(Answer::new(
+                json!({ "dry_run": true, "to": to, "contacts": contacts }),
+                text,
+            ));
         }
         let mut assign = engine::Assign { contacts, ..engine::Assign::default() };
         match (user.as_ref().map(|user| user.id), wanted.collaborator, wanted.remove) {
@@ -48,7 +51,11 @@ impl Job<'_> {
                 "unknown": report.unknown,
                 "contacts": report.changed,
             }),
-            format!("{} contacts changed, {} were so already\n", report.changed.len(), report.unchanged.len()),
+            format!(
+                "{} contacts changed, {} were so already\n",
+                report.changed.len(),
+                report.unchanged.len()
+            ),
         );
         for id in report.unknown.iter().take(PRINTED_MAX) {
             answer.notes.push(format!("contact {id} does not exist"));
@@ -58,10 +65,15 @@ impl Job<'_> {
     }
 
     /// The contacts that a filter matches, by name; archived ones too.
-    pub(super) fn matching(&self, workspace: WorkspaceId, filter: &str) -> Result<Vec<ContactId>, Failure> {
+    pub(super) fn matching(
+        &self,
+        workspace: WorkspaceId,
+        filter: &str,
+    ) -> Result<Vec<ContactId>, Failure> {
         let filter = Filter::parse(if filter.trim() == "*" { "" } else { filter })?;
         let now_ms = self.engine.now_ms();
-        let today = chrono::DateTime::from_timestamp_millis(now_ms).unwrap_or_default().date_naive();
+        let today =
+            chrono::DateTime::from_timestamp_millis(now_ms).unwrap_or_default().date_naive();
         let sql = filter.to_sql(&FilterContext { today, now_ms }, SqlTarget::Server)?;
         let mut params = vec![Sql::Blob(workspace.as_bytes().to_vec())];
         params.extend(sql.params.into_iter().map(|value| match value {
@@ -70,21 +82,31 @@ impl Job<'_> {
             SqlValue::Real(n) => Sql::Real(n),
             SqlValue::Null => Sql::Null,
         }));
-        let query = format!("SELECT p.id FROM projection p WHERE p.workspace = ? AND {} ORDER BY p.sort_key, p.id", sql.clause);
+        let query = format!(
+            "SELECT p.id FROM projection p WHERE p.workspace = ? AND {} ORDER BY p.sort_key, p.id",
+            sql.clause
+        );
         let ids = self.engine.read(|conn| -> Result<Vec<ContactId>, EngineError> {
             let mut statement = conn.prepare(&query)?;
-            let rows = statement.query_map(rusqlite::params_from_iter(params), |row| row.get::<_, [u8; 16]>(0))?;
+            let rows = statement
+                .query_map(rusqlite::params_from_iter(params), |row| row.get::<_, [u8; 16]>(0))?;
             Ok(rows.map(|id| id.map(ContactId::from_bytes)).collect::<rusqlite::Result<_>>()?)
         })?;
         Ok(ids)
     }
 
     /// Contacts by their ids or unique beginnings of them.
-    pub(super) fn contact_ids(&self, workspace: WorkspaceId, texts: &[String]) -> Result<Vec<ContactId>, Failure> {
+    pub(super) fn contact_ids(
+        &self,
+        workspace: WorkspaceId,
+        texts: &[String],
+    ) -> Result<Vec<ContactId>, Failure> {
         let mut ids = Vec::with_capacity(texts.len());
         for text in texts.iter().map(|text| text.trim()).filter(|text| !text.is_empty()) {
             let Some((low, high)) = id_range(text) else {
-                return Err(Failure::refused(format!("`{text}` is not a contact id nor the beginning of one")));
+                return Err(Failure::refused(format!(
+                    "`{text}` is not a contact id nor the beginning of one"
+                )));
             };
             let found = self.engine.read(|conn| -> Result<Vec<ContactId>, EngineError> {
                 let mut statement = conn.prepare_cached(
@@ -95,14 +117,26 @@ impl Job<'_> {
             })?;
             match found[..] {
                 [id] => ids.push(id),
-                [] => return Err(Failure::refused(format!("no contact has an id that begins with `{text}`; `export` shows all"))),
-                _ => return Err(Failure::refused(format!("several contacts have an id that begins with `{text}`; give more of it"))),
+                [] => {
+                    return Err(Failure::refused(format!(
+                        "no contact has an id that begins with `{text}`; `export` shows all"
+                    )));
+                }
+                _ => {
+                    return Err(Failure::refused(format!(
+                        "several contacts have an id that begins with `{text}`; give more of it"
+                    )));
+                }
             }
         }
         Ok(ids)
     }
 
-    pub(super) fn import(&self, options: &ImportOptions, files: &[Vec<u8>]) -> Result<Answer, Failure> {
+    pub(super) fn import(
+        &self,
+        options: &ImportOptions,
+        files: &[Vec<u8>],
+    ) -> Result<Answer, Failure> {
         let workspace = self.workspace()?;
         let base = self.base(workspace)?;
         let encoding = match options.encoding.as_deref() {
@@ -111,17 +145,24 @@ impl Job<'_> {
                 Failure::new(FailureKind::Usage, format!("--encoding: `{label}` is not known; write one such as utf-8, windows-1252, iso-8859-2, koi8-r"))
             })?),
         };
-        let given = Given { delimiter: options.delimiter.and_then(|c| u8::try_from(c).ok()), encoding };
+        let given =
+            Given { delimiter: options.delimiter.and_then(|c| u8::try_from(c).ok()), encoding };
         let missing = || Failure::new(FailureKind::Usage, "the file to import did not arrive");
         let sheet = Sheet::read(&options.file, files.first().ok_or_else(missing)?, given)?;
         let report = match options.kind {
             Kind::Contacts => {
-                let owner = options.owner.as_deref().map(|login| self.user(workspace, login)).transpose()?;
+                let owner = options
+                    .owner
+                    .as_deref()
+                    .map(|login| self.user(workspace, login))
+                    .transpose()?;
                 contacts::run(&base, options, &sheet, owner.map(|user| user.id))?
             }
             Kind::Purchases => {
                 let orders = match &options.orders {
-                    Some(name) => Some(Sheet::read(name, files.get(1).ok_or_else(missing)?, given)?),
+                    Some(name) => {
+                        Some(Sheet::read(name, files.get(1).ok_or_else(missing)?, given)?)
+                    }
                     None => None,
                 };
                 purchases::run(&base, options, &sheet, orders.as_ref())?
@@ -154,7 +195,10 @@ mod tests {
     #[test]
     fn the_beginning_of_an_id_is_a_range() {
         let (low, high) = id_range("0192-a").unwrap();
-        assert_eq!((low[..3].to_vec(), high[..3].to_vec()), (vec![0x01, 0x92, 0xa0], vec![0x01, 0x92, 0xaf]));
+        assert_eq!(
+            (low[..3].to_vec(), high[..3].to_vec()),
+            (vec![0x01, 0x92, 0xa0], vec![0x01, 0x92, 0xaf])
+        );
         assert_eq!((low[15], high[15]), (0, 0xff));
         let whole = "0192f3c0-7d1e-7a40-8000-0123456789ab";
         assert_eq!(id_range(whole).map(|(a, b)| a == b), Some(true));

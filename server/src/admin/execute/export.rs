@@ -25,7 +25,12 @@ struct Assigned {
 }
 
 impl Job<'_> {
-    pub(super) fn export(&self, format: ExportFormat, filter: Option<&str>, output: &mut dyn Write) -> Result<Answer, Failure> {
+    pub(super) fn export(
+        &self,
+        format: ExportFormat,
+        filter: Option<&str>,
+        output: &mut dyn Write,
+    ) -> Result<Answer, Failure> {
         let workspace = self.workspace()?;
         let ids = self.matching(workspace, filter.unwrap_or_default())?;
         let base = Base { engine: self.engine, workspace, by: UserId::from_bytes([0; 16]) };
@@ -44,7 +49,13 @@ impl Job<'_> {
         Ok(Answer { notes: vec![format!("{} contacts", ids.len())], ..Answer::default() })
     }
 
-    fn json(&self, base: &Base<'_>, ids: &[ContactId], logins: &BTreeMap<UserId, String>, output: &mut impl Write) -> Result<(), Failure> {
+    fn json(
+        &self,
+        base: &Base<'_>,
+        ids: &[ContactId],
+        logins: &BTreeMap<UserId, String>,
+        output: &mut impl Write,
+    ) -> Result<(), Failure> {
         output.write_all(b"{\"contacts\":[").map_err(lost)?;
         for (i, id) in ids.iter().enumerate() {
             let mut contact = serde_json::to_value(base.contact(*id)?)
@@ -58,7 +69,12 @@ impl Job<'_> {
         output.write_all(b"\n]}\n").map_err(lost)
     }
 
-    fn assigned(&self, workspace: WorkspaceId, id: ContactId, logins: &BTreeMap<UserId, String>) -> Result<Assigned, Failure> {
+    fn assigned(
+        &self,
+        workspace: WorkspaceId,
+        id: ContactId,
+        logins: &BTreeMap<UserId, String>,
+    ) -> Result<Assigned, Failure> {
         let (owner, others) = self.engine.read(|conn| -> Result<_, EngineError> {
             let owner = contacts::find(conn, workspace, id)?.and_then(|contact| contact.owner);
             Ok((owner, contacts::collaborators(conn, workspace, id)?))
@@ -69,7 +85,13 @@ impl Job<'_> {
         })
     }
 
-    fn csv(&self, workspace: WorkspaceId, ids: &[ContactId], logins: &BTreeMap<UserId, String>, output: &mut impl Write) -> Result<(), Failure> {
+    fn csv(
+        &self,
+        workspace: WorkspaceId,
+        ids: &[ContactId],
+        logins: &BTreeMap<UserId, String>,
+        output: &mut impl Write,
+    ) -> Result<(), Failure> {
         // Twice over the rows: which columns there are is known only after all were seen.
         let mut columns = Columns::default();
         self.rows(workspace, ids, |row| {
@@ -86,7 +108,12 @@ impl Job<'_> {
         writer.flush().map_err(lost)
     }
 
-    fn rows(&self, workspace: WorkspaceId, ids: &[ContactId], mut each: impl FnMut(&Row) -> Result<(), Failure>) -> Result<(), Failure> {
+    fn rows(
+        &self,
+        workspace: WorkspaceId,
+        ids: &[ContactId],
+        mut each: impl FnMut(&Row) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
         for part in ids.chunks(BATCH) {
             let rows = self.engine.read(|conn| -> Result<Vec<Row>, EngineError> {
                 let mut statement = conn.prepare_cached(
@@ -131,8 +158,10 @@ impl Columns {
 
     /// The known fields in their usual order, those of newer versions after them.
     fn fields(&self) -> impl Iterator<Item = &str> {
-        let known = schema::FIELDS.iter().map(|spec| spec.name).filter(|name| self.fields.contains(*name));
-        let others = self.fields.iter().map(String::as_str).filter(|name| schema::field(name).is_none());
+        let known =
+            schema::FIELDS.iter().map(|spec| spec.name).filter(|name| self.fields.contains(*name));
+        let others =
+            self.fields.iter().map(String::as_str).filter(|name| schema::field(name).is_none());
         known.chain(others)
     }
 
@@ -154,15 +183,28 @@ impl Columns {
             cells.resize(width.max(1), String::new());
             cells
         };
-        let text = |value: Option<&roadbook_protocol::document::Value>| value.map(ToString::to_string).unwrap_or_default();
-        let mut cells = vec![row.id.to_string(), assigned.owner.clone().unwrap_or_default(), assigned.collaborators.join(", ")];
+        let text = |value: Option<&roadbook_protocol::document::Value>| {
+            value.map(ToString::to_string).unwrap_or_default()
+        };
+        let mut cells = vec![
+            row.id.to_string(),
+            assigned.owner.clone().unwrap_or_default(),
+            assigned.collaborators.join(", "),
+        ];
         cells.extend(self.fields().map(|name| text(row.fields.get(name))));
         cells.extend(padded(&row.phones, self.phones));
         cells.extend(padded(&row.emails, self.emails));
-        cells.extend([&row.street, &row.postal_code, &row.city, &row.region, &row.country].map(String::clone));
+        cells.extend(
+            [&row.street, &row.postal_code, &row.city, &row.region, &row.country]
+                .map(String::clone),
+        );
         cells.extend([row.tags.join(", "), row.note.clone()]);
         cells.extend(self.custom.iter().map(|name| text(row.custom.get(name))));
-        cells.extend(self.systems.iter().map(|system| row.external_ids.get(system).cloned().unwrap_or_default()));
+        cells.extend(
+            self.systems
+                .iter()
+                .map(|system| row.external_ids.get(system).cloned().unwrap_or_default()),
+        );
         cells
     }
 }

@@ -25,7 +25,11 @@ impl Job<'_> {
             report.contacts,
             report.changes,
             report.snapshots,
-            if clean { "clean".to_owned() } else { format!("{} things are off", report.findings.len()) }
+            if clean {
+                "clean".to_owned()
+            } else {
+                format!("{} things are off", report.findings.len())
+            }
         );
         let data = json!({
             "clean": clean,
@@ -49,33 +53,56 @@ impl Job<'_> {
         Ok(Answer::new(data, format!("{} ({bytes} bytes)\n", file.display())))
     }
 
-    pub(super) fn state_hash(&self, owner: Option<&str>, ids: &[String], each: bool) -> Result<Answer, Failure> {
+    pub(super) fn state_hash(
+        &self,
+        owner: Option<&str>,
+        ids: &[String],
+        each: bool,
+    ) -> Result<Answer, Failure> {
         let workspace = self.workspace()?;
         let owner = owner.map(|login| self.user(workspace, login)).transpose()?.map(|user| user.id);
         let ids = if ids.is_empty() { None } else { Some(self.contact_ids(workspace, ids)?) };
         let state = self.engine.state_hash(workspace, owner, ids.as_deref())?;
-        let hex = |hash: &[u8; 32]| hash.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-        let mut data = json!({ "hash": state.hash, "contacts": state.each.len(), "unmerged": state.unmerged });
+        let hex =
+            |hash: &[u8; 32]| hash.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let mut data =
+            json!({ "hash": state.hash, "contacts": state.each.len(), "unmerged": state.unmerged });
         let mut text = format!("{}\n", state.hash);
         if each {
-            let list: Vec<_> = state.each.iter().map(|(id, hash)| json!({ "id": id, "hash": hex(hash) })).collect();
+            let list: Vec<_> = state
+                .each
+                .iter()
+                .map(|(id, hash)| json!({ "id": id, "hash": hex(hash) }))
+                .collect();
             data["each"] = json!(list);
             text = state.each.iter().map(|(id, hash)| format!("{id} {}\n", hex(hash))).collect();
         }
         let mut answer = Answer::new(data, text);
         if state.unmerged > 0 {
-            answer.notes.push(format!("{} stored changes are not merged yet and not in the hash", state.unmerged));
+            answer.notes.push(format!(
+                "{} stored changes are not merged yet and not in the hash",
+                state.unmerged
+            ));
         }
         Ok(answer)
     }
 
     pub(super) fn quarantine_list(&self) -> Result<Answer, Failure> {
         let workspace = self.workspace()?;
-        let all = self.engine.read(|conn| crate::store::changes::set_aside(conn, workspace, None, None, QUARANTINE_MAX))?;
+        let all = self.engine.read(|conn| {
+            crate::store::changes::set_aside(conn, workspace, None, None, QUARANTINE_MAX)
+        })?;
         let rows: Vec<_> = all
             .iter()
             .map(|change| {
-                vec![change.seq.to_string(), moment(change.received_at), format!("{:?}", change.fate).to_lowercase(), change.contact.to_string(), change.code.clone(), change.reason.clone()]
+                vec![
+                    change.seq.to_string(),
+                    moment(change.received_at),
+                    format!("{:?}", change.fate).to_lowercase(),
+                    change.contact.to_string(),
+                    change.code.clone(),
+                    change.reason.clone(),
+                ]
             })
             .collect();
         let header = ["n", "received", "fate", "contact", "code", "reason"];
@@ -84,10 +111,20 @@ impl Job<'_> {
 
     pub(super) fn quarantine_export(&self, output: &mut dyn Write) -> Result<Answer, Failure> {
         let workspace = self.workspace()?;
-        let all = self.engine.read(|conn| crate::store::changes::set_aside(conn, workspace, None, None, QUARANTINE_MAX))?;
-        let lost = |error: std::io::Error| Failure::new(crate::admin::request::FailureKind::File, format!("the output can't be written: {error}"));
+        let all = self.engine.read(|conn| {
+            crate::store::changes::set_aside(conn, workspace, None, None, QUARANTINE_MAX)
+        })?;
+        let lost = |error: std::io::Error| {
+            Failure::new(
+                crate::admin::request::FailureKind::File,
+                format!("the output can't be written: {error}"),
+            )
+        };
         for change in &all {
-            let bytes = self.engine.read(|conn| crate::store::changes::bytes(conn, workspace, change.seq))?.unwrap_or_default();
+            let bytes = self
+                .engine
+                .read(|conn| crate::store::changes::bytes(conn, workspace, change.seq))?
+                .unwrap_or_default();
             let mut line = serde_json::to_value(change).unwrap_or_default();
             line["raw"] = json!(bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
             writeln!(output, "{line}").map_err(lost)?;

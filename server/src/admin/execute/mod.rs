@@ -60,7 +60,9 @@ pub fn execute(
     match call.request {
         Request::WorkspaceAdd { name } => job.workspace_add(&name),
         Request::WorkspaceList => job.workspace_list(),
-        Request::UserAdd { login, role, name, team } => job.user_add(&login, &role, &name, team.as_deref()),
+        Request::UserAdd { login, role, name, team } => {
+            job.user_add(&login, &role, &name, team.as_deref())
+        }
         Request::UserList => job.user_list(),
         Request::UserCode { login } => job.user_code(&login),
         Request::Invite { login } => job.invite(&login),
@@ -93,9 +95,20 @@ pub fn ensure_workspace(engine: &Engine) -> Result<(), EngineError> {
 fn add_first_admin(engine: &Engine, workspace: WorkspaceId) -> Result<(), EngineError> {
     let (id, now) = (UserId::from_random(engine.random()), engine.now_ms());
     engine.write(move |tx| -> Result<(), EngineError> {
-        let admin = NewUser { id, login: FIRST_ADMIN, name: "Administrator", role: Role::Admin, team: None };
+        let admin = NewUser {
+            id,
+            login: FIRST_ADMIN,
+            name: "Administrator",
+            role: Role::Admin,
+            team: None,
+        };
         users::create_user(tx, workspace, &admin, now)?;
-        crate::store::workspaces::set_setting(tx, workspace, FIRST_ADMIN_SETTING, Some(&id.to_string()))
+        crate::store::workspaces::set_setting(
+            tx,
+            workspace,
+            FIRST_ADMIN_SETTING,
+            Some(&id.to_string()),
+        )
     })
 }
 
@@ -111,7 +124,9 @@ impl Job<'_> {
     /// The workspace that was named, or the only one.
     fn workspace(&self) -> Result<WorkspaceId, Failure> {
         let all = self.engine.workspaces()?;
-        let names = |all: &[Workspace]| all.iter().map(|w| format!("`{}`", w.name)).collect::<Vec<_>>().join(", ");
+        let names = |all: &[Workspace]| {
+            all.iter().map(|w| format!("`{}`", w.name)).collect::<Vec<_>>().join(", ")
+        };
         match (&self.workspace, all.as_slice()) {
             (None, [only]) => Ok(only.id),
             (None, _) => Err(Failure::refused(format!(
@@ -122,7 +137,12 @@ impl Job<'_> {
                 .iter()
                 .find(|w| w.name == *wanted || w.id.to_string() == wanted.to_lowercase())
                 .map(|w| w.id)
-                .ok_or_else(|| Failure::refused(format!("workspace `{wanted}` does not exist; there are {}", names(&all)))),
+                .ok_or_else(|| {
+                    Failure::refused(format!(
+                        "workspace `{wanted}` does not exist; there are {}",
+                        names(&all)
+                    ))
+                }),
         }
     }
 
@@ -138,7 +158,8 @@ impl Job<'_> {
             return Ok(user.id);
         }
         let all = self.engine.read(|conn| users::list_users(conn, workspace))?;
-        let able = |role: Role| all.iter().find(|user| user.role == role && user.disabled_at.is_none());
+        let able =
+            |role: Role| all.iter().find(|user| user.role == role && user.disabled_at.is_none());
         able(Role::Admin).or_else(|| able(Role::Manager)).map(|user| user.id).ok_or_else(|| {
             Failure::refused("there is no admin and no manager in whose name to do it; add one with `user add LOGIN --role admin`")
         })
@@ -180,7 +201,8 @@ fn table(header: &[&str], rows: &[Vec<String>]) -> String {
     };
     let widths: Vec<usize> = (0..header.len()).map(width).collect();
     let line = |cells: &[String]| {
-        let padded: Vec<String> = cells.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+        let padded: Vec<String> =
+            cells.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
         padded.join("  ").trim_end().to_owned() + "\n"
     };
     let head: Vec<String> = header.iter().map(|name| name.to_uppercase()).collect();

@@ -40,12 +40,24 @@ impl Job<'_> {
 
     pub(super) fn workspace_list(&self) -> Result<Answer, Failure> {
         let all = self.engine.workspaces()?;
-        let rows: Vec<_> = all.iter().map(|w| vec![w.id.to_string(), w.name.clone(), moment(w.created_at)]).collect();
-        let data: Vec<_> = all.iter().map(|w| json!({ "id": w.id, "name": w.name, "created_at": w.created_at })).collect();
+        let rows: Vec<_> = all
+            .iter()
+            .map(|w| vec![w.id.to_string(), w.name.clone(), moment(w.created_at)])
+            .collect();
+        let data: Vec<_> = all
+            .iter()
+            .map(|w| json!({ "id": w.id, "name": w.name, "created_at": w.created_at }))
+            .collect();
         Ok(Answer::new(json!({ "workspaces": data }), table(&["id", "name", "since"], &rows)))
     }
 
-    pub(super) fn user_add(&self, login: &str, role: &str, name: &str, team: Option<&str>) -> Result<Answer, Failure> {
+    pub(super) fn user_add(
+        &self,
+        login: &str,
+        role: &str,
+        name: &str,
+        team: Option<&str>,
+    ) -> Result<Answer, Failure> {
         let workspace = self.workspace()?;
         let role: Role = role.parse()?;
         let by = self.by(workspace).ok();
@@ -57,7 +69,9 @@ impl Job<'_> {
             let made = workspaces::setting(tx, workspace, FIRST_ADMIN_SETTING)?;
             let id = match users::find_user(tx, workspace, &login) {
                 Ok(there)
-                    if Some(there.id.to_string()) == made && !there.has_password && role == Role::Admin =>
+                    if Some(there.id.to_string()) == made
+                        && !there.has_password
+                        && role == Role::Admin =>
                 {
                     let name = Some(name.as_str()).filter(|name| !name.is_empty());
                     users::update_user(tx, workspace, there.id, name, None, team.as_deref())?;
@@ -97,7 +111,11 @@ impl Job<'_> {
         let mut answer = Answer::new(json!(null), format!("{}\n", code.code));
         answer.notes.push(note);
         if purpose == Purpose::Enrol {
-            answer.notes.push(format!("enrolment code, until {}; `invite {}` makes another:", moment(code.expires_at), user.login));
+            answer.notes.push(format!(
+                "enrolment code, until {}; `invite {}` makes another:",
+                moment(code.expires_at),
+                user.login
+            ));
         } else {
             let path = welcome_path(&code.code);
             match &self.context.url {
@@ -105,9 +123,15 @@ impl Job<'_> {
                     data["url"] = json!(format!("{url}{path}"));
                     answer.notes.push(format!("one-time sign-in: {url}{path}"));
                 }
-                None => answer.notes.push(format!("one-time sign-in: put {path} behind the server's address")),
+                None => answer
+                    .notes
+                    .push(format!("one-time sign-in: put {path} behind the server's address")),
             }
-            answer.notes.push(format!("sign-in code, until {}; `user code {}` makes another:", moment(code.expires_at), user.login));
+            answer.notes.push(format!(
+                "sign-in code, until {}; `user code {}` makes another:",
+                moment(code.expires_at),
+                user.login
+            ));
         }
         answer.data = data;
         Ok(answer)
@@ -127,10 +151,19 @@ impl Job<'_> {
                     Some(at) => format!("disabled since {}", moment(at)),
                     None => String::new(),
                 };
-                vec![user.login.clone(), user.role.as_str().to_owned(), user.name.clone(), user.team.clone().unwrap_or_default(), state]
+                vec![
+                    user.login.clone(),
+                    user.role.as_str().to_owned(),
+                    user.name.clone(),
+                    user.team.clone().unwrap_or_default(),
+                    state,
+                ]
             })
             .collect();
-        Ok(Answer::new(json!({ "users": all }), table(&["login", "role", "name", "team", ""], &rows)))
+        Ok(Answer::new(
+            json!({ "users": all }),
+            table(&["login", "role", "name", "team", ""], &rows),
+        ))
     }
 
     pub(super) fn invite(&self, login: &str) -> Result<Answer, Failure> {
@@ -138,7 +171,11 @@ impl Job<'_> {
         let code = self.code(&user, Purpose::Enrol)?;
         let data = json!({ "code": code.code, "expires_at": code.expires_at });
         let mut answer = Answer::new(data, format!("{}\n", code.code));
-        answer.notes.push(format!("one device of {} can be enrolled until {}", user.name, moment(code.expires_at)));
+        answer.notes.push(format!(
+            "one device of {} can be enrolled until {}",
+            user.name,
+            moment(code.expires_at)
+        ));
         if let Some(url) = &self.context.url {
             let mut line = format!("on the device: roadbook enroll {url} {}", code.code);
             let mut link = format!("roadbook://enrol?url={}&code={}", percent(url), code.code);
@@ -158,7 +195,8 @@ impl Job<'_> {
         let (all, people) = self.engine.read(|conn| -> Result<_, EngineError> {
             Ok((devices::list_devices(conn, workspace, user)?, users::list_users(conn, workspace)?))
         })?;
-        let logins: HashMap<UserId, String> = people.into_iter().map(|user| (user.id, user.login)).collect();
+        let logins: HashMap<UserId, String> =
+            people.into_iter().map(|user| (user.id, user.login)).collect();
         let cursor = self.engine.public_cursor(workspace)?;
         let mut rows = Vec::new();
         let mut data = Vec::new();
@@ -198,11 +236,16 @@ impl Job<'_> {
         let workspace = self.workspace()?;
         let all = self.engine.read(|conn| devices::list_devices(conn, workspace, None))?;
         let wanted = text.trim().to_lowercase();
-        let found: Vec<DeviceId> =
-            all.iter().map(|device| device.id).filter(|id| !wanted.is_empty() && id.to_string().starts_with(&wanted)).collect();
+        let found: Vec<DeviceId> = all
+            .iter()
+            .map(|device| device.id)
+            .filter(|id| !wanted.is_empty() && id.to_string().starts_with(&wanted))
+            .collect();
         let [id] = found[..] else {
             let what = if found.is_empty() { "no device has" } else { "several devices have" };
-            return Err(Failure::refused(format!("{what} an id that begins with `{text}`; `device list` shows all")));
+            return Err(Failure::refused(format!(
+                "{what} an id that begins with `{text}`; `device list` shows all"
+            )));
         };
         self.engine.revoke(workspace, self.by(workspace).ok(), id)?;
         let mut answer = Answer::new(json!({ "id": id, "revoked": true }), String::new());
@@ -212,30 +255,51 @@ impl Job<'_> {
 
     pub(super) fn audit_list(&self, limit: u32) -> Result<Answer, Failure> {
         let workspace = self.workspace()?;
-        let entries = self.engine.read(|conn| audit::latest(conn, workspace, limit.min(AUDIT_MAX)))?;
+        let entries =
+            self.engine.read(|conn| audit::latest(conn, workspace, limit.min(AUDIT_MAX)))?;
         let rows: Vec<_> = entries
             .iter()
             .map(|entry| {
                 let by = entry.by.map_or_else(|| "operator".to_owned(), |by| by.to_string());
-                vec![moment(entry.at), entry.action.clone(), entry.subject.clone(), by, entry.detail.clone()]
+                vec![
+                    moment(entry.at),
+                    entry.action.clone(),
+                    entry.subject.clone(),
+                    by,
+                    entry.detail.clone(),
+                ]
             })
             .collect();
-        Ok(Answer::new(json!({ "entries": entries }), table(&["when", "what", "subject", "by", "detail"], &rows)))
+        Ok(Answer::new(
+            json!({ "entries": entries }),
+            table(&["when", "what", "subject", "by", "detail"], &rows),
+        ))
     }
 }
 
-fn make_code(engine: &Engine, context: &Context, user: &User, purpose: Purpose) -> Result<Code, EngineError> {
+fn make_code(
+    engine: &Engine,
+    context: &Context,
+    user: &User,
+    purpose: Purpose,
+) -> Result<Code, EngineError> {
     let (now, random, valid_ms) = (engine.now_ms(), engine.random(), context.code_ms);
     let (workspace, id) = (user.workspace, user.id);
-    let code = engine.write(move |tx| users::new_code(tx, workspace, id, purpose, random, now, valid_ms))?;
+    let code = engine
+        .write(move |tx| users::new_code(tx, workspace, id, purpose, random, now, valid_ms))?;
     Ok(Code { code, expires_at: now + valid_ms })
 }
 
 /// The one-time link for the first admin, as long as no admin of the workspace has a password; for
 /// the operator's eyes only, never for a log.
-pub fn first_sign_in(engine: &Engine, context: &Context, workspace: WorkspaceId) -> Result<Option<String>, EngineError> {
+pub fn first_sign_in(
+    engine: &Engine,
+    context: &Context,
+    workspace: WorkspaceId,
+) -> Result<Option<String>, EngineError> {
     let all = engine.read(|conn| users::list_users(conn, workspace))?;
-    let mut admins = all.iter().filter(|user| user.role == Role::Admin && user.disabled_at.is_none());
+    let mut admins =
+        all.iter().filter(|user| user.role == Role::Admin && user.disabled_at.is_none());
     if admins.clone().any(|admin| admin.has_password) {
         return Ok(None);
     }
@@ -254,7 +318,9 @@ pub fn first_sign_in(engine: &Engine, context: &Context, workspace: WorkspaceId)
 fn percent(text: &str) -> String {
     text.bytes()
         .map(|byte| match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                char::from(byte).to_string()
+            }
             other => format!("%{other:02X}"),
         })
         .collect()

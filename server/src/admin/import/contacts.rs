@@ -35,7 +35,11 @@ pub fn run(
     let mapping = map(&sheet.headers, Kind::Contacts, wishes)?;
     let is_needed = |field: &str| NEEDED.contains(&field.split('.').next().unwrap_or_default());
     // A file of ids and one more column brings news of contacts that are known.
-    if !mapping.columns.iter().any(|column| is_needed(&column.field) || column.field == "external_id") {
+    if !mapping
+        .columns
+        .iter()
+        .any(|column| is_needed(&column.field) || column.field == "external_id")
+    {
         return Err(ImportError::File {
             file: sheet.file.clone(),
             reason: format!(
@@ -47,7 +51,9 @@ pub fn run(
     let region = match options.region.as_deref() {
         None => None,
         Some(name) => Some(reach::region(name).ok_or_else(|| {
-            ImportError::Choice(format!("--region: `{name}` is no country; write its code, such as DE"))
+            ImportError::Choice(format!(
+                "--region: `{name}` is no country; write its code, such as DE"
+            ))
         })?),
     };
     let key = key_used(&mapping, options, preset.map(|preset| preset.name));
@@ -60,8 +66,21 @@ pub fn run(
     };
     let mut index = Index::default();
     base.rows(|row| index.add_contact(row))?;
-    let mut report = Report { key: key.clone(), mapping: mapping.columns.clone(), unmapped: mapping.unmapped.clone(), ..Report::of(options, sheet) };
-    let mut plan = Planner { base, options, common: &common, index, report: &mut report, owner, batch: Vec::new() };
+    let mut report = Report {
+        key: key.clone(),
+        mapping: mapping.columns.clone(),
+        unmapped: mapping.unmapped.clone(),
+        ..Report::of(options, sheet)
+    };
+    let mut plan = Planner {
+        base,
+        options,
+        common: &common,
+        index,
+        report: &mut report,
+        owner,
+        batch: Vec::new(),
+    };
     for row in &sheet.rows {
         let problem = |reason: String| Problem { file: sheet.file.clone(), line: row.line, reason };
         match Draft::read(row, &common) {
@@ -86,7 +105,11 @@ fn key_used(mapping: &Mapping, options: &ImportOptions, preset: Option<&str>) ->
     match mapping.column("external_id") {
         Some(column) => KeyUsed {
             kind: "external_id".to_owned(),
-            system: options.system.clone().or(preset.map(str::to_owned)).unwrap_or_else(|| column.column.clone()),
+            system: options
+                .system
+                .clone()
+                .or(preset.map(str::to_owned))
+                .unwrap_or_else(|| column.column.clone()),
             column: Some(column.column.clone()),
         },
         None => KeyUsed { kind: "hash".to_owned(), system: HASH_SYSTEM.to_owned(), column: None },
@@ -111,13 +134,24 @@ struct Planner<'a, 'b> {
 }
 
 impl Planner<'_, '_> {
-    fn row(&mut self, draft: Draft, file: &str) -> Result<(), ImportError> {
+    fn row(&mut self, mut draft: Draft, file: &str) -> Result<(), ImportError> {
         let place = |reason: String| Problem { file: file.to_owned(), line: draft.line, reason };
+        if let Some(i) =
+            self.index.by_own_id(&draft).filter(|_| self.index.by_key(&draft).is_none())
+        {
+            // Filed under its key first, so that a second row with it is seen.
+            self.index.add_draft(&draft);
+            draft.key.1.clear();
+            return self.known(i, &draft, place(String::new()));
+        }
         if let Some(who) = self.index.by_key(&draft) {
             match who {
                 Who::Contact(i) => self.known(i, &draft, place(String::new()))?,
                 Who::Line(line) => {
-                    self.report.duplicate.push(place(format!("the same key `{}` as line {line}; leave one of the two out", draft.key.1)));
+                    self.report.duplicate.push(place(format!(
+                        "the same key `{}` as line {line}; leave one of the two out",
+                        draft.key.1
+                    )));
                     return Ok(());
                 }
             }
@@ -125,7 +159,9 @@ impl Planner<'_, '_> {
             && let Some((who, why)) = self.index.same(&draft)
         {
             match (who, self.options.duplicates) {
-                (Who::Contact(i), Duplicates::Link) => self.known(i, &draft, place(String::new()))?,
+                (Who::Contact(i), Duplicates::Link) => {
+                    self.known(i, &draft, place(String::new()))?
+                }
                 (Who::Contact(i), _) => {
                     self.report.duplicate.push(place(format!(
                         "contact {} has {why}; --duplicates link takes the row as that contact, --duplicates create makes a second one",
@@ -165,9 +201,12 @@ impl Planner<'_, '_> {
         }
         let (base, id): (_, ContactId) = (self.base, row.id);
         let contact = base.contact(id)?;
-        match draft.commands(Some((row, &contact, update)), self.common.at, &mut || base.new_entry_id()) {
+        match draft
+            .commands(Some((row, &contact, update)), self.common.at, &mut || base.new_entry_id())
+        {
             Ok(commands) => {
-                let authored = Authored { label: Some("import".to_owned()), ..Authored::edit(id, commands) };
+                let authored =
+                    Authored { label: Some("import".to_owned()), ..Authored::edit(id, commands) };
                 self.plan(Planned::Update, place, authored)
             }
             Err(reason) => {
@@ -177,7 +216,12 @@ impl Planner<'_, '_> {
         }
     }
 
-    fn plan(&mut self, planned: Planned, place: Problem, authored: Authored) -> Result<(), ImportError> {
+    fn plan(
+        &mut self,
+        planned: Planned,
+        place: Problem,
+        authored: Authored,
+    ) -> Result<(), ImportError> {
         if self.options.dry_run {
             self.count(planned);
             return Ok(());
@@ -190,8 +234,10 @@ impl Planner<'_, '_> {
         if self.batch.is_empty() {
             return Ok(());
         }
-        let (places, edits): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.batch).into_iter().map(|(planned, place, edit)| ((planned, place), edit)).unzip();
+        let (places, edits): (Vec<_>, Vec<_>) = std::mem::take(&mut self.batch)
+            .into_iter()
+            .map(|(planned, place, edit)| ((planned, place), edit))
+            .unzip();
         let outcomes = self.base.author(edits)?;
         for ((planned, place), outcome) in places.into_iter().zip(outcomes) {
             match outcome {

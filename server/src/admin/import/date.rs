@@ -6,7 +6,9 @@
 use chrono::{Datelike, NaiveDate, NaiveDateTime};
 
 /// The order of day, month and year in dates that do not say it themselves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, clap::ValueEnum)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, clap::ValueEnum,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum DateOrder {
     /// Day, month, year: `31/12/2025`
@@ -107,7 +109,16 @@ mod tests {
 
     #[test]
     fn what_is_no_date_is_refused() {
-        for text in ["", "soon", "1996-02-30", "31.02.1996", "4.7.96", "1996-07-04 noon", "0004-01-01", "日本2025-01-01"] {
+        for text in [
+            "",
+            "soon",
+            "1996-02-30",
+            "31.02.1996",
+            "4.7.96",
+            "1996-07-04 noon",
+            "0004-01-01",
+            "日本2025-01-01",
+        ] {
             assert!(date(text, Some(DateOrder::Dmy)).is_err(), "{text}");
         }
     }

@@ -25,7 +25,8 @@ pub const HASH_SYSTEM: &str = "import";
 pub struct Draft {
     /// Its line.
     pub line: u64,
-    /// External system and id under which it is found again.
+    /// External system and id under which it is found again; the id is empty where it was found by
+    /// its own id.
     pub key: (String, String),
     /// Whether the key had to be made because the row has none.
     pub key_made: bool,
@@ -99,11 +100,13 @@ impl Draft {
             "phone" => self.phones.push((label.to_owned(), text.to_owned())),
             "email" => {
                 // Some programs put several into one cell.
-                let parts = text.split([';', ',', ' ']).map(str::trim).filter(|part| !part.is_empty());
+                let parts =
+                    text.split([';', ',', ' ']).map(str::trim).filter(|part| !part.is_empty());
                 self.emails.extend(parts.map(|part| (label.to_owned(), part.to_owned())));
             }
             "tags" => {
-                let parts = text.split([';', ',', '|']).map(str::trim).filter(|part| !part.is_empty());
+                let parts =
+                    text.split([';', ',', '|']).map(str::trim).filter(|part| !part.is_empty());
                 self.tags.extend(parts.map(str::to_owned));
             }
             "note" => {
@@ -164,7 +167,8 @@ impl Draft {
             }
         }
         let (system, id) = &self.key;
-        if known.is_none_or(|(row, ..)| row.external_ids.get(system) != Some(id)) {
+        if !id.is_empty() && known.is_none_or(|(row, ..)| row.external_ids.get(system) != Some(id))
+        {
             assigner.assign(&format!("external_ids.{system}"), id, ids).map_err(text_error)?;
         }
         if !self.note.is_empty() {
@@ -173,7 +177,9 @@ impl Draft {
             if present.is_empty() {
                 assigner.assign("note", &self.note, ids).map_err(text_error)?;
             } else if !present.contains(&self.note) {
-                assigner.assign("note", &format!("{present}\n{}", self.note), ids).map_err(text_error)?;
+                assigner
+                    .assign("note", &format!("{present}\n{}", self.note), ids)
+                    .map_err(text_error)?;
             }
         }
         let mut commands = assigner.finish();
@@ -205,13 +211,18 @@ impl Draft {
             .phones
             .iter()
             .map(|(label, number)| ("phone", label, number, phone(number)))
-            .chain(self.emails.iter().map(|(label, address)| ("email", label, address, email_key(address))));
+            .chain(
+                self.emails
+                    .iter()
+                    .map(|(label, address)| ("email", label, address, email_key(address))),
+            );
         for (field, label, text, key) in all {
             if there.contains(&key) {
                 continue;
             }
             there.push(key);
-            let mut added = assign(None, field, text, ids, at).map_err(|error| error.to_string())?;
+            let mut added =
+                assign(None, field, text, ids, at).map_err(|error| error.to_string())?;
             for command in &mut added {
                 if let Command::Put { fields, .. } = command
                     && !label.is_empty()

@@ -30,6 +30,7 @@ struct Namesake {
 #[derive(Debug, Default)]
 pub struct Index {
     rows: Vec<Row>,
+    by_contact: HashMap<ContactId, usize>,
     by_key: HashMap<(String, String), Who>,
     by_email: HashMap<String, Namesake>,
     by_phone: HashMap<String, Vec<Namesake>>,
@@ -39,7 +40,8 @@ impl Index {
     /// Takes in a contact of the workspace.
     pub fn add_contact(&mut self, row: Row) {
         let who = Who::Contact(self.rows.len());
-        let text = |field: &str| row.fields.get(field).and_then(|v| v.as_text()).unwrap_or_default();
+        let text =
+            |field: &str| row.fields.get(field).and_then(|v| v.as_text()).unwrap_or_default();
         let namesake = Namesake {
             who,
             person: compact(&format!("{} {}", text("given_name"), text("family_name"))),
@@ -49,9 +51,11 @@ impl Index {
             self.by_key.entry((compact(system), id.clone())).or_insert(who);
         }
         let place = region(&row.country);
-        let phones = row.phones.iter().filter_map(|number| phone_key(number, place)).collect::<Vec<_>>();
+        let phones =
+            row.phones.iter().filter_map(|number| phone_key(number, place)).collect::<Vec<_>>();
         let emails = row.emails.iter().map(|address| email_key(address)).collect::<Vec<_>>();
         self.file(&namesake, phones, emails);
+        self.by_contact.insert(row.id, self.rows.len());
         self.rows.push(row);
     }
 
@@ -59,8 +63,10 @@ impl Index {
     pub fn add_draft(&mut self, draft: &Draft) {
         let who = Who::Line(draft.line);
         self.by_key.insert(key_of(draft), who);
-        let namesake = Namesake { who, person: draft.person.clone(), company: draft.company.clone() };
-        let phones = draft.phones.iter().filter_map(|(_, number)| phone_key(number, draft.region)).collect();
+        let namesake =
+            Namesake { who, person: draft.person.clone(), company: draft.company.clone() };
+        let phones =
+            draft.phones.iter().filter_map(|(_, number)| phone_key(number, draft.region)).collect();
         let emails = draft.emails.iter().map(|(_, address)| email_key(address)).collect();
         self.file(&namesake, phones, emails);
     }
@@ -83,9 +89,19 @@ impl Index {
         self.by_key.get(&key_of(draft)).copied()
     }
 
+    /// The contact whose own id the draft's key is: the row was exported from here.
+    pub fn by_own_id(&self, draft: &Draft) -> Option<usize> {
+        let id = (compact(&draft.key.0) == "id").then(|| draft.key.1.parse().ok()).flatten()?;
+        self.by_contact.get(&id).copied()
+    }
+
     /// Who has an external id, whatever the system, if only one contact does.
     pub fn by_id_anywhere(&self, id: &str) -> Option<usize> {
-        let mut found = self.rows.iter().enumerate().filter(|(_, row)| row.external_ids.values().any(|own| own == id));
+        let mut found = self
+            .rows
+            .iter()
+            .enumerate()
+            .filter(|(_, row)| row.external_ids.values().any(|own| own == id));
         match (found.next(), found.next()) {
             (Some((i, _)), None) => Some(i),
             _ => None,
@@ -116,7 +132,8 @@ impl Index {
         of_email.or_else(|| {
             draft.phones.iter().find_map(|(_, number)| {
                 let key = phone_key(number, draft.region)?;
-                let namesake = self.by_phone.get(&key)?.iter().find(|other| is_same(draft, other))?;
+                let namesake =
+                    self.by_phone.get(&key)?.iter().find(|other| is_same(draft, other))?;
                 Some((namesake.who, format!("the same phone {number} and name")))
             })
         })

@@ -12,13 +12,30 @@ use crate::config::nearest;
 
 /// Names of contact fields that are not root scalars.
 const CONTACT_EXTRA: &[&str] = &[
-    "name", "phone", "email", "street", "postal_code", "city", "region", "country", "tags", "note",
+    "name",
+    "phone",
+    "email",
+    "street",
+    "postal_code",
+    "city",
+    "region",
+    "country",
+    "tags",
+    "note",
     "external_id",
 ];
 /// Field names of purchases.
 const PURCHASE_FIELDS: &[&str] = &[
-    "customer", "order", "date", "amount", "currency", "product", "channel", "unit_price",
-    "quantity", "discount",
+    "customer",
+    "order",
+    "date",
+    "amount",
+    "currency",
+    "product",
+    "channel",
+    "unit_price",
+    "quantity",
+    "discount",
 ];
 /// Fields that several columns may feed.
 const MANY: &[&str] = &["phone", "email", "tags", "note"];
@@ -93,32 +110,83 @@ pub const PRESETS: &[Preset] = &[
     Preset {
         name: "hubspot",
         label: "HubSpot contacts",
-        columns: &[("recordid", "external_id"), ("contactowner", ""), ("leadstatus", ""), ("lifecyclestage", ""), ("createdate", "")],
+        columns: &[
+            ("recordid", "external_id"),
+            ("contactowner", ""),
+            ("leadstatus", ""),
+            ("lifecyclestage", ""),
+            ("createdate", ""),
+        ],
     },
     Preset {
         name: "salesforce",
         label: "Salesforce contacts",
-        columns: &[("contactid", "external_id"), ("accountid", ""), ("accountname", "company"), ("title", "job_title"), ("description", "note"), ("contactowner", "")],
+        columns: &[
+            ("contactid", "external_id"),
+            ("accountid", ""),
+            ("accountname", "company"),
+            ("title", "job_title"),
+            ("description", "note"),
+            ("contactowner", ""),
+        ],
     },
     Preset {
         name: "pipedrive",
         label: "Pipedrive people",
-        columns: &[("id", "external_id"), ("personid", "external_id"), ("label", "tags"), ("labels", "tags"), ("owner", "")],
+        columns: &[
+            ("id", "external_id"),
+            ("personid", "external_id"),
+            ("label", "tags"),
+            ("labels", "tags"),
+            ("owner", ""),
+        ],
     },
     Preset {
         name: "outlook",
         label: "Outlook contacts",
-        columns: &[("title", "title"), ("emailaddress", "email"), ("email2address", "email"), ("email3address", "email"), ("categories", "tags"), ("homestreet", ""), ("homecity", ""), ("keywords", ""), ("account", ""), ("priority", "")],
+        columns: &[
+            ("title", "title"),
+            ("emailaddress", "email"),
+            ("email2address", "email"),
+            ("email3address", "email"),
+            ("categories", "tags"),
+            ("homestreet", ""),
+            ("homecity", ""),
+            ("keywords", ""),
+            ("account", ""),
+            ("priority", ""),
+        ],
     },
     Preset {
         name: "google",
         label: "Google contacts",
-        columns: &[("organizationtitle", "job_title"), ("organization1title", "job_title"), ("organization1name", "company"), ("email1value", "email"), ("email2value", "email"), ("phone1value", "phone"), ("phone2value", "phone"), ("address1street", "street"), ("address1city", "city"), ("address1region", "region"), ("address1postalcode", "postal_code"), ("address1country", "country"), ("groupmembership", "tags"), ("labels", "tags")],
+        columns: &[
+            ("organizationtitle", "job_title"),
+            ("organization1title", "job_title"),
+            ("organization1name", "company"),
+            ("email1value", "email"),
+            ("email2value", "email"),
+            ("phone1value", "phone"),
+            ("phone2value", "phone"),
+            ("address1street", "street"),
+            ("address1city", "city"),
+            ("address1region", "region"),
+            ("address1postalcode", "postal_code"),
+            ("address1country", "country"),
+            ("groupmembership", "tags"),
+            ("labels", "tags"),
+        ],
     },
     Preset {
         name: "bitrix24",
         label: "Bitrix24 contacts",
-        columns: &[("id", "external_id"), ("ответственныи", ""), ("источник", "source"), ("рабочиителефон", "phone.work"), ("рабочииemail", "email.work")],
+        columns: &[
+            ("id", "external_id"),
+            ("ответственныи", ""),
+            ("источник", "source"),
+            ("рабочиителефон", "phone.work"),
+            ("рабочииemail", "email.work"),
+        ],
     },
 ];
 
@@ -135,10 +203,8 @@ pub fn preset(name: &str) -> Result<&'static Preset, ImportError> {
 /// Decides for each header. `file` is for errors.
 pub fn map(headers: &[String], kind: Kind, wishes: Wishes<'_>) -> Result<Mapping, ImportError> {
     check_wishes(headers, kind, wishes)?;
-    let mut chosen: Vec<Option<(String, How)>> = headers
-        .iter()
-        .map(|header| certain(header, kind, wishes))
-        .collect();
+    let mut chosen: Vec<Option<(String, How)>> =
+        headers.iter().map(|header| certain(header, kind, wishes)).collect();
     let mut taken: BTreeMap<String, usize> = BTreeMap::new();
     for (field, how) in chosen.iter().flatten() {
         // Two columns under one exact name are the file's mistake, two by `--map` the caller's;
@@ -202,9 +268,9 @@ pub fn is_field(name: &str, kind: Kind) -> bool {
         Kind::Contacts => {
             CONTACT_EXTRA.contains(&name)
                 || schema::field(name).is_some()
-                || ["custom.", "external_ids.", "phone.", "email."]
-                    .iter()
-                    .any(|prefix| name.strip_prefix(prefix).is_some_and(|rest| !rest.trim().is_empty()))
+                || ["custom.", "external_ids.", "phone.", "email."].iter().any(|prefix| {
+                    name.strip_prefix(prefix).is_some_and(|rest| !rest.trim().is_empty())
+                })
         }
     }
 }
@@ -273,7 +339,7 @@ fn guess(header: &str, kind: Kind) -> Option<(usize, &'static str)> {
     let numbered = word.trim_end_matches(|c: char| c.is_ascii_digit());
     let find = |word: &str| {
         table.iter().find_map(|(field, words)| {
-            words.iter().position(|known| *known == word).map(|rank| (rank, *field))
+            words.split(' ').position(|known| known == word).map(|rank| (rank, *field))
         })
     };
     // `Telefon 2` is a second phone, but `Address 2` is not a second street.
@@ -294,11 +360,8 @@ fn is_skip(field: &str) -> bool {
 
 /// A header as the name of a custom field: its words with `_` between them.
 fn custom_name(header: &str) -> String {
-    let name: String = header
-        .trim()
-        .chars()
-        .map(|c| if c.is_alphanumeric() { c } else { '_' })
-        .collect();
+    let name: String =
+        header.trim().chars().map(|c| if c.is_alphanumeric() { c } else { '_' }).collect();
     name.split('_').filter(|part| !part.is_empty()).collect::<Vec<_>>().join("_").to_lowercase()
 }
 
@@ -321,27 +384,101 @@ mod tests {
     #[test]
     fn a_trading_company_s_customers_are_understood() {
         assert_eq!(
-            guessed(&["customerID", "companyName", "contactName", "contactTitle", "address", "city", "region", "postalCode", "country", "phone", "fax"]),
-            ["external_id", "company", "name", "job_title", "street", "city", "region", "postal_code", "country", "phone", "fax"]
+            guessed(&[
+                "customerID",
+                "companyName",
+                "contactName",
+                "contactTitle",
+                "address",
+                "city",
+                "region",
+                "postalCode",
+                "country",
+                "phone",
+                "fax"
+            ]),
+            [
+                "external_id",
+                "company",
+                "name",
+                "job_title",
+                "street",
+                "city",
+                "region",
+                "postal_code",
+                "country",
+                "phone",
+                "fax"
+            ]
         );
     }
 
     #[test]
     fn headers_of_several_languages_are_understood() {
         assert_eq!(
-            guessed(&["Kunden-Nr.", "Firma", "Anrede", "Vorname", "Nachname", "Straße", "PLZ", "Ort", "Land", "Telefon", "Handy", "E-Mail", "Geburtstag", "Bemerkungen"]),
-            ["external_id", "company", "title", "given_name", "family_name", "street", "postal_code", "city", "country", "phone", "phone.mobile", "email", "birthday", "note"]
+            guessed(&[
+                "Kunden-Nr.",
+                "Firma",
+                "Anrede",
+                "Vorname",
+                "Nachname",
+                "Straße",
+                "PLZ",
+                "Ort",
+                "Land",
+                "Telefon",
+                "Handy",
+                "E-Mail",
+                "Geburtstag",
+                "Bemerkungen"
+            ]),
+            [
+                "external_id",
+                "company",
+                "title",
+                "given_name",
+                "family_name",
+                "street",
+                "postal_code",
+                "city",
+                "country",
+                "phone",
+                "phone.mobile",
+                "email",
+                "birthday",
+                "note"
+            ]
         );
         assert_eq!(
-            guessed(&["Имя", "Фамилия", "Компания", "Должность", "Телефон", "Мобильный телефон", "Город", "Дата рождения"]),
-            ["given_name", "family_name", "company", "job_title", "phone", "phone.mobile", "city", "birthday"]
+            guessed(&[
+                "Имя",
+                "Фамилия",
+                "Компания",
+                "Должность",
+                "Телефон",
+                "Мобильный телефон",
+                "Город",
+                "Дата рождения"
+            ]),
+            [
+                "given_name",
+                "family_name",
+                "company",
+                "job_title",
+                "phone",
+                "phone.mobile",
+                "city",
+                "birthday"
+            ]
         );
         assert_eq!(
             guessed(&["Nome", "Cognome", "Azienda", "Città", "CAP", "Telefono", "Note"]),
             ["given_name", "family_name", "company", "city", "postal_code", "phone", "note"]
         );
-        assert_eq!(guessed(&["Fornavn", "Efternavn", "Virksomhed", "By", "Postnr.", "Tlf."]),
-            ["given_name", "family_name", "company", "city", "postal_code", "phone"]);
+        assert_eq!(
+            guessed(&["Fornavn", "Efternavn", "Virksomhed", "By", "Postnr.", "Tlf."]),
+            ["given_name", "family_name", "company", "city", "postal_code", "phone"]
+        );
     }
 
     #[test]
@@ -357,21 +494,41 @@ mod tests {
 
     #[test]
     fn map_overrides_and_leaves_out() {
-        let map_wish = [("Telefon".to_owned(), "phone.work".to_owned()), ("Ort".to_owned(), "skip".to_owned()), ("Rabattgruppe".to_owned(), "custom.group".to_owned())];
-        let found = fields(&["Telefon", "Ort", "Rabattgruppe"], Kind::Contacts, Wishes { map: &map_wish, ..NOTHING });
-        assert_eq!(found, [("Telefon".to_owned(), "phone.work".to_owned()), ("Rabattgruppe".to_owned(), "custom.group".to_owned())]);
+        let map_wish = [
+            ("Telefon".to_owned(), "phone.work".to_owned()),
+            ("Ort".to_owned(), "skip".to_owned()),
+            ("Rabattgruppe".to_owned(), "custom.group".to_owned()),
+        ];
+        let found = fields(
+            &["Telefon", "Ort", "Rabattgruppe"],
+            Kind::Contacts,
+            Wishes { map: &map_wish, ..NOTHING },
+        );
+        assert_eq!(
+            found,
+            [
+                ("Telefon".to_owned(), "phone.work".to_owned()),
+                ("Rabattgruppe".to_owned(), "custom.group".to_owned())
+            ]
+        );
     }
 
     #[test]
     fn a_misspelt_wish_is_refused_with_what_there_is() {
         let headers = ["name".to_owned(), "city".to_owned()];
         let wish = [("citty".to_owned(), "city".to_owned())];
-        let error = map(&headers, Kind::Contacts, Wishes { map: &wish, ..NOTHING }).unwrap_err().to_string();
+        let error = map(&headers, Kind::Contacts, Wishes { map: &wish, ..NOTHING })
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("`city`"), "{error}");
         let wish = [("city".to_owned(), "citty".to_owned())];
-        let error = map(&headers, Kind::Contacts, Wishes { map: &wish, ..NOTHING }).unwrap_err().to_string();
+        let error = map(&headers, Kind::Contacts, Wishes { map: &wish, ..NOTHING })
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("did you mean `city`"), "{error}");
-        let error = map(&headers, Kind::Contacts, Wishes { key: Some("id"), ..NOTHING }).unwrap_err().to_string();
+        let error = map(&headers, Kind::Contacts, Wishes { key: Some("id"), ..NOTHING })
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("--key"), "{error}");
         assert!(map(&["city".into(), "city".into()], Kind::Contacts, NOTHING).is_err());
     }
@@ -388,24 +545,40 @@ mod tests {
     #[test]
     fn presets_know_their_program() {
         let wishes = Wishes { preset: Some(preset("Salesforce").unwrap()), ..NOTHING };
-        let found = fields(&["Contact ID", "Account Name", "Title", "First Name", "Contact Owner"], Kind::Contacts, wishes);
+        let found = fields(
+            &["Contact ID", "Account Name", "Title", "First Name", "Contact Owner"],
+            Kind::Contacts,
+            wishes,
+        );
         let names: Vec<_> = found.iter().map(|(_, f)| f.as_str()).collect();
         assert_eq!(names, ["external_id", "company", "job_title", "given_name"]);
         assert!(preset("act").unwrap_err().to_string().contains("hubspot"));
         for preset in PRESETS {
             for (column, field) in preset.columns {
                 assert_eq!(compact(column), *column, "{}", preset.name);
-                assert!(field.is_empty() || is_field(field, Kind::Contacts), "{} {field}", preset.name);
+                assert!(
+                    field.is_empty() || is_field(field, Kind::Contacts),
+                    "{} {field}",
+                    preset.name
+                );
             }
         }
     }
 
     #[test]
     fn order_files_are_understood() {
-        let order = fields(&["orderID", "customerID", "employeeID", "orderDate", "requiredDate"], Kind::Purchases, NOTHING);
+        let order = fields(
+            &["orderID", "customerID", "employeeID", "orderDate", "requiredDate"],
+            Kind::Purchases,
+            NOTHING,
+        );
         let names: Vec<_> = order.iter().map(|(_, f)| f.as_str()).collect();
         assert_eq!(names, ["order", "customer", "date"]);
-        let lines = fields(&["orderID", "productID", "unitPrice", "quantity", "discount"], Kind::Purchases, NOTHING);
+        let lines = fields(
+            &["orderID", "productID", "unitPrice", "quantity", "discount"],
+            Kind::Purchases,
+            NOTHING,
+        );
         let names: Vec<_> = lines.iter().map(|(_, f)| f.as_str()).collect();
         assert_eq!(names, ["order", "unit_price", "quantity", "discount"]);
     }

@@ -11,7 +11,9 @@ use rust_decimal::{Decimal, RoundingStrategy};
 pub const ROUNDING: &str = "half to even, once per purchase, after its lines are summed exactly";
 
 /// Which character stands before the decimals.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, clap::ValueEnum)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, clap::ValueEnum,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum DecimalMark {
     /// `1,234.56`
@@ -29,7 +31,9 @@ pub fn is_currency(code: &str) -> bool {
 /// none.
 pub fn minor_units(amount: Decimal, currency: &str) -> Result<i64, String> {
     if !is_currency(currency) {
-        return Err(format!("`{currency}` is not a currency; write its ISO 4217 code, such as EUR"));
+        return Err(format!(
+            "`{currency}` is not a currency; write its ISO 4217 code, such as EUR"
+        ));
     }
     amount
         .checked_mul(Decimal::from(10_i64.pow(minor_digits(currency))))
@@ -56,13 +60,22 @@ pub fn evidence(text: &str) -> Option<DecimalMark> {
     }
 }
 
-fn one_mark(body: &str, at: usize, mark: char, own: DecimalMark, other: DecimalMark) -> Option<DecimalMark> {
+fn one_mark(
+    body: &str,
+    at: usize,
+    mark: char,
+    own: DecimalMark,
+    other: DecimalMark,
+) -> Option<DecimalMark> {
     if body.matches(mark).count() > 1 {
         return Some(other);
     }
     let before = body[..at].trim_start_matches('-');
     // `0.125` and `1234.567` have no thousands there.
-    let grouping_possible = body.len() - at - 1 == 3 && !before.is_empty() && before.len() <= 3 && !before.starts_with('0');
+    let grouping_possible = body.len() - at - 1 == 3
+        && !before.is_empty()
+        && before.len() <= 3
+        && !before.starts_with('0');
     (!grouping_possible).then_some(own)
 }
 
@@ -73,7 +86,9 @@ pub fn decimal(text: &str, mark: Option<DecimalMark>) -> Result<Decimal, String>
     let own = evidence(text);
     let mark = match (own, mark) {
         (Some(own), Some(column)) if own != column => {
-            return Err(format!("`{text}` does not fit the other numbers of its column; say which mark stands before the decimals with --decimal dot or --decimal comma"));
+            return Err(format!(
+                "`{text}` does not fit the other numbers of its column; say which mark stands before the decimals with --decimal dot or --decimal comma"
+            ));
         }
         (own, column) => own.or(column),
     };
@@ -81,7 +96,9 @@ pub fn decimal(text: &str, mark: Option<DecimalMark>) -> Result<Decimal, String>
         Some(DecimalMark::Dot) => body.replace(',', ""),
         Some(DecimalMark::Comma) => body.replace('.', "").replace(',', "."),
         None if body.contains(['.', ',']) => {
-            return Err(format!("`{text}` can be read in two ways; say which mark stands before the decimals with --decimal dot or --decimal comma"));
+            return Err(format!(
+                "`{text}` can be read in two ways; say which mark stands before the decimals with --decimal dot or --decimal comma"
+            ));
         }
         None => body,
     };
@@ -89,7 +106,8 @@ pub fn decimal(text: &str, mark: Option<DecimalMark>) -> Result<Decimal, String>
     if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit() || b == b'.') {
         return Err(format!("`{text}` is not a number"));
     }
-    Decimal::from_str_exact(&plain).map_err(|_| format!("`{text}` is not a number, or has too many digits"))
+    Decimal::from_str_exact(&plain)
+        .map_err(|_| format!("`{text}` is not a number, or has too many digits"))
 }
 
 /// A discount as a share of one: `0.15` and `15 %` are the same.
@@ -118,7 +136,9 @@ fn bare(text: &str) -> String {
     }
     rest = without_currency(rest);
     for minus in ['-', '\u{2212}'] {
-        if !negative && let Some(inner) = rest.strip_prefix(minus).or_else(|| rest.strip_suffix(minus)) {
+        if !negative
+            && let Some(inner) = rest.strip_prefix(minus).or_else(|| rest.strip_suffix(minus))
+        {
             (negative, rest) = (true, inner.trim());
         }
     }
@@ -127,7 +147,8 @@ fn bare(text: &str) -> String {
     if negative {
         out.push('-');
     }
-    let between = |c: &char| !matches!(c, ' ' | '\u{a0}' | '\u{202f}' | '\u{2009}' | '\'' | '\u{2019}' | '_');
+    let between =
+        |c: &char| !matches!(c, ' ' | '\u{a0}' | '\u{202f}' | '\u{2009}' | '\'' | '\u{2019}' | '_');
     out.extend(rest.chars().filter(between));
     out
 }
@@ -147,7 +168,8 @@ fn without_currency(text: &str) -> &str {
     if let Some((rest, _)) = code_behind.filter(|(_, code)| is_code(code)) {
         return rest.trim();
     }
-    let word = WORDS.iter().find_map(|word| text.strip_suffix(word).or_else(|| text.strip_prefix(word)));
+    let word =
+        WORDS.iter().find_map(|word| text.strip_suffix(word).or_else(|| text.strip_prefix(word)));
     word.map_or(text, str::trim)
 }
 
@@ -199,7 +221,9 @@ mod tests {
 
     #[test]
     fn money_is_rounded_half_to_even_once() {
-        let minor = |text: &str, currency| minor_units(decimal(text, Some(DecimalMark::Dot)).unwrap(), currency).unwrap();
+        let minor = |text: &str, currency| {
+            minor_units(decimal(text, Some(DecimalMark::Dot)).unwrap(), currency).unwrap()
+        };
         assert_eq!(minor("0.125", "USD"), 12);
         assert_eq!(minor("0.135", "USD"), 14);
         assert_eq!(minor("-0.125", "USD"), -12);

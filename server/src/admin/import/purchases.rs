@@ -30,6 +30,9 @@ const BATCH: usize = 200;
 /// A product text is cut here when an order has many lines.
 const PRODUCT_CHARS_MAX: usize = 200;
 
+/// The fields of a purchase, as a command takes them.
+type Fields = BTreeMap<String, Option<Value>>;
+
 /// One order, on its way to be a purchase.
 #[derive(Debug, Clone)]
 struct Order {
@@ -60,7 +63,12 @@ pub fn run(
     let head = orders.unwrap_or(sheet);
     // Wishes that name columns of the other file are for the other file.
     let wishes_of = |sheet: &Sheet| -> Vec<(String, String)> {
-        options.map.iter().filter(|(header, _)| orders.is_none() || sheet.column(header).is_some()).cloned().collect()
+        options
+            .map
+            .iter()
+            .filter(|(header, _)| orders.is_none() || sheet.column(header).is_some())
+            .cloned()
+            .collect()
     };
     let (head_map, line_map) = (wishes_of(head), wishes_of(sheet));
     let key = options.key.as_deref();
@@ -70,10 +78,19 @@ pub fn run(
         Some(_) => map(&sheet.headers, Kind::Purchases, wishes(&line_map))?,
         None => heads.clone(),
     };
-    if let Some((header, _)) = options.map.iter().find(|(header, _)| head.column(header).is_none() && sheet.column(header).is_none()) {
+    if let Some((header, _)) = options
+        .map
+        .iter()
+        .find(|(header, _)| head.column(header).is_none() && sheet.column(header).is_none())
+    {
         return Err(ImportError::Choice(format!("--map: neither file has a column `{header}`")));
     }
-    let customer = need(head, &heads, "customer", "the customer's id, as the contacts were imported with it (--key COLUMN)")?;
+    let customer = need(
+        head,
+        &heads,
+        "customer",
+        "the customer's id, as the contacts were imported with it (--key COLUMN)",
+    )?;
     need(head, &heads, "order", "the order's number")?;
     need(head, &heads, "date", "the date")?;
     if orders.is_some() {
@@ -83,13 +100,18 @@ pub fn run(
     if !by_lines {
         need(sheet, &lines, "amount", "the amount (or `unit_price` and `quantity`)")?;
     }
-    if heads.index("currency").is_none() && lines.index("currency").is_none() && options.currency.is_none() {
+    if heads.index("currency").is_none()
+        && lines.index("currency").is_none()
+        && options.currency.is_none()
+    {
         return Err(ImportError::Choice(
             "the file does not say in which currency its amounts are; say it with --currency, such as --currency USD".to_owned(),
         ));
     }
     if let Some(code) = options.currency.as_deref().filter(|code| !money::is_currency(code)) {
-        return Err(ImportError::Choice(format!("--currency: `{code}` is not a currency; write its ISO 4217 code, such as EUR")));
+        return Err(ImportError::Choice(format!(
+            "--currency: `{code}` is not a currency; write its ISO 4217 code, such as EUR"
+        )));
     }
     let system = options
         .system
@@ -97,7 +119,11 @@ pub fn run(
         .or(preset.map(|preset| preset.name.to_owned()))
         .unwrap_or_else(|| customer.clone());
     let mut report = Report {
-        key: KeyUsed { kind: "external_id".to_owned(), system: system.clone(), column: Some(customer) },
+        key: KeyUsed {
+            kind: "external_id".to_owned(),
+            system: system.clone(),
+            column: Some(customer),
+        },
         mapping: heads.columns.clone(),
         unmapped: heads.unmapped.clone(),
         ..Report::of(options, head)
@@ -107,11 +133,22 @@ pub fn run(
         report.unmapped.extend(lines.unmapped.clone());
         report.take_problems(sheet);
     }
-    let reader = Reader { options, heads: &heads, lines: &lines, marks: marks(sheet, &lines, options), by_lines };
+    let reader = Reader {
+        options,
+        heads: &heads,
+        lines: &lines,
+        marks: marks(sheet, &lines, options),
+        by_lines,
+    };
     let found = reader.orders(head, orders.map(|_| sheet), &mut report);
     report.money = Some(Money {
         rounding: ROUNDING.to_owned(),
-        amount: if by_lines { "unit price x quantity x (1 - discount), summed over the lines of an order" } else { "as given" }.to_owned(),
+        amount: if by_lines {
+            "unit price x quantity x (1 - discount), summed over the lines of an order"
+        } else {
+            "as given"
+        }
+        .to_owned(),
         totals: BTreeMap::new(),
         lines: by_lines.then_some(sheet.rows.len() as u64),
     });
@@ -135,13 +172,16 @@ fn marks(sheet: &Sheet, mapping: &Mapping, options: &ImportOptions) -> HashMap<u
     let numbers = ["amount", "unit_price", "quantity", "discount"];
     let mut found = HashMap::new();
     for index in numbers.iter().filter_map(|field| mapping.index(field)) {
-        let own = sheet.rows.iter().find_map(|row| evidence(row.cells[index].trim_end_matches('%')));
+        let own =
+            sheet.rows.iter().find_map(|row| evidence(row.cells[index].trim_end_matches('%')));
         if let Some(mark) = options.decimal.or(own) {
             found.insert(index, mark);
         }
     }
     // A column that says nothing is written as the others of its file are.
-    if let Some(any) = found.values().next().copied().filter(|any| found.values().all(|mark| mark == any)) {
+    if let Some(any) =
+        found.values().next().copied().filter(|any| found.values().all(|mark| mark == any))
+    {
         numbers.iter().filter_map(|field| mapping.index(field)).for_each(|index| {
             found.entry(index).or_insert(any);
         });
@@ -164,7 +204,8 @@ impl Reader<'_> {
         let mut by_number: HashMap<(String, String), usize> = HashMap::new();
         let mut unreadable = Vec::new();
         for row in &head.rows {
-            let place = |reason: String| Problem { file: head.file.clone(), line: row.line, reason };
+            let place =
+                |reason: String| Problem { file: head.file.clone(), line: row.line, reason };
             let order = match self.head(row, place(String::new())) {
                 Ok(order) => order,
                 Err(reason) => {
@@ -187,7 +228,10 @@ impl Reader<'_> {
                 }
                 Some(at) if self.by_lines && lines.is_none() => {
                     if orders[*at].date != order.date {
-                        let reason = format!("order {} has another date on line {}", order.number, orders[*at].place.line);
+                        let reason = format!(
+                            "order {} has another date on line {}",
+                            order.number, orders[*at].place.line
+                        );
                         orders[*at].refused.get_or_insert(place(reason));
                     }
                     *at
@@ -207,7 +251,8 @@ impl Reader<'_> {
         if let Some(sheet) = lines {
             let number = self.lines.index("order").unwrap_or_default();
             for row in &sheet.rows {
-                let place = |reason: String| Problem { file: sheet.file.clone(), line: row.line, reason };
+                let place =
+                    |reason: String| Problem { file: sheet.file.clone(), line: row.line, reason };
                 match by_number.get(&(row.cells[number].clone(), String::new())) {
                     Some(at) => self.add(&mut orders[*at], row, place(String::new())),
                     None => report.refused.push(place(format!(
@@ -223,7 +268,10 @@ impl Reader<'_> {
         // A line that can't be read may belong to any order whose number stands in it; without it
         // the sum would be wrong.
         for (problem, cells) in unreadable {
-            for order in orders.iter_mut().filter(|order| cells.iter().any(|cell| cell.trim() == order.number)) {
+            for order in orders
+                .iter_mut()
+                .filter(|order| cells.iter().any(|cell| cell.trim() == order.number))
+            {
                 refuse(order, problem.clone(), problem.reason.clone());
             }
         }
@@ -272,7 +320,10 @@ impl Reader<'_> {
                 if order.currency.is_empty() {
                     order.currency = currency;
                 } else if !currency.is_empty() && currency != order.currency {
-                    let reason = format!("the order has lines in {} and in {currency}; import one purchase for each", order.currency);
+                    let reason = format!(
+                        "the order has lines in {} and in {currency}; import one purchase for each",
+                        order.currency
+                    );
                     refuse(order, place, reason);
                 }
             }
@@ -314,13 +365,15 @@ fn cell<'r>(row: &'r Row, mapping: &Mapping, field: &str) -> &'r str {
 
 impl Order {
     /// The fields of the purchase, and its amount in minor units; the error says why it is none.
-    fn fields(&self, currency: Option<&str>) -> Result<(BTreeMap<String, Option<Value>>, String, i64), String> {
+    fn fields(&self, currency: Option<&str>) -> Result<(Fields, String, i64), String> {
         if self.lines == 0 {
             return Err(format!("order {} has no lines", self.number));
         }
         let currency = match (self.currency.as_str(), currency) {
             ("", Some(given)) => given.to_owned(),
-            ("", None) => return Err("it has no currency; give one for such rows with --currency".to_owned()),
+            ("", None) => {
+                return Err("it has no currency; give one for such rows with --currency".to_owned());
+            }
             (own, _) => own.to_owned(),
         };
         let amount = minor_units(self.amount, &currency)?;
@@ -335,7 +388,10 @@ impl Order {
             ("discount", &self.discount),
         ];
         for (name, text) in texts.into_iter().filter(|(_, text)| !text.is_empty()) {
-            let spec = Collection::Purchases.fields().iter().find(|spec: &&schema::FieldSpec| spec.name == name);
+            let spec = Collection::Purchases
+                .fields()
+                .iter()
+                .find(|spec: &&schema::FieldSpec| spec.name == name);
             let value = match spec {
                 Some(spec) => parse_value(spec, text).map_err(|error| error.to_string())?,
                 None => Some(Value::from(text)),
@@ -357,10 +413,16 @@ fn write(
     let mut index = Index::default();
     base.rows(|row| index.add_contact(row))?;
     let known_system = index.knows_system(system);
-    let mut by_contact: BTreeMap<ContactId, Vec<(Order, BTreeMap<String, Option<Value>>)>> = BTreeMap::new();
+    let mut by_contact: BTreeMap<ContactId, Vec<(Order, Fields)>> = BTreeMap::new();
     for mut order in orders {
         if let Some(problem) = order.refused.take() {
-            report.refused.push(Problem { reason: format!("{}; order {} is left out as a whole", problem.reason, order.number), ..problem });
+            report.refused.push(Problem {
+                reason: format!(
+                    "{}; order {} is left out as a whole",
+                    problem.reason, order.number
+                ),
+                ..problem
+            });
             continue;
         }
         let place = index
@@ -370,7 +432,11 @@ fn write(
             let reason = format!(
                 "no contact has the id `{}` in `{system}`; import the customers first{}",
                 order.customer,
-                if known_system { "" } else { ", and name the column that holds their id with --key, or the system with --system" }
+                if known_system {
+                    ""
+                } else {
+                    ", and name the column that holds their id with --key, or the system with --system"
+                }
             );
             report.refused.push(Problem { reason, ..order.place });
             continue;
@@ -393,10 +459,18 @@ fn write(
         for (order, fields) in orders {
             let entry = purchase_id(base.workspace, id, &order.number);
             match contact.purchases.iter().find(|purchase| purchase.id == entry) {
-                Some(there) if fields.iter().all(|(name, value)| there.fields.get(name) == value.as_ref()) => {
+                Some(there)
+                    if fields
+                        .iter()
+                        .all(|(name, value)| there.fields.get(name) == value.as_ref()) =>
+                {
                     report.unchanged += 1;
                 }
-                there => changed.push((there.is_none(), order.place, Command::Put { collection: Collection::Purchases, id: entry, fields })),
+                there => changed.push((
+                    there.is_none(),
+                    order.place,
+                    Command::Put { collection: Collection::Purchases, id: entry, fields },
+                )),
             }
         }
         while !changed.is_empty() {
@@ -412,7 +486,12 @@ fn write(
 
 type Part = (ContactId, Vec<(bool, Problem, Command)>);
 
-fn flush(base: &Base<'_>, options: &ImportOptions, batch: &mut Vec<Part>, report: &mut Report) -> Result<(), ImportError> {
+fn flush(
+    base: &Base<'_>,
+    options: &ImportOptions,
+    batch: &mut Vec<Part>,
+    report: &mut Report,
+) -> Result<(), ImportError> {
     let parts = std::mem::take(batch);
     let outcomes: Vec<Option<String>> = if options.dry_run {
         parts.iter().map(|_| None).collect()
@@ -433,7 +512,9 @@ fn flush(base: &Base<'_>, options: &ImportOptions, batch: &mut Vec<Part>, report
     for ((_, part), refused) in parts.into_iter().zip(outcomes) {
         for (is_new, place, _) in part {
             match (&refused, is_new) {
-                (Some(reason), _) => report.refused.push(Problem { reason: reason.clone(), ..place }),
+                (Some(reason), _) => {
+                    report.refused.push(Problem { reason: reason.clone(), ..place })
+                }
                 (None, true) => report.created += 1,
                 (None, false) => report.updated += 1,
             }

@@ -112,15 +112,25 @@ impl Report {
             if self.delimiter == "\t" { "tab" } else { &self.delimiter },
         );
         let _ = match (&self.key.column, self.key.kind.as_str()) {
-            (Some(column), _) => writeln!(out, "key: column `{column}`, stored as external id `{}`", self.key.system),
-            (None, _) => writeln!(out, "key: a hash of name and first phone or email, stored as external id `{}`", self.key.system),
+            (Some(column), _) => {
+                writeln!(out, "key: column `{column}`, stored as external id `{}`", self.key.system)
+            }
+            (None, _) => writeln!(
+                out,
+                "key: a hash of name and first phone or email, stored as external id `{}`",
+                self.key.system
+            ),
         };
         for mapped in &self.mapping {
             let how = format!("{:?}", mapped.how).to_lowercase();
             let _ = writeln!(out, "  {:<24} -> {} ({how})", mapped.column, mapped.field);
         }
         if !self.unmapped.is_empty() {
-            let _ = writeln!(out, "  left out: {} (--map \"HEADER=field\" takes one, --keep-unknown all)", self.unmapped.join(", "));
+            let _ = writeln!(
+                out,
+                "  left out: {} (--map \"HEADER=field\" takes one, --keep-unknown all)",
+                self.unmapped.join(", ")
+            );
         }
         let _ = writeln!(
             out,
@@ -131,16 +141,36 @@ impl Report {
             let totals: Vec<String> = money
                 .totals
                 .iter()
-                .map(|(currency, minor)| format!("{} {currency}", super::money::plain(*minor, currency)))
+                .map(|(currency, minor)| {
+                    format!("{} {currency}", super::money::plain(*minor, currency))
+                })
                 .collect();
-            let _ = writeln!(out, "total {}; amount = {}; rounded {}", totals.join(", "), money.amount, money.rounding);
+            let _ = writeln!(
+                out,
+                "total {}; amount = {}; rounded {}",
+                totals.join(", "),
+                money.amount,
+                money.rounding
+            );
         }
-        for (name, listed) in [("duplicate", &self.duplicate), ("refused", &self.refused), ("warning", &self.warnings)] {
+        for (name, listed) in [
+            ("duplicate", &self.duplicate),
+            ("refused", &self.refused),
+            ("warning", &self.warnings),
+        ] {
             for problem in listed.rows.iter().take(PRINTED_MAX) {
-                let _ = writeln!(out, "{name}: {} line {}: {}", problem.file, problem.line, problem.reason);
+                let _ = writeln!(
+                    out,
+                    "{name}: {} line {}: {}",
+                    problem.file, problem.line, problem.reason
+                );
             }
             if listed.count > PRINTED_MAX as u64 {
-                let _ = writeln!(out, "{name}: {} more; --json lists them", listed.count - PRINTED_MAX as u64);
+                let _ = writeln!(
+                    out,
+                    "{name}: {} more; --json lists them",
+                    listed.count - PRINTED_MAX as u64
+                );
             }
         }
         out

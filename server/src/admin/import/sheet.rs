@@ -103,7 +103,10 @@ impl Sheet {
             }
             if self.headers.is_empty() {
                 if record.len() > COLUMNS_MAX {
-                    return Err(format!("it has {} columns, at most {COLUMNS_MAX} are read", record.len()));
+                    return Err(format!(
+                        "it has {} columns, at most {COLUMNS_MAX} are read",
+                        record.len()
+                    ));
                 }
                 spaced = record.iter().skip(1).any(|name| name.starts_with(' '));
                 self.headers = record
@@ -120,7 +123,9 @@ impl Sheet {
                 continue;
             }
             if self.rows.len() + self.refused.len() >= ROWS_MAX {
-                return Err(format!("it has more than {ROWS_MAX} rows; split it and import the parts one after the other"));
+                return Err(format!(
+                    "it has more than {ROWS_MAX} rows; split it and import the parts one after the other"
+                ));
             }
             self.take(&record, line, delimiter, spaced);
         }
@@ -215,7 +220,9 @@ fn decode(
         ));
     }
     if text.contains('\0') {
-        return Err("it has zero bytes in it and is not a text file; export it as CSV first".to_owned());
+        return Err(
+            "it has zero bytes in it and is not a text file; export it as CSV first".to_owned()
+        );
     }
     Ok((text.into_owned(), encoding))
 }
@@ -313,7 +320,8 @@ mod tests {
     #[test]
     fn each_delimiter_is_found_out() {
         for delimiter in [",", ";", "\t", "|"] {
-            let text = ["name", "city"].join(delimiter) + "\n" + &["Ada", "Roma"].join(delimiter) + "\n";
+            let text =
+                ["name", "city"].join(delimiter) + "\n" + &["Ada", "Roma"].join(delimiter) + "\n";
             let sheet = sheet(text.as_bytes());
             assert_eq!(sheet.delimiter.to_string(), delimiter);
             assert_eq!(sheet.rows, [Row { line: 2, cells: vec!["Ada".into(), "Roma".into()] }]);
@@ -328,17 +336,25 @@ mod tests {
     #[test]
     fn each_encoding_is_found_out() {
         assert_eq!(first("\u{feff}name,city\nJürgen,Køge\n".as_bytes())[0], "Jürgen");
-        let cp1252 = encoding_rs::WINDOWS_1252.encode("name;city\nJürgen Groß;Köln\nFrançois;Besançon\n").0;
+        let cp1252 =
+            encoding_rs::WINDOWS_1252.encode("name;city\nJürgen Groß;Köln\nFrançois;Besançon\n").0;
         assert_eq!(first(&cp1252)[0], "Jürgen Groß");
         let cp1251 = encoding_rs::WINDOWS_1251
-            .encode("Имя;Город\nИванов Иван Петрович;Нижний Новгород\nСидорова Мария;Екатеринбург\n")
+            .encode(
+                "Имя;Город\nИванов Иван Петрович;Нижний Новгород\nСидорова Мария;Екатеринбург\n",
+            )
             .0;
         assert_eq!(first(&cp1251)[0], "Иванов Иван Петрович");
-        let utf16: Vec<u8> = "name;city\nŁukasz;Łódź\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let utf16: Vec<u8> =
+            "name;city\nŁukasz;Łódź\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
         assert_eq!(first(&utf16)[0], "Łukasz");
-        let with_bom: Vec<u8> = [0xfe, 0xff].into_iter().chain("a,b\nŁ,ź\n".encode_utf16().flat_map(u16::to_be_bytes)).collect();
+        let with_bom: Vec<u8> = [0xfe, 0xff]
+            .into_iter()
+            .chain("a,b\nŁ,ź\n".encode_utf16().flat_map(u16::to_be_bytes))
+            .collect();
         assert_eq!(first(&with_bom)[0], "Ł");
-        let wrong = Sheet::read("f", b"a\n\xff\xfe\xfa", Given { encoding: Some(UTF_8), delimiter: None });
+        let wrong =
+            Sheet::read("f", b"a\n\xff\xfe\xfa", Given { encoding: Some(UTF_8), delimiter: None });
         assert!(wrong.unwrap_err().to_string().contains("--encoding"));
     }
 
@@ -349,7 +365,10 @@ mod tests {
 
     #[test]
     fn a_delimiter_inside_an_unquoted_value_is_mended_and_reported() {
-        let sheet = sheet("id,address,city\n1,Rua do Paço, 67,Rio\n2,2, rue du Commerce,Lyon\n3,Plain 1,Bonn\n".as_bytes());
+        let sheet = sheet(
+            "id,address,city\n1,Rua do Paço, 67,Rio\n2,2, rue du Commerce,Lyon\n3,Plain 1,Bonn\n"
+                .as_bytes(),
+        );
         assert_eq!(sheet.rows[0].cells, ["1", "Rua do Paço, 67", "Rio"]);
         assert_eq!(sheet.rows[1].cells, ["2", "2, rue du Commerce", "Lyon"]);
         assert_eq!(sheet.mended.iter().map(|p| p.line).collect::<Vec<_>>(), [2, 3]);
@@ -363,7 +382,8 @@ mod tests {
         assert_eq!(sheet.refused[0].0.line, 2);
         assert!(sheet.refused[0].0.reason.contains("4 cells"));
         // Where every cell has a space before it, a space says nothing.
-        let spaced = Sheet::read("f", b"id, address, city\n1, Paco, 67, Rio\n", Given::default()).unwrap();
+        let spaced =
+            Sheet::read("f", b"id, address, city\n1, Paco, 67, Rio\n", Given::default()).unwrap();
         assert_eq!(spaced.refused.len(), 1);
     }
 

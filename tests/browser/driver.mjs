@@ -1,0 +1,141 @@
+// A browser on a leash: reads one JSON command per line, carries it out in headless Chromium, and
+// answers with one JSON line. The tests that hold the leash are in tests/tests/office.rs.
+//
+// Everything waits for events of the page; nothing sleeps. What the page complains about (console,
+// uncaught errors, failed requests) is collected until it is asked for.
+import readline from "node:readline";
+import { chromium } from "playwright-core";
+
+const WAIT_MS_MAX = 30_000;
+const base = process.argv[2];
+
+const browser = await chromium.launch({
+  executablePath: process.env.ROADBOOK_CHROMIUM ?? "/usr/bin/chromium",
+  args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"],
+});
+const context = await browser.newContext({ baseURL: base, viewport: { width: 1280, height: 900 }, locale: "en-GB" });
+context.setDefaultTimeout(WAIT_MS_MAX);
+const page = await context.newPage();
+
+let complaints = [];
+page.on("console", (message) => {
+  if (message.type() === "error" || message.type() === "warning") complaints.push(`${message.type()}: ${message.text()}`);
+});
+page.on("pageerror", (error) => complaints.push(`uncaught: ${error.message}`));
+page.on("response", (answer) => {
+  if (answer.status() >= 400) complaints.push(`${answer.status()} ${answer.url()}`);
+});
+page.on("request", (request) => {
+  const url = new URL(request.url());
+  if (url.origin !== new URL(base).origin && url.protocol !== "data:") complaints.push(`elsewhere: ${request.url()}`);
+});
+
+const commands = {
+  async open({ path }) {
+    const answer = await page.goto(path, { waitUntil: "load" });
+    return { status: answer?.status() ?? 0, path: new URL(page.url()).pathname };
+  },
+  async fill({ selector, text }) {
+    await page.fill(selector, text);
+  },
+  // Clicks, and waits for the page that follows if the click leads to one.
+  async click({ selector, follow }) {
+    if (follow) {
+      await Promise.all([page.waitForEvent("load"), page.click(selector)]);
+    } else {
+      await page.click(selector);
+    }
+    return { path: new URL(page.url()).pathname };
+  },
+  async press({ key }) {
+    await page.keyboard.press(key);
+    return page.evaluate(() => {
+      const at = document.activeElement;
+      return { tag: at.tagName, text: (at.innerText ?? "").trim(), href: at.getAttribute("href"), id: at.id };
+    });
+  },
+  async text({ selector }) {
+    return page.innerText(selector);
+  },
+  async count({ selector }) {
+    return page.locator(selector).count();
+  },
+  // Waits until an element holds the text.
+  async see({ selector, text }) {
+    await page.locator(selector, { hasText: text }).first().waitFor({ state: "attached" });
+  },
+  // Waits until no element holds the text.
+  async miss({ selector, text }) {
+    await page.waitForFunction(
+      ([selector, text]) => ![...document.querySelectorAll(selector)].some((e) => e.textContent.includes(text)),
+      [selector, text],
+    );
+  },
+  // From now on the page notes when the text appears; `watched` tells.
+  async watch({ selector, text }) {
+    await page.evaluate(([selector, text]) => {
+      const seen = () => [...document.querySelectorAll(selector)].some((e) => e.textContent.includes(text));
+      if (seen()) throw new Error(`\`${text}\` is there already`);
+      window.watched = new Promise((resolve) => {
+        const observer = new MutationObserver(() => {
+          if (!seen()) return;
+          observer.disconnect();
+          resolve(Date.now());
+        });
+        observer.observe(document.documentElement, { subtree: true, childList: true, characterData: true });
+      });
+    }, [selector, text]);
+  },
+  async watched() {
+    const late = new Promise((_, reject) => setTimeout(() => reject(new Error("it never appeared")), WAIT_MS_MAX).unref());
+    return Promise.race([page.evaluate(() => window.watched), late]);
+  },
+  async resize({ width, height }) {
+    await page.setViewportSize({ width, height });
+  },
+  async scheme({ dark }) {
+    await page.emulateMedia({ colorScheme: dark ? "dark" : "light" });
+    return page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+  },
+  // How many pixels the page is wider than the window, and what sticks out.
+  async overflow() {
+    return page.evaluate(() => {
+      const width = document.documentElement.clientWidth;
+      const over = [...document.querySelectorAll("main *")]
+        .filter((e) => e.getBoundingClientRect().right > width + 1 && e.offsetParent !== null)
+        .slice(0, 5)
+        .map((e) => `${e.tagName}.${e.className} ${e.textContent.trim().slice(0, 40)}`);
+      return { by: document.documentElement.scrollWidth - width, over };
+    });
+  },
+  // Controls without a name that a screen reader could say.
+  async nameless() {
+    return page.evaluate(() =>
+      [...document.querySelectorAll("a, button, input:not([type=hidden]), select, textarea")]
+        .filter((e) => {
+          const labelled = e.getAttribute("aria-label") || e.getAttribute("aria-labelledby") || e.title;
+          const label = e.labels?.length ? [...e.labels].map((l) => l.textContent).join("") : "";
+          return !(labelled || label.trim() || e.textContent.trim());
+        })
+        .map((e) => e.outerHTML.slice(0, 120)));
+  },
+  async complaints() {
+    return complaints.splice(0);
+  },
+  async screenshot({ file }) {
+    await page.screenshot({ path: file, fullPage: true });
+  },
+};
+
+process.stdout.write(`${JSON.stringify({ ready: true, version: browser.version() })}\n`);
+for await (const line of readline.createInterface({ input: process.stdin })) {
+  const { do: name, ...rest } = JSON.parse(line);
+  let answer;
+  try {
+    answer = { ok: (await commands[name](rest)) ?? null };
+  } catch (error) {
+    answer = { error: `${name}: ${error.message}`, page: page.url() };
+  }
+  process.stdout.write(`${JSON.stringify(answer)}\n`);
+}
+await browser.close();
