@@ -45,6 +45,9 @@ impl Job<'_> {
         if file.exists() {
             return Err(Failure::file(file, "it exists already; name a new file"));
         }
+        if !file.parent().is_some_and(Path::is_dir) {
+            return Err(Failure::file(file, "its directory does not exist; make it first"));
+        }
         let manifest = self.engine.backup(file)?;
         let bytes = std::fs::metadata(file).map_err(|error| Failure::file(file, error))?.len();
         let mut data = serde_json::to_value(&manifest).unwrap_or_default();

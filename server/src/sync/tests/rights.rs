@@ -121,9 +121,9 @@ async fn a_change_under_anothers_name_or_actor_is_set_aside() {
     let batch = bob.batch(vec![forged[0].clone(), forged[1].clone(), stolen[0].clone(), stolen[1].clone()]);
     bobs.send(batch).await;
     let stored = bobs.stored().await;
-    let refused: Vec<_> = stored.exceptions.iter().map(|exception| exception.index).collect();
-    assert!(refused.contains(&1) && refused.contains(&3), "{stored:?}");
-    assert!(stored.exceptions.iter().all(|exception| exception.fate == Fate::Quarantined));
+    let refused: Vec<_> =
+        not_merged(&stored).iter().map(|exception| (exception.index, exception.fate)).collect();
+    assert_eq!(refused, [(1, Fate::Quarantined), (3, Fate::Quarantined)], "{stored:?}");
     // Ada's actor is not blocked by it.
     let (_, changes) = ada.create("honest");
     ada.upload(&mut adas, changes).await;
