@@ -129,6 +129,7 @@ impl Roadbook {
     /// Opens the replica in this directory; makes an empty one if there is none.
     #[uniffi::constructor]
     pub fn open(home: String) -> Result<Arc<Self>> {
+        roadbook_protocol::guard::quiet_panics();
         let replica = Replica::open(Path::new(&home), OpenOptions::default())?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)

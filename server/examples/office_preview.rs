@@ -110,13 +110,13 @@ fn sample(dice: &mut Dice, n: usize, now: i64) -> Vec<Command> {
 }
 
 /// An edit that a device made without knowing what the office did: sent as the device would.
-fn from_device(engine: &Engine, workspace: WorkspaceId, device: &Device, actor: Actor, contact: ContactId, base: &automerge::Automerge, commands: &[Command], at: i64) -> Result<(), Failure> {
+fn from_device(engine: &Engine, (device, actor): &(Device, Actor), contact: ContactId, base: &automerge::Automerge, commands: &[Command], at: i64) -> Result<(), Failure> {
     let mut doc = base.fork();
     let author = Author { by: device.user, at };
-    let applied = document::apply(&mut doc, actor, commands, &author, &EditOptions::default(), &Limits::DEFAULT)?;
+    let applied = document::apply(&mut doc, *actor, commands, &author, &EditOptions::default(), &Limits::DEFAULT)?;
     let document::Applied::Change { bytes, .. } = applied else { return Ok(()) };
     let admitted = guard::gate1(&bytes, &Limits::DEFAULT, &[])?;
-    engine.append_blocking(AppendRequest { workspace, device: device.id, user: device.user, batch: 1, changes: vec![(contact, admitted, bytes)] })?;
+    engine.append_blocking(AppendRequest { workspace: device.workspace, device: device.id, user: device.user, batch: 1, changes: vec![(contact, admitted, bytes)] })?;
     Ok(())
 }
 
@@ -166,7 +166,6 @@ fn fill(engine: &Engine, count: usize) -> Result<String, Failure> {
             let contact = contacts::find(conn, workspace, *id)?.ok_or_else(|| roadbook_server::store::EngineError::not_found("contact"))?;
             documents::document(conn, workspace, &contact)
         })?;
-        let (device, actor) = &made[n % 3];
         if n < 3 {
             let owned = Authored::edit(*id, vec![set("job_title", "Chief buyer"), set("category", "VIP")]);
             engine.author(workspace, manager, vec![owned])?;
@@ -174,7 +173,7 @@ fn fill(engine: &Engine, count: usize) -> Result<String, Failure> {
         let at = now - (n as i64 + 1) * 600_000;
         let visit = put(Collection::Interactions, dice.entry(at), &[("kind", "visit".into()), ("at", at.into()), ("summary", TALK[n % TALK.len()].into())]);
         let commands = if n < 3 { vec![set("job_title", "Head of purchasing"), visit] } else { vec![visit] };
-        from_device(engine, workspace, device, *actor, *id, &base, &commands, at)?;
+        from_device(engine, &made[n % 3], *id, &base, &commands, at)?;
     }
     let random = dice.bytes();
     let (code, auditor) = (engine.write(move |tx| people::new_code(tx, workspace, manager, Purpose::SignIn, random, now, 3_600_000))?, ids[4]);

@@ -1,5 +1,6 @@
 //! The program `roadbook-server` as other tools drive it: its lines, its exit codes, with the server
 //! running and without.
+#![allow(clippy::unwrap_used)]
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
@@ -90,6 +91,14 @@ fn commands_do_the_same_with_the_server_running_and_without() {
     assert_eq!(json(&dir, &format!("assign --to admin --ids {id}"))["changed"], 1);
     assert_eq!(json(&dir, "state-hash --owner admin")["contacts"], 1);
     assert_eq!(run(&dir, "check").status.code(), Some(0));
+    let backup = root.path().join("backup");
+    let now = json(&dir, "state-hash")["hash"].clone();
+    assert_eq!(json(&dir, &format!("backup {}", backup.display()))["format"], 1);
+    let restored = root.path().join("restored");
+    let restore = format!("restore {}", backup.display());
+    assert_eq!(run(&restored, &restore).status.code(), Some(0));
+    assert_eq!(run(&restored, &restore).status.code(), Some(1));
+    assert_eq!(json(&restored, "state-hash")["hash"], now);
 
     let address = server.url.strip_prefix("http://").unwrap();
     let mut stream = TcpStream::connect(address).unwrap();

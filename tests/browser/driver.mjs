@@ -95,7 +95,10 @@ const commands = {
   },
   async scheme({ dark }) {
     await page.emulateMedia({ colorScheme: dark ? "dark" : "light" });
-    return page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+    return page.evaluate(() => {
+      const style = getComputedStyle(document.documentElement);
+      return `${style.backgroundColor} ${getComputedStyle(document.body).color}`;
+    });
   },
   // How many pixels the page is wider than the window, and what sticks out.
   async overflow() {

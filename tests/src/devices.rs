@@ -115,7 +115,7 @@ pub struct Tap(Arc<Mutex<Vec<Tapped>>>);
 pub struct Tapped {
     /// Whether it went up, to the server.
     pub up: bool,
-    /// Its bytes, neither compressed nor encrypted.
+    /// Its bytes, neither compressed nor encrypted, without the byte that tells the packing.
     pub bytes: Vec<u8>,
 }
 
@@ -140,7 +140,10 @@ impl Tap {
             message_inflated_bytes_max: 64 << 20,
             ..Limits::DEFAULT
         };
-        let decode = |tapped: &Tapped| (tapped.up, wire::decode(&tapped.bytes, &limits).unwrap());
+        let decode = |tapped: &Tapped| {
+            let message = [&[0], &tapped.bytes[..]].concat();
+            (tapped.up, wire::decode(&message, &limits).unwrap())
+        };
         self.heard().iter().map(decode).collect()
     }
 }

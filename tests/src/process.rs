@@ -96,10 +96,23 @@ pub fn run(mut command: Command) -> Finished {
 pub struct ServerProcess {
     child: Child,
     data: PathBuf,
-    before: Vec<String>,
     /// Where it listens, such as `http://127.0.0.1:41234`.
     pub url: String,
     output: mpsc::Receiver<String>,
+    errors: mpsc::Receiver<String>,
+}
+
+/// Follows a stream of a child line by line, so that the child never waits for a reader.
+fn follow(stream: impl Read + Send + 'static) -> mpsc::Receiver<String> {
+    let (send, lines) = mpsc::channel();
+    std::thread::spawn(move || {
+        for line in BufReader::new(stream).lines().map_while(Result::ok) {
+            if send.send(line).is_err() {
+                break;
+            }
+        }
+    });
+    lines
 }
 
 impl ServerProcess {
@@ -126,40 +139,24 @@ impl ServerProcess {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let (send, output) = mpsc::channel();
-        let stdout = child.stdout.take().unwrap();
-        std::thread::spawn(move || {
-            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-                if send.send(line).is_err() {
-                    break;
-                }
-            }
-        });
-        let (send_error, errors) = mpsc::channel();
-        let mut stderr = child.stderr.take().unwrap();
-        std::thread::spawn(move || {
-            let mut text = String::new();
-            let _ = stderr.read_to_string(&mut text);
-            let _ = send_error.send(text);
-        });
-        let mut before = Vec::new();
+        let output = follow(child.stdout.take().unwrap());
+        let errors = follow(child.stderr.take().unwrap());
         let url = loop {
             match output.recv_timeout(READY_MAX) {
                 Ok(line) => {
                     if let Some(url) = line.strip_prefix("listening on ") {
                         break url.trim().to_owned();
                     }
-                    before.push(line);
                 }
                 Err(_) => {
                     let _ = child.kill();
                     let _ = child.wait();
-                    let text = errors.recv_timeout(READY_MAX).unwrap_or_default();
-                    return Err(format!("the server did not become ready: {text}"));
+                    let text: Vec<String> = errors.iter().collect();
+                    return Err(format!("the server did not become ready: {}", text.join("\n")));
                 }
             }
         };
-        Ok(Self { child, data: data.to_owned(), before, url, output })
+        Ok(Self { child, data: data.to_owned(), url, output, errors })
     }
 
     /// Runs an admin command on its data, with `--json` where asked for in `args`.
@@ -172,12 +169,15 @@ impl ServerProcess {
         self.child.id()
     }
 
-    /// The fingerprint of its certificate's key, if it printed one before it was ready.
+    /// The fingerprint of its certificate's key, which it prints before it is ready.
     pub fn fingerprint(&self) -> Option<String> {
-        let word = |line: &String| {
-            line.split_whitespace().rev().find(|w| w.len() == 64 && w.chars().all(|c| c.is_ascii_hexdigit())).map(str::to_owned)
-        };
-        self.before.iter().find_map(word)
+        let hex = |word: &&str| word.len() == 64 && word.chars().all(|c| c.is_ascii_hexdigit());
+        while let Ok(line) = self.errors.recv_timeout(READY_MAX) {
+            if let Some(word) = line.split_whitespace().find(hex) {
+                return Some(word.to_owned());
+            }
+        }
+        None
     }
 
     /// Lines that it wrote after the ready line.

@@ -147,7 +147,10 @@ impl Scene {
     pub fn import(&self, seed: u64, count: usize, owner: Option<&str>) -> Imported {
         let file = self.dir().join(format!("contacts-{seed}.csv"));
         std::fs::write(&file, Generator::new(seed).csv(count)).unwrap();
-        let mut args = vec!["import", file.to_str().unwrap(), "--key", "customer_no", "--json"];
+        // Numbers of customers begin anew with each seed.
+        let system = format!("crm{seed}");
+        let mut args =
+            vec!["import", file.to_str().unwrap(), "--key", "customer_no", "--system", &system, "--json"];
         if let Some(owner) = owner {
             args.extend(["--owner", owner]);
         }
@@ -182,6 +185,26 @@ impl Scene {
     #[track_caller]
     pub fn state_hash(&self, owner: &str) -> String {
         self.admin(&["state-hash", "--owner", owner]).last_line()
+    }
+
+    /// Asserts that a device and the server agree; tells which contacts differ, and how.
+    #[track_caller]
+    pub fn assert_agrees(&self, rep: &Rep, owner: &str) {
+        let here = rep.json(&["state-hash", "--each"]);
+        let there = self.admin(&["state-hash", "--owner", owner, "--each", "--json"]).json();
+        if here["hash"] == there["hash"] {
+            return;
+        }
+        let exported = self.export();
+        for at_server in there["each"].as_array().unwrap() {
+            let id = at_server["id"].as_str().unwrap();
+            if here["each"][id] != at_server["hash"] {
+                let on_device = rep.run(&["show", id]).stdout;
+                println!("{id} on the device:\n{on_device}\nat the server: {:#}", exported[id]);
+            }
+        }
+        let counts = [here["each"].as_object().unwrap().len(), there["each"].as_array().unwrap().len()];
+        panic!("{} and the server differ; contacts: {counts:?}; unmerged: {}", rep.home().display(), here["unmerged"]);
     }
 
     /// Asserts that `check` finds nothing.

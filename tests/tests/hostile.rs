@@ -101,7 +101,7 @@ impl Attacker {
 }
 
 fn fast() -> Scene {
-    let limits = ["1000000", "1000000", "1000000000"];
+    let limits = ["100000", "100000", "1000000000"];
     Scene::with(&[
         "--device-messages-per-second", limits[0],
         "--device-messages-burst", limits[1],

@@ -217,7 +217,10 @@ fn prepared(seed: u64) -> (Scene, Http) {
     let file = scene.dir().join("orders.csv");
     std::fs::write(&file, orders).unwrap();
     let report = scene
-        .admin(&["import", file.to_str().unwrap(), "--kind", "purchases", "--key", "customer_no", "--json"])
+        .admin(&[
+            "import", file.to_str().unwrap(), "--kind", "purchases", "--key", "customer_no", "--system",
+            &format!("crm{seed}"), "--json",
+        ])
         .json();
     assert_eq!(report["created"], 60, "{report}");
     assert_eq!(report["money"]["totals"]["EUR"], (1..=60).map(|n| n * 10_000 + 725).sum::<i64>(), "{report}");

@@ -161,7 +161,7 @@ fn a_manager_signs_in_finds_a_contact_and_decides_its_conflict() {
     assert_eq!(browser.count("tbody tr"), 31);
 
     browser.fill("#q", "ostergard");
-    browser.see("#count", "1 contact");
+    browser.see("#count", "1 contact of 81");
     assert_eq!(browser.count("tbody tr"), 1, "found by its folded name, as one types");
     browser.see("tbody tr", "1 conflict");
     assert_eq!(browser.follow("tbody a.name"), format!("/contacts/{id}"));

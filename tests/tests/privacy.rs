@@ -115,7 +115,7 @@ async fn a_contact_assigned_late_comes_and_one_taken_away_gets_no_further_byte()
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_revoked_device_gets_no_further_byte_of_customer_data() {
     let scene = Scene::new();
-    scene.reps(&["ada"]);
+    scene.reps(&["ada", "ben"]);
     import(&scene);
     let phone = Rep::new(scene.dir().join("phone"));
     phone.run(&["enroll", &scene.url(), &scene.invite("ada"), "--name", "phone"]).ok();

@@ -78,7 +78,7 @@ fn reconnect(book: &Book, added: &str) {
     let server = scene.state_hash("ada");
     let exported = scene.export();
     for rep in [phone, laptop] {
-        assert_eq!(rep.state_hash(), server, "everybody agrees");
+        scene.assert_agrees(rep, "ada");
         let receipts = rep.receipts();
         assert!(receipts.iter().all(|receipt| receipt == "merged"), "{receipts:?}");
         assert_eq!(rep.json(&["quarantine"])["quarantine"], serde_json::json!([]));

@@ -32,6 +32,8 @@ fn main() -> ExitCode {
         )
         .without_time()
         .init();
+    // A panic that the guard contains is reported as damage, not printed.
+    roadbook_protocol::guard::quiet_panics();
     let cli = Cli::parse();
     match run(&cli) {
         Ok(()) => ExitCode::SUCCESS,

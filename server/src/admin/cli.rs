@@ -79,6 +79,11 @@ pub enum Command {
         /// The new file.
         file: PathBuf,
     },
+    /// Put a backup into a data directory that has no database yet.
+    Restore {
+        /// The backup.
+        file: PathBuf,
+    },
     /// Verify log, snapshots and projections against a rebuild; exit code 1 if something is off.
     Check,
     /// One hash over the content of contacts; a device with the same contacts prints the same.
@@ -340,7 +345,7 @@ pub struct ExportArgs {
 /// `state-hash`
 #[derive(Debug, Args)]
 pub struct StateHashArgs {
-    /// Over what this person's devices hold: the contacts that they own or collaborate on.
+    /// Over the contacts that this person owns.
     #[arg(long, value_name = "LOGIN")]
     pub owner: Option<String>,
     /// Over these contacts: ids or unique beginnings, with commas between.

@@ -59,7 +59,13 @@ fn run(cli: Cli) -> Result<u8, Failure> {
         serve::serve(config)?;
         return Ok(0);
     }
-    let asked = Asked::new(command, global.json)?;
+    if let Command::Restore { file } = &command {
+        crate::engine::backup::restore(file, &config.data)?;
+        let data = serde_json::json!({ "restored": config.data });
+        let text = format!("{} was restored; start the server with it\n", config.data.display());
+        return print(&Answer::new(data, text), global.json);
+    }
+    let asked = Asked::new(command)?;
     let call = Call { workspace: global.workspace, by: global.by, request: asked.request };
     let mut output: Box<dyn Write> = match &asked.output {
         Some(path) => Box::new(new_file(path)?),
@@ -82,12 +88,12 @@ struct Asked {
 }
 
 impl Asked {
-    fn new(command: Command, json: bool) -> Result<Self, Failure> {
+    fn new(command: Command) -> Result<Self, Failure> {
         let (mut files, mut output) = (Vec::new(), None);
         let request = match command {
             // Handled before.
-            Command::Serve(_) => {
-                return Err(Failure::new(FailureKind::Usage, "serve is not a request"));
+            Command::Serve(_) | Command::Restore { .. } => {
+                return Err(Failure::new(FailureKind::Usage, "this is not a request"));
             }
             Command::User(UserCommand::Add { login, role, name, team }) => {
                 Request::UserAdd { login, role, name, team }
@@ -117,10 +123,7 @@ impl Asked {
             }
             Command::Export(args) => {
                 output = args.output;
-                let format = match (args.format, json) {
-                    (Some(format), _) => format,
-                    (None, _) => ExportFormat::Json,
-                };
+                let format = args.format.unwrap_or(ExportFormat::Json);
                 Request::Export { format, filter: args.filter }
             }
             Command::Backup { file } => Request::Backup { file: absolute(&file)? },

@@ -13,7 +13,7 @@ use rusqlite::Connection;
 use super::handle::Engine;
 use super::types::{ManifestList, Page, PageLimits, Repair};
 use crate::store::contacts::{self, Visible};
-use crate::store::{Result, changes, documents, projections, workspaces};
+use crate::store::{Result, changes, devices, documents, projections, workspaces};
 
 /// A snapshot is sent instead of changes that have more bytes than this share of it.
 const CHANGES_SHARE_MAX: u64 = 1;
@@ -37,7 +37,8 @@ impl Engine {
         self.read(|conn| {
             let public = workspaces::cursor(conn, workspace)?;
             let news = contacts::visible_since(conn, workspace, user, since, limits.items_max + 1)?;
-            let mut page = Page { cursor: public.max(since), items: Vec::new(), more: false };
+            let mut page =
+                Page { cursor: public.max(since), items: Vec::new(), more: false, as_of: public };
             let mut bytes = 0;
             let mut reached = since;
             for visible in news {
@@ -54,6 +55,25 @@ impl Engine {
                 }
             }
             Ok(page)
+        })
+    }
+
+    /// Whether content that was read at the public cursor `as_of` may still be sent to a device: it
+    /// is not revoked, and nothing was taken from its user since (rule 7). Blocking.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub fn may_send(
+        &self,
+        workspace: WorkspaceId,
+        device: DeviceId,
+        user: UserId,
+        as_of: Cursor,
+    ) -> Result<bool> {
+        self.read(|conn| {
+            let device = devices::find_device(conn, workspace, device)?;
+            let revoked = device.is_none_or(|device| device.revoked_at.is_some());
+            Ok(!revoked && !contacts::lost_since(conn, workspace, user, as_of)?)
         })
     }
 

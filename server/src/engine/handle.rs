@@ -1,5 +1,6 @@
 //! The handle of the engine: opening, closing, reading, writing, and what is asked of the threads.
 
+use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{channel, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -270,11 +271,12 @@ impl Engine {
     pub fn author(&self, workspace: WorkspaceId, by: UserId, items: Vec<Authored>) -> Result<Vec<AuthorOutcome>> {
         let actor = self.open_timeline(workspace)?.actor;
         let shards = &self.shared.shards;
-        let mut divided: Vec<Vec<(usize, Authored)>> = (0..shards.threads()).map(|_| Vec::new()).collect();
+        let mut divided: Vec<VecDeque<(usize, Authored)>> =
+            (0..shards.threads()).map(|_| VecDeque::new()).collect();
         let mut outcomes: Vec<Option<AuthorOutcome>> = Vec::with_capacity(items.len());
         for (index, item) in items.into_iter().enumerate() {
             outcomes.push(None);
-            divided[shards.of((workspace, item.contact))].push((index, item));
+            divided[shards.of((workspace, item.contact))].push_back((index, item));
         }
         let (reply, answers) = channel();
         for (shard, items) in divided.into_iter().enumerate().filter(|(_, items)| !items.is_empty()) {

@@ -33,7 +33,9 @@ use crate::store::{EngineError, Result, changes, contacts, documents};
 pub type Key = (WorkspaceId, ContactId);
 
 /// Pending changes of one contact that are merged in one go at most.
-const PENDING_MAX: usize = 1_000;
+const PENDING_CHANGES_MAX: usize = 1_000;
+/// And their bytes.
+const PENDING_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// A snapshot is due when the changes since the last one have so many bytes, or a quarter of the
 /// document's: then the work of writing snapshots is a constant share of the bytes that came in.
 const SNAPSHOT_BYTES_MIN: u64 = 1_024;
@@ -173,11 +175,12 @@ impl Merger {
     /// [`EngineError::Damaged`] if the document can't be put together: its changes stay stored.
     pub fn prepare(&mut self, conn: &Connection, key: Key, now: UnixMs) -> Result<Option<Prepared>> {
         let Some(contact) = contacts::find(conn, key.0, key.1)? else { return Ok(None) };
-        let pending = changes::pending(conn, key.0, key.1, PENDING_MAX)?;
+        let (pending, more) = pending(conn, key)?;
         if pending.is_empty() || contact.erased_at.is_some() {
             return Ok(None);
         }
         let mut prepared = Prepared::nothing(key, Some(contact), now);
+        prepared.more = more;
         let work = self.merge(conn, &mut prepared, pending)?;
         match prepared.merged.is_empty() {
             true => self.put_back(&prepared, work),
@@ -208,7 +211,8 @@ impl Merger {
         let mut work = match &prepared.contact {
             None => Work { doc: document::new_document(), bytes: 0, saved: None },
             Some(contact) => {
-                let pending = changes::pending(conn, key.0, key.1, PENDING_MAX)?;
+                let (pending, more) = pending(conn, key)?;
+                prepared.more = more;
                 match pending.is_empty() {
                     true => Work { doc: self.base(conn, key, contact)?, bytes: 0, saved: None },
                     false => self.merge(conn, &mut prepared, pending)?,
@@ -283,7 +287,6 @@ impl Merger {
         let key = prepared.key;
         let contact = prepared.contact.as_ref().ok_or_else(|| EngineError::not_found("the contact"))?;
         let base = self.base(conn, key, contact)?;
-        prepared.more = pending.len() == PENDING_MAX;
         let stored: Vec<(Stored, u64)> = pending
             .iter()
             .map(|p| (Stored { seq: p.seq, hash: p.hash, device: p.device }, p.bytes.len() as u64))
@@ -322,6 +325,10 @@ impl Merger {
     pub fn cached(&self) -> (usize, usize) {
         self.cache.size()
     }
+}
+
+fn pending(conn: &Connection, key: Key) -> Result<(Vec<Pending>, bool)> {
+    changes::pending(conn, key.0, key.1, PENDING_CHANGES_MAX, PENDING_BYTES_MAX)
 }
 
 /// A document at work.

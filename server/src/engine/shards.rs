@@ -5,6 +5,7 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, Sender, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -25,6 +26,11 @@ use crate::store::{EngineError, Result};
 
 /// Contacts in one transaction of merges.
 const BATCH_CONTACTS_MAX: usize = 128;
+/// Bytes of documents in one transaction of merges.
+const BATCH_BYTES_MAX: u64 = 8 * 1024 * 1024;
+/// Edits of the server are made in turns of so many, with merges in between: an import must not
+/// keep live edits waiting.
+const TURN_ITEMS: usize = 16;
 /// A batch is sent after so long, however few contacts it has.
 const BATCH_TIME_MAX: Duration = Duration::from_millis(20);
 /// How often an edit of the server is prepared anew because something else was written meanwhile.
@@ -38,7 +44,7 @@ pub(super) struct AuthorJob {
     pub actor: Actor,
     pub by: UserId,
     /// With the place of each in the caller's list.
-    pub items: Vec<(usize, Authored)>,
+    pub items: VecDeque<(usize, Authored)>,
     pub reply: Sender<(usize, AuthorOutcome)>,
 }
 
@@ -164,9 +170,14 @@ pub(super) struct Worker {
     conn: Connection,
     merger: Merger,
     batch: Vec<Prepared>,
+    batch_bytes: u64,
     purposes: HashMap<Key, Purpose>,
     durable: bool,
     started: Instant,
+    /// Documents in the cache, as it was last counted.
+    documents: usize,
+    /// How many merges may still be taken before edits of the server have their turn.
+    merges_left: usize,
     in_flight: Option<InFlight>,
 }
 
@@ -186,15 +197,19 @@ impl Worker {
             conn,
             merger,
             batch: Vec::new(),
+            batch_bytes: 0,
             purposes: HashMap::new(),
             durable: false,
             started: Instant::now(),
+            documents: 0,
+            merges_left: TURN_ITEMS,
             in_flight: None,
         }
     }
 
     /// Works until the shards are stopped.
     pub fn run(mut self) {
+        let _guard = StopOnExit { shared: Arc::clone(&self.shared), index: self.index };
         loop {
             match self.next() {
                 Work::Merge(key) => self.merge(key),
@@ -209,25 +224,33 @@ impl Worker {
                     return;
                 }
             }
-            if self.batch.len() >= BATCH_CONTACTS_MAX
-                || (!self.batch.is_empty() && self.started.elapsed() > BATCH_TIME_MAX)
-            {
-                self.flush();
-            }
+            self.flush_if_due();
+        }
+    }
+
+    fn flush_if_due(&mut self) {
+        if self.batch.len() >= BATCH_CONTACTS_MAX
+            || self.batch_bytes >= BATCH_BYTES_MAX
+            || (!self.batch.is_empty() && self.started.elapsed() > BATCH_TIME_MAX)
+        {
+            self.flush();
         }
     }
 
     /// The next piece of work. Waits only if nothing is on its way.
-    fn next(&self) -> Work {
-        let shard = &self.shared.shards.shards[self.index];
-        let mut queue = self.shared.shards.lock(self.index);
+    fn next(&mut self) -> Work {
+        let shared = Arc::clone(&self.shared);
+        let shard = &shared.shards.shards[self.index];
+        let mut queue = shared.shards.lock(self.index);
         loop {
             let now = Instant::now();
             while let Some(at) = queue.resting.iter().position(|(due, _)| *due <= now) {
                 let (_, key) = queue.resting.swap_remove(at);
                 queue.push(key);
             }
-            if let Some(job) = queue.authors.pop_front() {
+            let merge_first = self.merges_left > 0 && !queue.merges.is_empty() && !queue.stopped;
+            if !merge_first && let Some(job) = queue.authors.pop_front() {
+                self.merges_left = TURN_ITEMS;
                 return Work::Author(job);
             }
             if queue.stopped {
@@ -235,6 +258,7 @@ impl Worker {
             }
             if let Some(key) = queue.merges.pop_front() {
                 queue.queued.remove(&key);
+                self.merges_left = self.merges_left.saturating_sub(1);
                 return Work::Merge(key);
             }
             if !self.batch.is_empty() || self.in_flight.is_some() {
@@ -278,14 +302,17 @@ impl Worker {
         }
     }
 
-    fn author(&mut self, job: AuthorJob) {
-        let AuthorJob { workspace, actor, by, items, reply } = job;
-        let context = Arc::new(AuthorContext { workspace, actor, by, reply });
+    fn author(&mut self, mut job: AuthorJob) {
+        let turn = job.items.len().min(TURN_ITEMS);
+        let items: Vec<_> = job.items.drain(..turn).collect();
+        let AuthorJob { workspace, actor, by, ref reply, .. } = job;
+        let context = Arc::new(AuthorContext { workspace, actor, by, reply: reply.clone() });
+        if !job.items.is_empty() {
+            self.shared.shards.lock(self.index).authors.push_front(job);
+        }
         for (index, item) in items {
             self.author_one(Arc::clone(&context), index, item, 0);
-            if self.batch.len() >= BATCH_CONTACTS_MAX {
-                self.flush();
-            }
+            self.flush_if_due();
         }
     }
 
@@ -314,6 +341,7 @@ impl Worker {
         if self.batch.is_empty() {
             self.started = Instant::now();
         }
+        self.batch_bytes += prepared.derived.as_ref().map_or(0, |derived| derived.document_bytes);
         self.purposes.insert(prepared.key, purpose);
         self.batch.push(prepared);
     }
@@ -326,6 +354,7 @@ impl Worker {
         self.land();
         let (reply, receive) = sync_channel(1);
         let prepared = std::mem::take(&mut self.batch);
+        self.batch_bytes = 0;
         let purposes = std::mem::take(&mut self.purposes);
         let durable = std::mem::take(&mut self.durable);
         self.shared.writer.submit(Job::Merge { prepared, durable, reply }, true);
@@ -361,6 +390,11 @@ impl Worker {
             Err(error) => self.failed(purposes, &error),
         }
         set(&self.shared.metrics.merge_queue, self.shared.shards.len());
+        let documents = self.merger.cached().0;
+        let before = std::mem::replace(&mut self.documents, documents);
+        let cached = &self.shared.metrics.documents_cached;
+        add(cached, documents as u64);
+        cached.fetch_sub(before as u64, Ordering::Relaxed);
     }
 
     fn landed(&mut self, mut one: Written, purposes: &mut HashMap<Key, Purpose>) -> Written {
@@ -415,6 +449,21 @@ impl Worker {
 
     fn rest(&self, key: Key) {
         self.shared.shards.lock(self.index).resting.push((Instant::now() + RETRY_AFTER, key));
+    }
+}
+
+/// However the thread ends, nobody waits for it.
+struct StopOnExit {
+    shared: Arc<Shared>,
+    index: usize,
+}
+
+impl Drop for StopOnExit {
+    fn drop(&mut self) {
+        let mut queue = self.shared.shards.lock(self.index);
+        queue.stopped = true;
+        // With the jobs go their senders, so that the callers hear that there is no answer.
+        queue.authors.clear();
     }
 }
 

@@ -202,6 +202,8 @@ pub struct Page {
     pub items: Vec<PageItem>,
     /// Whether more follows at once.
     pub more: bool,
+    /// The public cursor at the moment the page was read: what [`super::Engine::may_send`] asks for.
+    pub as_of: Cursor,
 }
 
 /// Bounds of one page.

@@ -193,8 +193,24 @@ impl Queue {
         Some(taken)
     }
 
+    /// The thread has ended: whatever is queued will not be done.
+    fn abandon(&self) {
+        self.stop();
+        let jobs = std::mem::take(&mut self.lock().jobs);
+        jobs.into_iter().for_each(|job| job.refuse(EngineError::Closed));
+    }
+
     pub fn len(&self) -> usize {
         self.lock().jobs.len()
+    }
+}
+
+/// However the thread ends, nobody waits for it.
+struct AbandonOnExit(Arc<Shared>);
+
+impl Drop for AbandonOnExit {
+    fn drop(&mut self) {
+        self.0.writer.abandon();
     }
 }
 
@@ -265,6 +281,7 @@ impl Writer {
 
     /// Works until the queue is stopped and empty, then writes the WAL back.
     pub fn run(mut self) {
+        let _guard = AbandonOnExit(Arc::clone(&self.shared));
         while let Some(jobs) = self.shared.writer.take() {
             let (durable, derived): (Vec<Job>, Vec<Job>) = jobs.into_iter().partition(Job::is_durable);
             self.transact(durable, self.durability);

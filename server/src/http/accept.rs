@@ -182,7 +182,15 @@ async fn connection(
     let over = shared.over.clone();
     let served = async {
         match &shared.tls {
-            None => serve_http(&shared, Stall::new(stream, WRITE_STALL_MAX), Peer::new(addr, false), place).await,
+            None => {
+                serve_http(
+                    &shared,
+                    Stall::new(stream, WRITE_STALL_MAX),
+                    Peer::new(addr, false),
+                    place,
+                )
+                .await
+            }
             Some(acceptor) => {
                 let Some(stream) = handshake(&shared, acceptor, stream).await else { return };
                 serve_http(&shared, stream, Peer::new(addr, true), place).await;
@@ -197,7 +205,11 @@ async fn connection(
 
 type TlsStream = tokio_rustls::server::TlsStream<Stall<TcpStream>>;
 
-async fn handshake(shared: &Shared, acceptor: &TlsAcceptor, stream: TcpStream) -> Option<TlsStream> {
+async fn handshake(
+    shared: &Shared,
+    acceptor: &TlsAcceptor,
+    stream: TcpStream,
+) -> Option<TlsStream> {
     let shaken = timeout(shared.header_timeout, async {
         // Silent connections wait here, without a place among the handshakes.
         stream.readable().await.ok()?;
@@ -226,7 +238,9 @@ where
     let service = tower::service_fn(move |mut request: hyper::Request<Incoming>| {
         let peer = peer.behind(&proxies, request.headers());
         request.extensions_mut().insert(peer);
-        request.extensions_mut().insert(ConnectInfo(SocketAddr::new(peer.client, peer.addr.port())));
+        request
+            .extensions_mut()
+            .insert(ConnectInfo(SocketAddr::new(peer.client, peer.addr.port())));
         request.extensions_mut().insert(Place(place.clone()));
         tower::ServiceExt::oneshot(router.clone(), request)
     });
@@ -261,7 +275,9 @@ where
 
 /// A place in the house, carried by requests; a socket keeps it after the upgrade.
 #[derive(Clone)]
-pub(crate) struct Place(#[expect(dead_code, reason = "held, never read")] Arc<OwnedSemaphorePermit>);
+pub(crate) struct Place(
+    #[expect(dead_code, reason = "held, never read")] Arc<OwnedSemaphorePermit>,
+);
 
 struct Counted;
 
@@ -290,7 +306,9 @@ mod tests {
         let headers = |value: &str| {
             HeaderMap::from_iter([("x-forwarded-for".parse().unwrap(), value.parse().unwrap())])
         };
-        let client = |proxies: &[IpAddr], value: &str| peer.behind(proxies, &headers(value)).client.to_string();
+        let client = |proxies: &[IpAddr], value: &str| {
+            peer.behind(proxies, &headers(value)).client.to_string()
+        };
         assert_eq!(client(&[], "192.0.2.9"), "10.0.0.1");
         assert_eq!(client(&proxies, "192.0.2.9"), "192.0.2.9");
         assert_eq!(client(&proxies, "203.0.113.5, 192.0.2.9, 10.0.0.2"), "192.0.2.9");

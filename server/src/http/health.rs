@@ -65,7 +65,8 @@ pub(super) async fn metrics(
         return StatusCode::NOT_FOUND.into_response();
     }
     let Some(recorder) = recorder() else {
-        return (StatusCode::SERVICE_UNAVAILABLE, "metrics are recorded elsewhere\n").into_response();
+        return (StatusCode::SERVICE_UNAVAILABLE, "metrics are recorded elsewhere\n")
+            .into_response();
     };
     recorder.run_upkeep();
     let mut text = recorder.render();
@@ -73,7 +74,8 @@ pub(super) async fn metrics(
         let now = ["changes_waiting", "merge_queue", "documents_cached", "writer_queue"];
         let kind = if now.contains(&name) { "gauge" } else { "counter" };
         // Writing into a String can't fail.
-        let _ = write!(text, "# TYPE roadbook_engine_{name} {kind}\nroadbook_engine_{name} {value}\n");
+        let _ =
+            write!(text, "# TYPE roadbook_engine_{name} {kind}\nroadbook_engine_{name} {value}\n");
     }
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
 }
@@ -91,7 +93,8 @@ fn may_read_metrics(token: Option<&str>, peer: IpAddr, headers: &HeaderMap) -> b
         }
     }
     // Behind a proxy on this machine every peer is loopback: the proxy's header gives it away.
-    let proxied = headers.contains_key("x-forwarded-for") || headers.contains_key(header::FORWARDED);
+    let proxied =
+        headers.contains_key("x-forwarded-for") || headers.contains_key(header::FORWARDED);
     !proxied && is_loopback(peer)
 }
 
@@ -121,10 +124,15 @@ mod tests {
         let remote: IpAddr = "192.0.2.1".parse().unwrap();
         let none = HeaderMap::new();
         let bearer = |token: &str| {
-            HeaderMap::from_iter([(header::AUTHORIZATION, format!("Bearer {token}").parse().unwrap())])
+            HeaderMap::from_iter([(
+                header::AUTHORIZATION,
+                format!("Bearer {token}").parse().unwrap(),
+            )])
         };
-        let proxied =
-            HeaderMap::from_iter([("x-forwarded-for".parse().unwrap(), "192.0.2.1".parse().unwrap())]);
+        let proxied = HeaderMap::from_iter([(
+            "x-forwarded-for".parse().unwrap(),
+            "192.0.2.1".parse().unwrap(),
+        )]);
         assert!(may_read_metrics(None, local, &none));
         assert!(!may_read_metrics(None, local, &proxied));
         assert!(!may_read_metrics(None, remote, &none));

@@ -41,11 +41,14 @@ pub(super) async fn trace(mut request: Request, next: Next) -> Response {
     let begun = Instant::now();
     let mut response = match tokio::time::timeout(REQUEST_MAX, next.run(request)).await {
         Ok(response) => response,
-        Err(_) => (StatusCode::GATEWAY_TIMEOUT, "the answer took too long; try again\n").into_response(),
+        Err(_) => {
+            (StatusCode::GATEWAY_TIMEOUT, "the answer took too long; try again\n").into_response()
+        }
     };
     let status = response.status();
     let ms = begun.elapsed().as_secs_f64() * 1000.0;
-    metrics::counter!("roadbook_http_requests_total", "status" => status_class(status)).increment(1);
+    metrics::counter!("roadbook_http_requests_total", "status" => status_class(status))
+        .increment(1);
     metrics::histogram!("roadbook_http_request_seconds").record(ms / 1000.0);
     if status.is_server_error() && status != StatusCode::SERVICE_UNAVAILABLE {
         tracing::warn!(id = %id.0, %method, %route, status = status.as_u16(), ms, "request failed");

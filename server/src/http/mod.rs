@@ -98,7 +98,9 @@ pub enum HttpError {
     #[error(transparent)]
     Tls(#[from] TlsError),
     /// The address can't be taken.
-    #[error("{listen} can't be listened on: {source}; choose another address with --listen, or stop what holds it")]
+    #[error(
+        "{listen} can't be listened on: {source}; choose another address with --listen, or stop what holds it"
+    )]
     Bind {
         /// The address.
         listen: SocketAddr,

@@ -122,7 +122,9 @@ async fn a_full_house_turns_away_and_takes_again_when_someone_leaves() {
     drop(first);
     loop {
         let mut third = TcpStream::connect(house.addr).await.unwrap();
-        if third.write_all(&request("/")).await.is_ok() && answer(&mut third).await.contains("200 OK") {
+        if third.write_all(&request("/")).await.is_ok()
+            && answer(&mut third).await.contains("200 OK")
+        {
             break;
         }
     }
@@ -158,8 +160,14 @@ async fn while_a_socket_is_leaving_requests_are_told_to_come_back() {
         .route("/", get(|| async { "hello" }))
         .route("/healthz", get(super::health::healthz))
         .layer(from_fn_with_state(drain.clone(), layers::refuse_while_draining));
-    let accept =
-        AcceptLoop { listener, tls: None, router, drain, trusted_proxies: Vec::new(), limits: LIMITS };
+    let accept = AcceptLoop {
+        listener,
+        tls: None,
+        router,
+        drain,
+        trusted_proxies: Vec::new(),
+        limits: LIMITS,
+    };
     let task = tokio::spawn(accept.run());
     shutdown.cancel();
     let get = async |path: &str| {
@@ -184,7 +192,8 @@ async fn a_hard_stop_does_not_wait_for_sockets_that_stay() {
     drain.sockets.spawn(async move { stays.forced().await });
     let limits = AcceptLimits { drain_hard: Duration::from_millis(50), ..LIMITS };
     let router = Router::new();
-    let accept = AcceptLoop { listener, tls: None, router, drain, trusted_proxies: Vec::new(), limits };
+    let accept =
+        AcceptLoop { listener, tls: None, router, drain, trusted_proxies: Vec::new(), limits };
     shutdown.cancel();
     accept.run().await;
 }

@@ -183,7 +183,10 @@ impl Tls {
 
     /// Looks at the files until the server stops; a new pair is used for the next handshake, a bad
     /// one is logged and the old one stays.
-    pub(super) fn watch(&mut self, stop: CancellationToken) -> Option<impl Future<Output = ()> + use<>> {
+    pub(super) fn watch(
+        &mut self,
+        stop: CancellationToken,
+    ) -> Option<impl Future<Output = ()> + use<>> {
         let mut watched = self.watched.take()?;
         Some(async move {
             let mut ticks = tokio::time::interval(RELOAD_EVERY);
@@ -250,10 +253,8 @@ fn load(cert: &Path, key: &Path, provider: &CryptoProvider) -> Result<CertifiedK
     }
     let key_der =
         PrivateKeyDer::from_pem_slice(&read(key)?).map_err(|error| content(key, &error))?;
-    let signer = provider
-        .key_provider
-        .load_private_key(key_der)
-        .map_err(|error| content(key, &error))?;
+    let signer =
+        provider.key_provider.load_private_key(key_der).map_err(|error| content(key, &error))?;
     let certified = CertifiedKey::new(chain, signer);
     match certified.keys_match() {
         Ok(()) => Ok(certified),
@@ -373,10 +374,8 @@ mod tests {
         for dir in [&one, &two] {
             open(&TlsSource::SelfSigned { dir: dir.path().into() });
         }
-        let source = TlsSource::Files {
-            cert: one.path().join("cert.pem"),
-            key: two.path().join("key.pem"),
-        };
+        let source =
+            TlsSource::Files { cert: one.path().join("cert.pem"), key: two.path().join("key.pem") };
         let refused = Tls::open(&source, LOOPBACK.parse().unwrap());
         assert!(matches!(refused, Err(TlsError::Mismatch { .. })));
     }

@@ -10,11 +10,11 @@ use serde::Deserialize;
 
 use super::contact_view::View;
 use super::error::OfficeError;
-use super::fields::Sheet;
+use super::fields::{Names, Sheet};
 use super::layout::{Page, Place};
 use super::session::Viewer;
-use super::{OfficeState, decide, today};
-use crate::store::{self, contacts, documents, workspaces};
+use super::{OfficeState, decide};
+use crate::store::{self, contacts, documents, people, workspaces};
 
 /// Changes that the page lists.
 const HISTORY_MAX: usize = 25;
@@ -62,7 +62,8 @@ pub(super) async fn page(
         .read(move |conn| {
             let cursor = workspaces::cursor(conn, workspace)?;
             let Some((stored, doc)) = load(conn, workspace, id)? else { return Ok(None) };
-            let names = today::names(conn, workspace)?;
+            let people = people::list_users(conn, workspace)?;
+            let names = Names(people.iter().map(|user| (user.id, user.name.clone())).collect());
             let contact = document::read(id, &doc);
             let conflicts = document::conflicts(id, &doc);
             let history = document::history(id, &doc, HISTORY_MAX);
@@ -72,7 +73,8 @@ pub(super) async fn page(
                 contact: &contact,
                 conflicts: &conflicts,
                 history: &history,
-                owner: stored.owner.map(|owner| names.of(owner)),
+                owner: stored.owner,
+                people: &people,
                 heads: heads_text(&stored.heads),
                 now,
                 merged_at: merged_at(conn, workspace, id)?,

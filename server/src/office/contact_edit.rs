@@ -13,13 +13,13 @@ use roadbook_protocol::document::schema::{self, FieldSpec, Kind};
 use roadbook_protocol::document::{
     self, Assigner, Collection, Command, CommandError, Entry, Value, in_parts, note_splices, parse_money, parse_value,
 };
-use roadbook_protocol::ids::{ContactId, EntryId, UnixMs};
+use roadbook_protocol::ids::{ContactId, EntryId, UnixMs, UserId};
 use roadbook_protocol::limits::Limits;
 
 use super::error::OfficeError;
 use super::session::{Fields, Posted};
 use super::{OfficeState, contact, fields, url, versus};
-use crate::engine::{AuthorOutcome, Authored};
+use crate::engine::{Assign, AuthorOutcome, Authored};
 use crate::store::EngineError;
 
 type Answer = Result<Response, OfficeError>;
@@ -300,6 +300,19 @@ pub(super) async fn resolve(State(state): State<OfficeState>, Path(id): Path<Str
         side.ok_or_else(|| OfficeError::refused("This side is not there any more. Reload the page."))?.value
     };
     open.author(vec![Command::Resolve { field: field.to_owned(), value }]).await
+}
+
+/// `POST /contacts/{id}/assign`: another owner, or none.
+pub(super) async fn assign(State(state): State<OfficeState>, Path(id): Path<String>, posted: Posted) -> Answer {
+    let open = Open::new(state, &id, posted).await?;
+    let owner: Option<UserId> = match open.fields().text("owner") {
+        "" => None,
+        user => Some(user.parse().map_err(|_| OfficeError::NotFound { what: "person" })?),
+    };
+    let (workspace, by) = (open.posted.viewer.workspace, open.posted.viewer.user);
+    let assign = Assign { contacts: vec![open.id], owner: Some(owner), ..Assign::default() };
+    open.state.engine_do(move |engine| engine.assign(workspace, Some(by), assign)).await?;
+    Ok(open.back())
 }
 
 /// `POST /contacts`: a new contact, without an owner.

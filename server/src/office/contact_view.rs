@@ -3,11 +3,12 @@
 use maud::{Markup, html};
 use roadbook_protocol::document::schema::{self, FieldSpec};
 use roadbook_protocol::document::{Collection, Conflict, Contact, Entry, FieldChange, HistoryItem, Value};
-use roadbook_protocol::ids::UnixMs;
+use roadbook_protocol::ids::{UnixMs, UserId};
 
 use super::fields::{self, Sheet};
 use super::layout::{self, Shape};
 use super::versus;
+use crate::store::people::User;
 
 /// The page is one contact with its changes.
 pub(super) struct View<'a> {
@@ -15,8 +16,9 @@ pub(super) struct View<'a> {
     pub contact: &'a Contact,
     pub conflicts: &'a [Conflict],
     pub history: &'a [HistoryItem],
-    /// The name of the owner, if there is one.
-    pub owner: Option<&'a str>,
+    pub owner: Option<UserId>,
+    /// Who could be the owner.
+    pub people: &'a [User],
     /// The heads that the page was read at: the note is edited against them.
     pub heads: String,
     pub now: UnixMs,
@@ -117,7 +119,7 @@ impl View<'_> {
                         p.k {
                             @if !work.is_empty() { (work) " · " }
                             @if let Some(town) = town { (town) " · " }
-                            @match self.owner { Some(owner) => { "owner " b { (owner) } }, None => "no owner" }
+                            @match self.owner { Some(owner) => { "owner " b { (self.sheet.names.of(owner)) } }, None => "no owner" }
                         }
                     }
                 }))
@@ -125,6 +127,7 @@ impl View<'_> {
                     (layout::live_chip())
                     @if let Some(at) = self.merged_at { span.asof { "latest change merged " (layout::time(at, Shape::Full)) } }
                     span.grow {}
+                    @if self.sheet.viewer.edits() { (self.assign_form()) }
                     @if authors {
                         a.btn.small href=(page) aria-pressed="true" { "Hide who wrote what" }
                     } @else {
@@ -133,6 +136,23 @@ impl View<'_> {
                 }
             }
         }
+    }
+
+    fn assign_form(&self) -> Markup {
+        let content = html! {
+            form.inline method="post" action=(self.sheet.action("assign")) data-in-place {
+                (layout::csrf(self.sheet.viewer))
+                label.vh for="owner" { "Owner" }
+                select.small #owner name="owner" {
+                    option value="" selected[self.owner.is_none()] { "No owner" }
+                    @for user in self.people.iter().filter(|user| user.disabled_at.is_none() || Some(user.id) == self.owner) {
+                        option value=(user.id) selected[Some(user.id) == self.owner] { (user.name) }
+                    }
+                }
+                button.btn.small { "Assign" }
+            }
+        };
+        layout::unit("assign", content)
     }
 
     fn conflicts(&self) -> Markup {

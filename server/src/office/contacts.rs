@@ -254,7 +254,7 @@ fn find(conn: &Connection, workspace: WorkspaceId, ask: &Ask, now: UnixMs) -> st
     };
     let offset = (ask.page.unwrap_or(1).clamp(1, 1_000_000) - 1) * PAGE_ROWS;
     match fold::fts_query(&ask.q) {
-        Some(query) => search(conn, &conditions, &query, sort, ask, offset, &mut found)?,
+        Some(query) => search(conn, &conditions, &query, sort, offset, &mut found)?,
         None if ask.q.trim().is_empty() => browse(conn, &conditions, sort, offset, &mut found)?,
         // Something was typed, but no letter and no digit: nothing can match.
         None => {}
@@ -283,19 +283,11 @@ fn browse(conn: &Connection, conditions: &Conditions, sort: &Sort, offset: u64, 
     Ok(())
 }
 
-fn search(
-    conn: &Connection,
-    conditions: &Conditions,
-    query: &str,
-    sort: &Sort,
-    ask: &Ask,
-    offset: u64,
-    found: &mut Found,
-) -> store::Result<()> {
+fn search(conn: &Connection, conditions: &Conditions, query: &str, sort: &Sort, offset: u64, found: &mut Found) -> store::Result<()> {
     let Conditions { text, params } = conditions;
     let weights = fold::FTS_COLUMNS.iter().map(|(_, weight)| weight.to_string()).collect::<Vec<_>>().join(", ");
     // The best match first, unless another order was asked for.
-    let order = if ask.sort.is_empty() || ask.sort == "name" { "score, p.sort_key" } else { sort.order };
+    let order = if sort.name == "name" { "score, p.sort_key" } else { sort.order };
     let hits = format!(
         "SELECT search.rowid AS hit, bm25(search, {weights}) AS score \
          FROM search JOIN projection p ON p.n = search.rowid \

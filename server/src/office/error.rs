@@ -14,6 +14,8 @@ use crate::store::EngineError;
 pub(super) enum OfficeError {
     /// Nobody is signed in; where to go back to afterwards.
     SignIn { next: String },
+    /// Nobody is signed in, and the answer is not for a person.
+    Nobody,
     /// Signed in, but not allowed.
     Forbidden { reason: String },
     /// There is no such thing in this workspace, or never was: the two look the same.
@@ -70,6 +72,7 @@ impl IntoResponse for OfficeError {
                 };
                 return Redirect::to(&to).into_response();
             }
+            OfficeError::Nobody => return StatusCode::UNAUTHORIZED.into_response(),
             OfficeError::Forbidden { reason } => (StatusCode::FORBIDDEN, "Not allowed", reason),
             OfficeError::NotFound { what } => (
                 StatusCode::NOT_FOUND,

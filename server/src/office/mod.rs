@@ -149,6 +149,7 @@ pub fn router(state: OfficeState) -> Router {
         .route("/contacts/{id}/note", post(contact_edit::note))
         .route("/contacts/{id}/log", post(contact_edit::log))
         .route("/contacts/{id}/resolve", post(contact_edit::resolve))
+        .route("/contacts/{id}/assign", post(contact_edit::assign))
         .route("/decide", get(decide::page))
         .route("/decide/quarantine.json", get(decide::export))
         .route("/devices", get(devices::page))

@@ -20,6 +20,10 @@ pub(super) const IDLE_MS: UnixMs = 12 * 60 * 60 * 1000;
 /// The end of a session is moved at most so often, so that reading writes next to nothing.
 const EXTEND_MS: UnixMs = 10 * 60 * 1000;
 
+/// The header of requests that the script makes without anybody's doing. A browser can't set it for
+/// the event stream, which is known by what it accepts.
+const BY_ITSELF: &str = "x-office";
+
 /// Somebody who is signed in.
 #[derive(Debug, Clone)]
 pub(super) struct Viewer {
@@ -56,7 +60,9 @@ impl FromRequestParts<OfficeState> for Viewer {
 
     async fn from_request_parts(parts: &mut Parts, state: &OfficeState) -> Result<Self, OfficeError> {
         let next = if parts.method == Method::GET { parts.uri.to_string() } else { String::new() };
-        let Some(token) = cookie(&parts.headers, state) else { return Err(OfficeError::SignIn { next }) };
+        // A stream that is led elsewhere would end without a reason that the script could see.
+        let nobody = if is_stream(&parts.headers) { OfficeError::Nobody } else { OfficeError::SignIn { next } };
+        let Some(token) = cookie(&parts.headers, state) else { return Err(nobody) };
         let now = state.now();
         let key = token.clone();
         let found = state
@@ -66,11 +72,13 @@ impl FromRequestParts<OfficeState> for Viewer {
                 Ok(Some((session, workspace.name)))
             })
             .await?;
-        let Some((session, workspace_name)) = found else { return Err(OfficeError::SignIn { next }) };
+        let Some((session, workspace_name)) = found else { return Err(nobody) };
         if !session.user.role.sees_office() {
             return Err(OfficeError::Forbidden { reason: super::sign_in::REP.to_owned() });
         }
-        if session.expires_at < now + IDLE_MS - EXTEND_MS {
+        // What an open page reads on its own is no sign that somebody is there.
+        let by_itself = parts.method == Method::GET && (parts.headers.contains_key(BY_ITSELF) || is_stream(&parts.headers));
+        if !by_itself && session.expires_at < now + IDLE_MS - EXTEND_MS {
             state.write(move |tx| people::extend_web_session(tx, &token, now + IDLE_MS)).await?;
         }
         let user = session.user;
@@ -84,6 +92,10 @@ impl FromRequestParts<OfficeState> for Viewer {
             csrf: session.csrf,
         })
     }
+}
+
+fn is_stream(headers: &HeaderMap) -> bool {
+    headers.get(header::ACCEPT).is_some_and(|accept| accept.as_bytes().starts_with(b"text/event-stream"))
 }
 
 /// The fields of a form, in order.

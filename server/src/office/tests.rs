@@ -399,6 +399,55 @@ async fn every_edit_of_a_page_is_a_change_in_the_managers_name() {
 }
 
 #[tokio::test]
+async fn a_contact_is_assigned_to_a_person_of_this_workspace_only() {
+    let house = House::new();
+    let (by, browser) = house.manager().await;
+    let rep = house.user(house.workspace, "rep", Role::Rep);
+    let id = house.contact(house.workspace, by, None, &[("company", "Ernst Handel")]);
+    let path = format!("/contacts/{id}/assign");
+    assert_eq!(browser.post(&path, &[("owner", &rep.to_string())]).await.status, StatusCode::SEE_OTHER);
+    browser.get("/contacts?filter=owner%3Arep").await.assert_has("Ernst Handel");
+    let theirs = house.engine.create_workspace("Theirs").unwrap();
+    let stranger = house.user(theirs, "stranger", Role::Rep);
+    assert_eq!(browser.post(&path, &[("owner", &stranger.to_string())]).await.status, StatusCode::NOT_FOUND);
+    assert_eq!(browser.post(&path, &[("owner", "")]).await.status, StatusCode::SEE_OTHER);
+    browser.get("/contacts?filter=no%3Aowner").await.assert_has("Ernst Handel");
+}
+
+#[tokio::test]
+async fn an_open_page_alone_does_not_keep_a_session_alive() {
+    let house = House::new();
+    let (_, browser) = house.manager().await;
+    let token = browser.cookie.split_once('=').unwrap().1.to_owned();
+    let now = house.engine.now_ms();
+    // A session that was used last an hour ago.
+    let hour = 3_600_000;
+    let key = token.clone();
+    house
+        .engine
+        .write(move |tx| -> crate::store::Result<()> {
+            let session = people::find_web_session(tx, &key, now)?.unwrap();
+            people::delete_web_session(tx, &key)?;
+            people::create_web_session(tx, session.user.workspace, session.user.id, &key, &session.csrf, now - hour, 12 * hour)
+        })
+        .unwrap();
+    let ends = || {
+        let session = house.engine.read(|conn| people::find_web_session(conn, &token, now)).unwrap();
+        session.unwrap().expires_at
+    };
+    let before = ends();
+    let request = |name: &'static str, value: &'static str| {
+        Request::get("/contacts").header(header::COOKIE, &browser.cookie).header(name, value).body(Body::empty()).unwrap()
+    };
+    ask(&house.router, request("x-office", "units")).await;
+    assert_eq!(ends(), before);
+    ask(&house.router, request("accept", "text/html")).await;
+    assert!(ends() > before);
+    let stream = Request::get("/events").header(header::ACCEPT, "text/event-stream").body(Body::empty()).unwrap();
+    assert_eq!(ask(&house.router, stream).await.status, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
 async fn a_value_that_somebody_else_wrote_is_not_overwritten_unseen() {
     let house = House::new();
     let (by, browser) = house.manager().await;

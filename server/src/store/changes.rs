@@ -163,7 +163,8 @@ pub struct Pending {
     pub bytes: Vec<u8>,
 }
 
-/// The oldest stored, unmerged changes of a contact in the order of the log: at most `limit`.
+/// The oldest stored, unmerged changes of a contact in the order of the log: at most `changes_max`,
+/// and no more once they have `bytes_max`. Also whether more are left.
 ///
 /// # Errors
 /// What the database says.
@@ -171,24 +172,30 @@ pub fn pending(
     conn: &Connection,
     workspace: WorkspaceId,
     contact: ContactId,
-    limit: usize,
-) -> Result<Vec<Pending>> {
+    changes_max: usize,
+    bytes_max: usize,
+) -> Result<(Vec<Pending>, bool)> {
     let mut statement = conn.prepare_cached(
-        "SELECT seq, hash, device, bytes FROM log
-         WHERE workspace = ? AND contact = ? AND fate = 0 ORDER BY seq LIMIT ?",
+        "SELECT seq, hash, device, bytes FROM log INDEXED BY log_by_contact
+         WHERE workspace = ? AND contact = ? AND fate = 0 ORDER BY fate_cursor, seq",
     )?;
-    let rows = statement.query_map(
-        params![workspace.as_bytes(), contact.as_bytes(), limit],
-        |row| {
-            Ok(Pending {
-                seq: row.get(0)?,
-                hash: hash_column(row, 1)?,
-                device: id_column_or_null!(row, 2, DeviceId),
-                bytes: row.get(3)?,
-            })
-        },
-    )?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
+    let mut rows = statement.query(params![workspace.as_bytes(), contact.as_bytes()])?;
+    let mut list: Vec<Pending> = Vec::new();
+    let mut bytes = 0;
+    while let Some(row) = rows.next()? {
+        if list.len() >= changes_max || bytes >= bytes_max {
+            return Ok((list, true));
+        }
+        let change = Pending {
+            seq: row.get(0)?,
+            hash: hash_column(row, 1)?,
+            device: id_column_or_null!(row, 2, DeviceId),
+            bytes: row.get(3)?,
+        };
+        bytes += change.bytes.len();
+        list.push(change);
+    }
+    Ok((list, false))
 }
 
 /// All contacts with stored, unmerged changes: what a start has to take up again.

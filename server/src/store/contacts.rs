@@ -328,6 +328,19 @@ pub fn raise_sort_cursor(
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
+/// Whether a contact was taken from a user beyond this cursor.
+///
+/// # Errors
+/// What the database says.
+pub fn lost_since(conn: &Connection, workspace: WorkspaceId, user: UserId, since: Cursor) -> Result<bool> {
+    Ok(conn
+        .prepare_cached(
+            "SELECT 1 FROM access INDEXED BY access_by_user
+             WHERE workspace = ? AND user = ? AND sort_cursor > ? AND kind = 2 LIMIT 1",
+        )?
+        .exists(params![workspace.as_bytes(), user.as_bytes(), since])?)
+}
+
 /// One contact in a user's order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Visible {

@@ -67,7 +67,9 @@ impl Directories {
         // Before the read: a change during it makes the next one load again.
         lock(&self.stale).remove(&workspace);
         let engine = hub.engine().clone();
-        let read = move || engine.read(|conn| load(conn, workspace)).map(|found| wire::encode(&found.into()));
+        let read = move || {
+            engine.read(|conn| load(conn, workspace)).map(|found| wire::encode(&found.into()))
+        };
         let message = Bytes::from(on_blocking_pool(&hub.reads(), read).await?);
         let mut known = lock(&self.known);
         let version = match known.get(&workspace) {
@@ -124,8 +126,11 @@ fn load(conn: &Connection, workspace: WorkspaceId) -> Result<Directory> {
         .map(|(actor, user)| DirectoryActor { actor, user })
         .collect();
     let mut directory = Directory { users, actors, signature: Vec::new() };
-    let key = Ed25519KeyPair::from_pkcs8_maybe_unchecked(&workspaces::signing_key(conn, workspace)?)
-        .map_err(|error| EngineError::damaged(format!("the key of workspace {workspace}"), error))?;
+    let key =
+        Ed25519KeyPair::from_pkcs8_maybe_unchecked(&workspaces::signing_key(conn, workspace)?)
+            .map_err(|error| {
+                EngineError::damaged(format!("the key of workspace {workspace}"), error)
+            })?;
     directory.signature = key.sign(&directory_text(&workspace, &directory)).as_ref().to_vec();
     Ok(directory)
 }

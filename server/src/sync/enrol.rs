@@ -36,7 +36,8 @@ pub(super) async fn enrol(hub: Hub, ip: IpAddr, enrol: Enrol) -> Result<Box<Enro
     }
     let begun = Instant::now();
     let text = enrolment_text(&enrol.code, &enrol.public_key);
-    let plausible = key_fits(&enrol) && verify(enrol.algorithm, &enrol.public_key, &text, &enrol.signature);
+    let plausible =
+        key_fits(&enrol) && verify(enrol.algorithm, &enrol.public_key, &text, &enrol.signature);
     let mut bytes = [0u8; 16];
     let device = SystemRandom::new().fill(&mut bytes).map(|()| DeviceId::from_random(bytes));
     let Ok(device) = device else {
@@ -45,7 +46,10 @@ pub(super) async fn enrol(hub: Hub, ip: IpAddr, enrol: Enrol) -> Result<Box<Enro
     let engine = hub.engine().clone();
     let made = if plausible {
         let now = engine.now_ms();
-        on_blocking_pool(&hub.reads(), move || engine.write(move |tx| redeem(tx, &enrol, device, now))).await
+        on_blocking_pool(&hub.reads(), move || {
+            engine.write(move |tx| redeem(tx, &enrol, device, now))
+        })
+        .await
     } else {
         Err(EngineError::Refused { code: "signature", reason: "the signature does not fit".into() })
     };
@@ -108,7 +112,15 @@ fn redeem(tx: &Transaction<'_>, enrol: &Enrol, id: DeviceId, now: i64) -> Result
     };
     create_device(tx, &device)?;
     let detail = serde_json::json!({ "name": device.name, "platform": device.platform });
-    audit::append(tx, user.workspace, now, Some(user.id), "device.enrol", &id.to_string(), &detail)?;
+    audit::append(
+        tx,
+        user.workspace,
+        now,
+        Some(user.id),
+        "device.enrol",
+        &id.to_string(),
+        &detail,
+    )?;
     enrolled(tx, user, id)
 }
 

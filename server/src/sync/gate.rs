@@ -32,7 +32,8 @@ pub(super) fn judge(changes: Vec<UpChange>, limits: &Limits) -> Gated {
                 refused.push(None);
             }
             Err(error) => {
-                metrics::counter!("roadbook_changes_refused_total", "code" => error.code()).increment(1);
+                metrics::counter!("roadbook_changes_refused_total", "code" => error.code())
+                    .increment(1);
                 refused.push(Some(refusal(&error)));
             }
         }
@@ -47,7 +48,9 @@ fn refusal(error: &GateError) -> Outcome {
         hash: None,
         fate: Fate::Quarantined,
         code: error.code().to_owned(),
-        reason: format!("the change was refused: {error}; it stays on the device and can be exported"),
+        reason: format!(
+            "the change was refused: {error}; it stays on the device and can be exported"
+        ),
         missing: Vec::new(),
     }
 }
@@ -61,7 +64,9 @@ pub(super) fn answer(
     let mut appended = appended.into_iter();
     refused
         .into_iter()
-        .filter_map(|refused| refused.or_else(|| appended.next().map(|outcome| taken(outcome, need))))
+        .filter_map(|refused| {
+            refused.or_else(|| appended.next().map(|outcome| taken(outcome, need)))
+        })
         .collect()
 }
 

@@ -341,7 +341,8 @@ impl Hub {
     /// The workspaces that have devices connected.
     pub(super) fn workspaces(&self) -> Vec<WorkspaceId> {
         let live = lock(&self.0.live);
-        let all: HashSet<WorkspaceId> = live.devices.keys().map(|(workspace, _)| *workspace).collect();
+        let all: HashSet<WorkspaceId> =
+            live.devices.keys().map(|(workspace, _)| *workspace).collect();
         all.into_iter().collect()
     }
 
@@ -371,9 +372,10 @@ fn network(ip: IpAddr) -> IpAddr {
 fn copied() -> Problem {
     Problem {
         code: ProblemCode::Copied,
-        message: "another connection with this device's key is open and answers: this replica is a \
+        message:
+            "another connection with this device's key is open and answers: this replica is a \
                   copy; enrol it as a device of its own, its edits are kept"
-            .into(),
+                .into(),
         retry_after_ms: None,
         fatal: true,
         actors: Vec::new(),

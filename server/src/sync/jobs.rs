@@ -10,7 +10,9 @@ use ring::digest::{SHA256, digest};
 use roadbook_protocol::ChangeHash;
 use roadbook_protocol::ids::{Actor, ContactId, Cursor, DeviceId, TimelineId, UserId, WorkspaceId};
 use roadbook_protocol::session::{DeviceRecord, LoadedItem, LoadedPage, Opening, ServerEvent};
-use roadbook_protocol::wire::{Access, ContactHeads, Fate, PageItem, PendingChanges, Problem, ProblemCode};
+use roadbook_protocol::wire::{
+    Access, ContactHeads, Fate, PageItem, PendingChanges, Problem, ProblemCode,
+};
 use tokio::sync::Semaphore;
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
@@ -59,7 +61,8 @@ pub(super) fn internal(error: &(impl Display + ?Sized)) -> Problem {
     tracing::error!(%error, "a device could not be served");
     Problem {
         code: ProblemCode::Internal,
-        message: "something failed at the server, its log says what; the app tries again by itself".into(),
+        message: "something failed at the server, its log says what; the app tries again by itself"
+            .into(),
         retry_after_ms: Some(5_000),
         fatal: true,
         actors: Vec::new(),
@@ -286,7 +289,11 @@ pub(super) async fn manifest(hub: Hub, who: Identity) -> Result<ServerEvent> {
 }
 
 /// Compares a device's heads with the server's.
-pub(super) async fn repair(hub: Hub, who: Identity, heads: Vec<ContactHeads>) -> Result<ServerEvent> {
+pub(super) async fn repair(
+    hub: Hub,
+    who: Identity,
+    heads: Vec<ContactHeads>,
+) -> Result<ServerEvent> {
     metrics::counter!("roadbook_sync_repairs_total").increment(1);
     read(&hub, move |engine| {
         let repair = engine.repair(who.workspace, who.user, &heads)?;
@@ -309,7 +316,11 @@ pub(super) struct FetchPart {
 }
 
 /// Loads as many of the contacts as one part holds, at least one.
-pub(super) async fn fetch(hub: Hub, who: Identity, mut contacts: Vec<ContactId>) -> Result<FetchPart> {
+pub(super) async fn fetch(
+    hub: Hub,
+    who: Identity,
+    mut contacts: Vec<ContactId>,
+) -> Result<FetchPart> {
     read(&hub, move |engine| {
         let items = engine.fetch(who.workspace, who.user, &contacts, FETCH_PART_BYTES_MAX)?;
         let rest = contacts.split_off(items.len().min(contacts.len()));
@@ -321,7 +332,11 @@ pub(super) async fn fetch(hub: Hub, who: Identity, mut contacts: Vec<ContactId>)
 }
 
 /// The fates of changes whose receipt the device has, but not their fate.
-pub(super) async fn fates(hub: Hub, who: Identity, pending: Vec<PendingChanges>) -> Result<ServerEvent> {
+pub(super) async fn fates(
+    hub: Hub,
+    who: Identity,
+    pending: Vec<PendingChanges>,
+) -> Result<ServerEvent> {
     read(&hub, move |engine| {
         let fates = engine.fates(who.workspace, who.device, &pending)?;
         // What is stored and not merged yet is no news; its fate comes when it has one.

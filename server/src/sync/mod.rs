@@ -8,7 +8,10 @@
 //! | file | what it holds |
 //! |---|---|
 //! | `upgrade` | from the HTTP request to the websocket, admission |
-//! | `driver` | one connection: events into the session, effects out of it |
+//! | `driver` | one connection: what happens to it, into the session |
+//! | `effects` | what the session asks for, carried out |
+//! | `receipts` | which of a connection's changes it has still to hear about |
+//! | `pace` | how fast one connection may send |
 //! | `socket` | the websocket: bounded reading, writing that never blocks reading |
 //! | `jobs` | what effects ask of the engine, on the blocking pool |
 //! | `gate` | gate 1 for a batch |
@@ -20,11 +23,14 @@
 
 mod directory;
 mod driver;
+mod effects;
 mod enrol;
 mod gate;
 mod hub;
 mod jobs;
+mod pace;
 mod rate;
+mod receipts;
 mod socket;
 #[cfg(test)]
 mod tests;

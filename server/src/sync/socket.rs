@@ -244,8 +244,7 @@ mod tests {
                 roadbook_protocol::ids::ContactId::from_slice(&digest.as_ref()[..16]).unwrap()
             })
             .collect();
-        let large: WireFrame =
-            Manifest { cursor: 7, contacts, last: true, bytes_total: 0 }.into();
+        let large: WireFrame = Manifest { cursor: 7, contacts, last: true, bytes_total: 0 }.into();
         socket.send(large.clone(), 128_000);
         socket.ping(b"between");
         socket.send(problem(), 100);

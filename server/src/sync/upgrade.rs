@@ -30,11 +30,15 @@ pub(crate) async fn upgrade(
     };
     let accept = derive_accept_key(key.as_bytes());
     let Some(upgrade) = request.extensions_mut().remove::<OnUpgrade>() else {
-        return (StatusCode::UPGRADE_REQUIRED, "this connection can't be upgraded\n").into_response();
+        return (StatusCode::UPGRADE_REQUIRED, "this connection can't be upgraded\n")
+            .into_response();
     };
     let Some(admission) = hub.admit() else {
         metrics::counter!("roadbook_connections_refused_total", "reason" => "sockets").increment(1);
-        return unavailable(hub.drain(), "too many devices are connected; the app tries again by itself\n");
+        return unavailable(
+            hub.drain(),
+            "too many devices are connected; the app tries again by itself\n",
+        );
     };
     let sockets = hub.drain().sockets.clone();
     sockets.spawn(async move {
@@ -56,12 +60,17 @@ pub(crate) async fn upgrade(
         .into_response()
 }
 
-#[expect(clippy::result_large_err, reason = "once per connection, and the answer goes out as it is")]
+#[expect(
+    clippy::result_large_err,
+    reason = "once per connection, and the answer goes out as it is"
+)]
 fn websocket_key(method: &Method, headers: &HeaderMap) -> Result<String, Response> {
     let has = |name: header::HeaderName, word: &str| {
-        headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).any(|value| {
-            value.split(',').any(|part| part.trim().eq_ignore_ascii_case(word))
-        })
+        headers
+            .get_all(name)
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .any(|value| value.split(',').any(|part| part.trim().eq_ignore_ascii_case(word)))
     };
     if *method != Method::GET {
         return Err((StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "GET")]).into_response());

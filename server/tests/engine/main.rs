@@ -5,4 +5,5 @@ mod care;
 mod down;
 mod log;
 mod merge;
+mod steps;
 mod support;

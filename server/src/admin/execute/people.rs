@@ -15,6 +15,8 @@ use crate::store::{audit, devices, workspaces};
 
 /// More entries of the audit log are not listed at once.
 const AUDIT_MAX: u32 = 10_000;
+/// So much of an entry's detail is printed for people; JSON has all of it.
+const DETAIL_CHARS_MAX: usize = 80;
 
 /// A one-time code and until when it can be used.
 struct Code {
@@ -255,25 +257,26 @@ impl Job<'_> {
 
     pub(super) fn audit_list(&self, limit: u32) -> Result<Answer, Failure> {
         let workspace = self.workspace()?;
-        let entries =
-            self.engine.read(|conn| audit::latest(conn, workspace, limit.min(AUDIT_MAX)))?;
-        let rows: Vec<_> = entries
-            .iter()
-            .map(|entry| {
-                let by = entry.by.map_or_else(|| "operator".to_owned(), |by| by.to_string());
-                vec![
-                    moment(entry.at),
-                    entry.action.clone(),
-                    entry.subject.clone(),
-                    by,
-                    entry.detail.clone(),
-                ]
-            })
-            .collect();
-        Ok(Answer::new(
-            json!({ "entries": entries }),
-            table(&["when", "what", "subject", "by", "detail"], &rows),
-        ))
+        let (entries, people) = self.engine.read(|conn| -> Result<_, EngineError> {
+            let entries = audit::latest(conn, workspace, limit.min(AUDIT_MAX))?;
+            Ok((entries, users::list_users(conn, workspace)?))
+        })?;
+        let logins: HashMap<UserId, String> =
+            people.into_iter().map(|user| (user.id, user.login)).collect();
+        let row = |entry: &audit::Entry| {
+            let by = entry.by.map_or_else(
+                || "operator".to_owned(),
+                |by| logins.get(&by).cloned().unwrap_or_else(|| by.to_string()),
+            );
+            let mut detail: String = entry.detail.chars().take(DETAIL_CHARS_MAX).collect();
+            if detail.len() < entry.detail.len() {
+                detail.push('…');
+            }
+            vec![moment(entry.at), entry.action.clone(), entry.subject.clone(), by, detail]
+        };
+        let rows: Vec<_> = entries.iter().map(row).collect();
+        let header = ["when", "what", "subject", "by", "detail"];
+        Ok(Answer::new(json!({ "entries": entries }), table(&header, &rows)))
     }
 }
 

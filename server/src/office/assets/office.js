@@ -134,17 +134,11 @@ async function refresh(options = {}) {
 
 /** At most one reading per 400 ms, and always one after the last hint. */
 let due = null;
-function refreshSoon() {
-  due ??= setTimeout(() => { due = null; refresh(); }, 400);
-}
-function refreshNow() {
-  if (due) return;
-  refresh();
-  due = setTimeout(() => { due = null; if (again) { again = false; refreshNow(); } }, 400);
-}
 let again = false;
 function hinted() {
-  if (due) again = true; else refreshNow();
+  if (due) { again = true; return; }
+  refresh();
+  due = setTimeout(() => { due = null; if (again) { again = false; hinted(); } }, 400);
 }
 
 // --- the event stream -----------------------------------------------------------------------------
@@ -165,10 +159,14 @@ function listen() {
   stream.addEventListener("error", () => {
     state("behind", "reconnecting");
     // The browser gives up for good on an HTTP error: the session has ended or the server is new.
-    if (stream?.readyState === EventSource.CLOSED) { stream = null; setTimeout(listen, 3000 + Math.random() * 4000); }
+    // Reading the page again leads to the sign-in if that is it.
+    if (stream?.readyState === EventSource.CLOSED) {
+      stream = null;
+      setTimeout(() => { refresh(); listen(); }, 3000 + Math.random() * 4000);
+    }
   });
   stream.addEventListener("refresh", (event) => { lastId = event.lastEventId || lastId; hinted(); });
-  stream.addEventListener("devices", () => { if ($("[data-live=freshness]")) refreshSoon(); });
+  stream.addEventListener("devices", () => { if ($("[data-live=freshness]")) hinted(); });
   stream.addEventListener("merged", (event) => {
     lastId = event.lastEventId || lastId;
     const hint = JSON.parse(event.data);
@@ -177,7 +175,7 @@ function listen() {
     const row = document.getElementById(`c-${hint.contact}`);
     if (row && hint.row) { put(row, hint.row); return; }
     feed(hint);
-    if ($("[data-live=figures], [data-live=conflicts]")) refreshSoon();
+    if ($("[data-live=figures], [data-live=conflicts]")) hinted();
   });
 }
 

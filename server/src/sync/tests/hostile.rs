@@ -39,6 +39,7 @@ async fn a_frame_at_the_wrong_time_ends_the_connection() {
     line.send(batch).await;
     assert_eq!(problem_code(&line.refusal().await), ProblemCode::Protocol);
     lives(&house, &mut phone).await;
+    drop(line);
     house.close().await;
 }
 
@@ -76,6 +77,7 @@ async fn a_small_block_that_inflates_beyond_the_limit_is_refused() {
     line.socket.send(Message::Binary(bomb.into())).await.unwrap();
     assert_eq!(problem_code(&line.refusal().await), ProblemCode::Protocol);
     lives(&house, &mut phone).await;
+    drop(line);
     house.close().await;
 }
 
@@ -106,6 +108,7 @@ async fn ten_thousand_bad_changes_leave_the_rest_untouched() {
     }
     let (_, change) = phone.edit(contact, "still good");
     phone.upload(&mut line, vec![change]).await;
+    drop(line);
     house.close().await;
 }
 
@@ -145,6 +148,7 @@ async fn ten_thousand_unknown_frames_are_slowed_down_and_harm_nobody() {
         }
     }
     assert!(begun.elapsed() >= Duration::from_millis(400), "{:?}", begun.elapsed());
+    drop((sink, stream));
     house.close().await;
 }
 
@@ -160,6 +164,7 @@ async fn a_flood_of_pings_is_cut() {
     }
     assert_eq!(problem_code(&line.refusal().await), ProblemCode::RateLimited);
     lives(&house, &mut phone).await;
+    drop(line);
     house.close().await;
 }
 

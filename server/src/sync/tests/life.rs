@@ -26,6 +26,8 @@ async fn of_two_living_sockets_with_one_key_the_second_is_told_that_it_is_a_copy
     let mut first = alive.await.unwrap();
     let (_, changes) = phone.create("goes on");
     phone.upload(&mut first, changes).await;
+    drop(first);
+    drop(second);
     house.close().await;
 }
 
@@ -40,6 +42,7 @@ async fn a_phone_that_lost_its_network_takes_its_place_again() {
     while dead.hear().await.is_some() {}
     let (_, changes) = phone.create("back again");
     phone.upload(&mut line, changes).await;
+    drop(line);
     house.close().await;
 }
 
@@ -111,6 +114,7 @@ async fn a_full_hall_refuses_a_socket_with_503_and_a_time_to_come_back() {
         Err(other) => panic!("{other}"),
         Ok(_) => panic!("there was no room"),
     }
+    drop(line);
     house.close().await;
 }
 
@@ -131,7 +135,9 @@ async fn probes_and_metrics_answer() {
     assert!(get("/healthz").await.starts_with("HTTP/1.1 200"));
     assert!(get("/readyz").await.starts_with("HTTP/1.1 200"));
     let metrics = get("/metrics").await;
-    for name in ["roadbook_sync_devices", "roadbook_engine_commits_durable", "roadbook_sync_frames_total"] {
+    for name in
+        ["roadbook_sync_devices", "roadbook_engine_commits_durable", "roadbook_sync_frames_total"]
+    {
         assert!(metrics.contains(name), "{name} in {metrics}");
     }
     drop(line);

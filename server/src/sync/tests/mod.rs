@@ -22,8 +22,9 @@ use roadbook_protocol::document::{
 use roadbook_protocol::ids::{Actor, ContactId, Cursor, TimelineId, UserId, WorkspaceId};
 use roadbook_protocol::limits::Limits;
 use roadbook_protocol::wire::{
-    self, Applied as AppliedFrame, Changes, Directory, Enrol, Enrolled, Exception, Fate, Frame, Hello, KeyAlgorithm, Page,
-    Problem, ProblemCode, Proof, Stored, UpChange, Welcome, challenge_text, enrolment_text,
+    self, Applied as AppliedFrame, Changes, Directory, Enrol, Enrolled, Exception, Fate, Frame,
+    Hello, KeyAlgorithm, Page, Problem, ProblemCode, Proof, Stored, UpChange, Welcome,
+    challenge_text, enrolment_text,
 };
 use tempfile::TempDir;
 use tokio::net::TcpStream;
@@ -73,7 +74,10 @@ impl House {
     }
 
     /// Runs something that blocks on the engine.
-    async fn engine<T: Send + 'static>(&self, work: impl FnOnce(&Engine) -> T + Send + 'static) -> T {
+    async fn engine<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Engine) -> T + Send + 'static,
+    ) -> T {
         let engine = self.engine.clone();
         tokio::task::spawn_blocking(move || work(&engine)).await.unwrap()
     }
@@ -194,7 +198,9 @@ impl Line {
                 Some(Ok(Message::Binary(bytes))) => {
                     match bytes[0] {
                         0 => self.heard.extend_from_slice(&bytes[1..]),
-                        _ => self.heard.extend(zstd::bulk::decompress(&bytes[1..], 64 << 20).unwrap()),
+                        _ => self
+                            .heard
+                            .extend(zstd::bulk::decompress(&bytes[1..], 64 << 20).unwrap()),
                     }
                     match wire::decode(&bytes, &Limits::DEFAULT).unwrap() {
                         Frame::Directory(directory) => self.directory = Some(directory),
@@ -231,7 +237,7 @@ impl Line {
                 _ => None,
             })
             .await;
-        while let Some(frame) = self.hear().await {
+        if let Some(frame) = self.hear().await {
             panic!("{} after {problem:?}", frame.name());
         }
         problem

@@ -37,6 +37,7 @@ async fn a_wrong_key_a_wrong_signature_and_an_unknown_device_get_the_same_refusa
     }
     assert!(refusals.iter().all(|refusal| *refusal == refusals[0]), "{refusals:?}");
     assert_eq!(problem_code(&refusals[0]), ProblemCode::Unauthorized);
+    drop(line);
     house.close().await;
 }
 
@@ -86,11 +87,8 @@ async fn a_contact_of_another_rep_is_never_sent() {
     let (before, by) = (bobs.heard.len(), ada.enrolled.user);
     house
         .engine(move |engine| {
-            let assign = Assign {
-                contacts: vec![secret],
-                owner: Some(Some(bob_user)),
-                ..Assign::default()
-            };
+            let assign =
+                Assign { contacts: vec![secret], owner: Some(Some(bob_user)), ..Assign::default() };
             engine.assign(workspace, Some(by), assign).unwrap();
         })
         .await;
@@ -98,6 +96,8 @@ async fn a_contact_of_another_rep_is_never_sent() {
         bobs.page().await;
     }
     assert!(bobs.heard.len() > before);
+    drop(adas);
+    drop(bobs);
     house.close().await;
 }
 
@@ -118,7 +118,8 @@ async fn a_change_under_anothers_name_or_actor_is_set_aside() {
     bob.actor = ada.actor;
     let (_, stolen) = bob.create("stolen actor");
     bob.actor = true_actor;
-    let batch = bob.batch(vec![forged[0].clone(), forged[1].clone(), stolen[0].clone(), stolen[1].clone()]);
+    let batch =
+        bob.batch(vec![forged[0].clone(), forged[1].clone(), stolen[0].clone(), stolen[1].clone()]);
     bobs.send(batch).await;
     let stored = bobs.stored().await;
     let refused: Vec<_> =
@@ -127,6 +128,8 @@ async fn a_change_under_anothers_name_or_actor_is_set_aside() {
     // Ada's actor is not blocked by it.
     let (_, changes) = ada.create("honest");
     ada.upload(&mut adas, changes).await;
+    drop(adas);
+    drop(bobs);
     house.close().await;
 }
 
@@ -144,6 +147,7 @@ async fn a_revoked_device_is_cut_off_at_once_and_stays_out() {
     let mut line = Line::dial(house.addr).await;
     line.send(phone.hello()).await;
     assert_eq!(problem_code(&line.refusal().await), ProblemCode::Revoked);
+    drop(line);
     house.close().await;
 }
 
@@ -163,6 +167,7 @@ async fn a_code_enrols_once_and_a_wrong_one_says_no_more_than_that() {
         })
         .await;
     assert_eq!((enrolled.user, enrolled.login.as_str()), (user, "ada"));
+    drop(line);
 
     let mut refusals = Vec::new();
     for code in [code.as_str(), "00000-00000-00000-00000-000000"] {
@@ -183,6 +188,7 @@ async fn a_code_enrols_once_and_a_wrong_one_says_no_more_than_that() {
     let mut line = Line::dial(house.addr).await;
     line.send(enrol(&super::keys(), &fresh)).await;
     line.until(|frame| matches!(frame, Frame::Enrolled(_)).then_some(())).await;
+    drop(line);
     house.close().await;
 }
 
@@ -207,7 +213,8 @@ async fn a_device_that_did_not_hear_of_its_enrolment_asks_again_with_the_same_ke
 
 #[tokio::test]
 async fn guessing_codes_is_stopped() {
-    let house = House::open_with(|options| options.sync.enrol_refusals_per_peer = (0.001, 3.0)).await;
+    let house =
+        House::open_with(|options| options.sync.enrol_refusals_per_peer = (0.001, 3.0)).await;
     let mut codes = Vec::new();
     for _ in 0..4 {
         let mut line = Line::dial(house.addr).await;

@@ -16,6 +16,18 @@ const EDITED: usize = 30;
 /// On how many of the shared contacts all sides write different values into the same field.
 const CONFLICTS: usize = 5;
 
+/// What one side writes: into the field that is contested, and into one that nobody else touches.
+#[derive(Clone, Copy)]
+struct Side {
+    title: &'static str,
+    own: (&'static str, &'static str),
+}
+
+const PHONE: Side = Side { title: "Head of purchasing", own: ("category", "Key account") };
+const LAPTOP: Side = Side { title: "Chief buyer", own: ("industry", "Wholesale") };
+const COLLEAGUE: Side = Side { title: "Category manager", own: ("source", "Trade fair") };
+const OFFICE_SAYS: &str = "mornings, before nine";
+
 /// Plays it and reports.
 pub async fn play(stage: &Stage) -> Result<Report, Failure> {
     let mut report = Report::default();
@@ -43,13 +55,14 @@ pub async fn play(stage: &Stage) -> Result<Report, Failure> {
     made += edit(&laptop, for_laptop, "laptop", &mut generator)?;
     for (n, id) in shared.iter().enumerate() {
         // The same field on five of them, different fields on the others.
-        let field = |other: &'static str| if n < CONFLICTS { "job_title" } else { other };
-        made += set(&phone, *id, field("category"), "Key account, says the phone")?;
-        made += set(&laptop, *id, field("industry"), "Wholesale, says the laptop")?;
-        made += set(&colleague, *id, field("source"), "Trade fair, says the colleague")?;
+        let sides = [(&phone, PHONE), (&laptop, LAPTOP), (&colleague, COLLEAGUE)];
+        for (device, side) in sides {
+            let (field, value) = if n < CONFLICTS { ("job_title", side.title) } else { side.own };
+            made += set(device, *id, field, value)?;
+        }
         made += note(&phone, *id, "Seen at the fair. ")?;
         made += note(&colleague, *id, "Asked for samples. ")?;
-        let value = Some(Value::from("mornings, says the office"));
+        let value = Some(Value::from(OFFICE_SAYS));
         stage.office_edits(*id, vec![Command::Set { field: "best_time_to_call".into(), value }]).await?;
     }
     let unsent: u64 = [&phone, &laptop, &colleague]
@@ -96,18 +109,16 @@ pub async fn play(stage: &Stage) -> Result<Report, Failure> {
     let mut intact = 0;
     for (n, id) in shared.iter().enumerate() {
         let contact = laptop.replica.contact(*id)?;
-        let fields = n < CONFLICTS
-            || (contact.text("category").ends_with("phone")
-                && contact.text("industry").ends_with("laptop")
-                && contact.text("source").ends_with("colleague"));
+        let sides = [PHONE, LAPTOP, COLLEAGUE];
+        let fields = n < CONFLICTS || sides.iter().all(|side| contact.text(side.own.0) == side.own.1);
         let notes = contact.note.contains("Seen at the fair.") && contact.note.contains("Asked for samples.");
-        intact += usize::from(fields && notes && contact.text("best_time_to_call").ends_with("office"));
+        intact += usize::from(fields && notes && contact.text("best_time_to_call") == OFFICE_SAYS);
     }
     report.equal("contacts with every side's edit in them", intact, shared.len());
 
     step("the rep decides one conflict; everybody sees it");
     let conflict = phone.replica.conflicts(None)?.into_iter().next().ok_or("no conflict to decide")?;
-    phone.replica.resolve(conflict.contact_id, &conflict.field, Some("Head of purchasing".into()))?;
+    phone.replica.resolve(conflict.contact_id, &conflict.field, Some(PHONE.title.into()))?;
     let start = Instant::now();
     for device in [&laptop, &colleague] {
         until(device, |status| status.conflicts == CONFLICTS as u64 - 1).await?;

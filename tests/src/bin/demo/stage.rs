@@ -83,10 +83,7 @@ impl Stage {
 
     async fn fill(&mut self, contacts: usize) -> Result<(), Failure> {
         let added = self.command(add_user("office", "manager", "The office"), Vec::new()).await?;
-        self.manager_link = added.data["sign_in"]["url"]
-            .as_str()
-            .or(added.data["url"].as_str())
-            .map_or_else(|| added.text.clone(), str::to_owned);
+        self.manager_link = added.data["url"].as_str().ok_or("no sign-in link")?.to_owned();
         for (login, name) in REPS {
             self.command(add_user(login, "rep", name), Vec::new()).await?;
         }

@@ -1,0 +1,261 @@
+//! What the session asks for, carried out: frames to the socket, questions to the engine, and what
+//! comes back from there.
+
+use std::future::Future;
+use std::time::Instant;
+
+use roadbook_protocol::ids::Actor;
+use roadbook_protocol::session::{LoadedPage, Outcome, ServerEffect, ServerEvent};
+use roadbook_protocol::wire::{Frame, ProblemCode, UpChange, WireError};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::oneshot;
+
+use super::directory::Encoded;
+use super::driver::{Driver, Leaving, problem};
+use super::enrol;
+use super::gate::{self, Gated};
+use super::hub::Seat;
+use super::jobs::{self, FetchPart, Identity, Knock, internal};
+use crate::engine::{AppendRequest, Appended};
+use crate::store::devices::Seen;
+use crate::store::{EngineError, Result};
+
+/// What a job brought.
+pub(super) enum Done {
+    Event(ServerEvent),
+    Decoded(Result<Frame, WireError>),
+    LookedUp { who: Identity, minimum_app: Option<String>, event: ServerEvent },
+    Opened(Box<(Seat, Seen, ServerEvent)>),
+    Gated { batch: u64, gated: Gated },
+    Appended { refused: Vec<Option<Outcome>>, appended: Appended },
+    Registered { taken: Vec<Actor>, new: bool },
+    Directory(Encoded),
+    Page(Option<LoadedPage>),
+    Fetched { request: u64, part: FetchPart },
+    Failed(EngineError),
+}
+
+/// What goes to the engine in the order in which it came.
+pub(super) enum Lane {
+    Actors(Vec<Actor>),
+    Batch { batch: u64, changes: Vec<UpChange> },
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Driver<S> {
+    /// Carries one effect out.
+    pub(super) fn effect(&mut self, effect: ServerEffect) {
+        let hub = self.hub.clone();
+        match (effect, self.who) {
+            (ServerEffect::Send(frame), _) => self.send(frame),
+            (ServerEffect::Close { code }, _) => self.close(code),
+            (ServerEffect::Lookup { workspace, device }, _) => self.job(async move {
+                Ok(match jobs::lookup(hub, workspace, device).await? {
+                    Some((record, minimum_app)) => Done::LookedUp {
+                        who: Identity { workspace, device, user: record.user },
+                        minimum_app,
+                        event: ServerEvent::Device(Some(record)),
+                    },
+                    None => Done::Event(ServerEvent::Device(None)),
+                })
+            }),
+            (ServerEffect::Enrol(frame), _) => {
+                let ip = self.peer.client;
+                self.job(async move {
+                    Ok(Done::Event(ServerEvent::Enrolled(enrol::enrol(hub, ip, *frame).await)))
+                });
+            }
+            (ServerEffect::Open { actors, timeline, cursor, app, platform, .. }, Some(who)) => {
+                let seen = Seen {
+                    app: Some(enrol::short(&app)),
+                    platform: Some(enrol::short(&platform)),
+                    ..Seen::default()
+                };
+                self.job(async move {
+                    Ok(match jobs::open(hub, Knock { who, actors, timeline, cursor }).await {
+                        Ok((seat, opening)) => {
+                            Done::Opened(Box::new((seat, seen, ServerEvent::Opened(Ok(opening)))))
+                        }
+                        Err(problem) => Done::Event(ServerEvent::Opened(Err(problem))),
+                    })
+                });
+            }
+            (ServerEffect::Append { batch, changes }, Some(_)) => {
+                metrics::counter!("roadbook_sync_batches_total").increment(1);
+                metrics::counter!("roadbook_sync_changes_total").increment(changes.len() as u64);
+                self.appending += 1;
+                self.lane.push_back(Lane::Batch { batch, changes });
+                self.advance();
+            }
+            (ServerEffect::RegisterActors(actors), Some(_)) => {
+                self.lane.push_back(Lane::Actors(actors));
+                self.advance();
+            }
+            (ServerEffect::LoadPage { since }, Some(who)) => {
+                let own = self.receipts.own();
+                self.job(async move { jobs::page(hub, who, since, own).await.map(Done::Page) });
+            }
+            (ServerEffect::LoadManifest, Some(who)) => {
+                self.job(async move { jobs::manifest(hub, who).await.map(Done::Event) });
+            }
+            (ServerEffect::LoadRepair(heads), Some(who)) => {
+                self.job(async move { jobs::repair(hub, who, heads).await.map(Done::Event) });
+            }
+            (ServerEffect::LoadFetch { request, contacts }, Some(who)) => self.job(async move {
+                let part = jobs::fetch(hub, who, contacts).await?;
+                Ok(Done::Fetched { request, part })
+            }),
+            (ServerEffect::LoadFates(pending), Some(who)) => {
+                self.job(async move { jobs::fates(hub, who, pending).await.map(Done::Event) });
+            }
+            (ServerEffect::LoadDirectory, Some(who)) => {
+                self.job(async move { hub.directory(who.workspace).await.map(Done::Directory) });
+            }
+            (ServerEffect::Touch { cursor, unsent, missing }, Some(_)) => {
+                self.note(Seen { cursor, unsent: Some(unsent), missing, ..Seen::default() });
+            }
+            // The session asks for none of these before a device was looked up.
+            (_, None) => debug_assert!(false, "an effect without a device"),
+        }
+    }
+
+    /// Does something beside the loop; a failure of ours ends the connection.
+    pub(super) fn job(&mut self, job: impl Future<Output = Result<Done>> + Send + 'static) {
+        self.jobs.push(Box::pin(async move { job.await.unwrap_or_else(Done::Failed) }));
+    }
+
+    /// Starts the next thing that has to reach the engine in order, if none is under way.
+    fn advance(&mut self) {
+        let Some(who) = self.who.filter(|_| !self.lane_busy) else { return };
+        let Some(next) = self.lane.pop_front() else { return };
+        self.lane_busy = true;
+        let hub = self.hub.clone();
+        match next {
+            Lane::Actors(actors) => self.job(async move {
+                let engine = hub.engine().clone();
+                let register = move || jobs::register(&engine, who, actors);
+                let registered = jobs::on_blocking_pool(&hub.reads(), register).await?;
+                Ok(Done::Registered { taken: registered.taken, new: registered.new })
+            }),
+            Lane::Batch { batch, changes } => {
+                let limits = hub.options().limits;
+                self.job(async move {
+                    let judge = move || Ok(gate::judge(changes, &limits));
+                    let gated = jobs::on_blocking_pool(&hub.processors(), judge).await?;
+                    Ok(Done::Gated { batch, gated })
+                });
+            }
+        }
+    }
+
+    /// Hands a judged batch to the engine. Its receipt comes after the commit; the next batch goes on
+    /// at once.
+    fn append(&mut self, batch: u64, gated: Gated) {
+        let Some(who) = self.who else { return };
+        let Gated { admitted, refused } = gated;
+        let request = AppendRequest {
+            workspace: who.workspace,
+            device: who.device,
+            user: who.user,
+            batch,
+            changes: admitted,
+        };
+        let begun = Instant::now();
+        let (reply, answer) = oneshot::channel();
+        self.hub.engine().append(request, reply);
+        self.job(async move {
+            let appended = answer.await.unwrap_or(Err(EngineError::Closed))?;
+            metrics::histogram!("roadbook_commit_seconds").record(begun.elapsed().as_secs_f64());
+            Ok(Done::Appended { refused, appended })
+        });
+        self.lane_busy = false;
+        self.advance();
+    }
+
+    fn appended(&mut self, refused: Vec<Option<Outcome>>, appended: Appended) {
+        self.appending = self.appending.saturating_sub(1);
+        for outcome in &appended.outcomes {
+            metrics::counter!("roadbook_changes_total", "fate" => outcome.fate.as_str())
+                .increment(1);
+            self.receipts.taken(outcome.hash, outcome.contact, outcome.fate);
+        }
+        let outcomes = gate::answer(refused, appended.outcomes, &appended.need);
+        self.event(ServerEvent::Appended {
+            batch: appended.batch,
+            outcomes,
+            waiting: appended.need,
+        });
+    }
+
+    /// Takes what a job brought.
+    pub(super) fn done(&mut self, done: Done) {
+        match done {
+            Done::Event(event) => self.event(event),
+            Done::Decoded(frame) => {
+                self.decoding = false;
+                self.decoded(frame);
+            }
+            Done::LookedUp { who, minimum_app, event } => {
+                self.who = Some(who);
+                self.session.set_minimum_app(minimum_app);
+                self.event(event);
+            }
+            Done::Opened(opened) => {
+                let (seat, seen, event) = *opened;
+                // A handshake that was given up meanwhile takes no place.
+                if self.leaving == Leaving::No {
+                    self.seat = Some(seat);
+                    self.opened = true;
+                    self.note(seen);
+                    self.event(event);
+                }
+            }
+            Done::Gated { batch, gated } => self.append(batch, gated),
+            Done::Appended { refused, appended } => self.appended(refused, appended),
+            Done::Directory(Encoded { version, message }) => {
+                // Encoded once for all: it does not pass through the session.
+                if self.session.is_open() && version > self.directory {
+                    self.directory = version;
+                    self.socket.send_encoded(message);
+                }
+            }
+            Done::Registered { taken, new } => {
+                self.lane_busy = false;
+                if let Some(who) = self.who.filter(|_| new) {
+                    self.hub.directory_changed(who.workspace);
+                }
+                if !taken.is_empty() {
+                    let mut problem = problem(
+                        ProblemCode::ActorTaken,
+                        "an actor of this replica belongs to another device: this replica goes on under a new one",
+                        None,
+                    );
+                    problem.actors = taken;
+                    self.send(problem.into());
+                }
+                self.advance();
+            }
+            Done::Page(page) => self.page(page),
+            Done::Fetched { request, part } => {
+                let Some(items) = part.items else { return self.revoked() };
+                let last = part.rest.is_empty();
+                self.event(ServerEvent::FetchLoaded { request, items, last });
+                if !last {
+                    self.unfetched.push_back((request, part.rest));
+                }
+            }
+            Done::Failed(EngineError::Busy { what }) => {
+                tracing::warn!(what, "a device was sent away: the engine is busy");
+                let wait = Some(self.hub.drain().retry_after());
+                let message = "the server is busy; the app tries again by itself";
+                self.refuse(problem(ProblemCode::Unavailable, message, wait), 1013);
+            }
+            Done::Failed(EngineError::Closed) => {
+                let wait = Some(self.hub.drain().retry_after());
+                let message = "the server is restarting; the app tries again by itself";
+                self.refuse(problem(ProblemCode::Unavailable, message, wait), 1012);
+            }
+            Done::Failed(EngineError::Refused { code: "revoked", .. }) => self.revoked(),
+            Done::Failed(error) => self.refuse(internal(&error), 1011),
+        }
+    }
+}
