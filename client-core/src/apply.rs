@@ -21,6 +21,7 @@ use crate::reauthor::Base;
 use crate::receipt::Receipt;
 use crate::replica::{Replica, Write};
 use crate::store::contacts::{self, Access, ContactRow};
+use crate::store::lists::Quarantining;
 use crate::store::meta::{self, key};
 use crate::store::{changes, lists, projections};
 
@@ -252,11 +253,39 @@ impl Write<'_> {
         if row.keep_local || !holds_all(&base.doc, &row.merged_heads) {
             // The server lost something that is here, or this is older than what is here.
             if let Ok(local) = self.document(&row) {
-                base.unite(&local, &changes::unmerged_of(&self.tx, row.num)?, row.keep_local)?;
+                if row.keep_local && row.set_aside {
+                    self.keep_lost(&row, &local)?;
+                } else {
+                    base.unite(&local, &changes::unmerged_of(&self.tx, row.num)?, row.keep_local)?;
+                }
             }
         }
         self.swap(&row, base)?;
         Ok(true)
+    }
+
+    /// Our edits stand on others' edits that the server lost, and that only it or their own device
+    /// could bring back. The edits go on without them; the document as it was is kept.
+    fn keep_lost(&mut self, row: &ContactRow, local: &Automerge) -> Result<()> {
+        let bytes = contained(|| format!("contact {}", row.id), || local.save_nocompress())?;
+        let name = projections::get(&self.tx, row.num).ok().flatten().map(|row| row.display_name);
+        lists::quarantine(
+            &self.tx,
+            &Quarantining {
+                contact: row.id,
+                display_name: &name.unwrap_or_default(),
+                edit: None,
+                hash: None,
+                bytes: Some(&bytes),
+                commands: "[]",
+                label: "document",
+                at: self.now(),
+                code: "lost_by_server",
+                reason: "the server was restored from a backup and lost others' edits of this contact; \
+                         the document as it was on this device is kept here",
+                now: self.now(),
+            },
+        )
     }
 
     /// Stores a document that is new here without opening it, with the row that came along.

@@ -108,6 +108,10 @@ impl Replica {
             let doc = write.document(&row)?;
             write.apply(&row, doc, commands, &author, options, None)
         })
+        .inspect_err(|error| {
+            // Best effort: the error itself is what the caller must hear.
+            let _ = self.note_damage(id, error);
+        })
     }
 
     /// Decides a conflict: `value` wins on every replica. `field` is the path of a

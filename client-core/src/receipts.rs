@@ -185,7 +185,12 @@ impl Write<'_> {
                 set(self, next, true)?;
                 merged.entry(row.id).or_default().push(change);
             }
-            Fate::Replaced | Fate::Proposed | Fate::Erased => set(self, next, true)?,
+            Fate::Proposed | Fate::Erased => set(self, next, true)?,
+            Fate::Replaced => {
+                // It will never be merged, and what we made on top of it would not be either.
+                set(self, next, true)?;
+                self.set_aside(&row)?;
+            }
             Fate::Quarantined if why.0 == "actor_mismatch" && change.replays == 0 => {
                 set(self, Receipt::Forked, false)?;
                 self.retire(change.actor)?;

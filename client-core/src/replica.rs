@@ -3,13 +3,14 @@
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use automerge::Automerge;
 use chrono::NaiveDate;
 use roadbook_protocol::ids::{Actor, ContactId, DeviceId, EntryId, UnixMs, UserId, WorkspaceId};
 use roadbook_protocol::limits::Limits;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
+use tokio_util::sync::CancellationToken;
 
 use crate::apply::Asked;
 use crate::documents::{self, Cache};
@@ -43,6 +44,10 @@ pub(crate) struct Inner {
     pub connectivity: Mutex<Connectivity>,
     /// Fetches that are on their way: which wish each contact had when it was asked for.
     pub in_flight: Mutex<HashMap<ContactId, Asked>>,
+    /// Cancelled while the replica is suspended.
+    pub pause: Mutex<CancellationToken>,
+    /// Ends the wait before the next attempt to connect.
+    pub nudge: tokio::sync::Notify,
     /// Held by the one connection that this replica may have.
     pub exchange: tokio::sync::Mutex<()>,
     /// Rings the sync engine when there is something to send.
@@ -51,6 +56,12 @@ pub(crate) struct Inner {
     pub news: AtomicBool,
     /// Grows with every actor that this replica takes.
     pub actors: AtomicU64,
+}
+
+impl Inner {
+    pub(crate) fn pause(&self) -> MutexGuard<'_, CancellationToken> {
+        self.pause.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Who the user of this replica is.
@@ -85,6 +96,8 @@ impl Replica {
                 limits: Limits::DEFAULT,
                 connectivity: Mutex::new(Connectivity::default()),
                 in_flight: Mutex::new(HashMap::new()),
+                pause: Mutex::new(CancellationToken::new()),
+                nudge: tokio::sync::Notify::new(),
                 exchange: tokio::sync::Mutex::new(()),
                 wake: tokio::sync::Notify::new(),
                 news: AtomicBool::new(false),
@@ -106,7 +119,11 @@ impl Replica {
 
     /// Waits for what is running, then closes every file handle and lock, as a phone demands of an
     /// app that goes to the background.
+    ///
+    /// A connection that is open ends; [`crate::sync::Engine::run`] goes on after
+    /// [`Self::resume`].
     pub fn suspend(&self) {
+        self.inner.pause().cancel();
         self.inner.store.disconnect();
         self.inner.documents.clear();
         self.inner.home.unlock();
@@ -119,7 +136,10 @@ impl Replica {
     pub fn resume(&self) -> Result<()> {
         self.inner.home.lock()?;
         self.inner.store.connect()?;
-        self.check_incarnation()
+        self.check_incarnation()?;
+        *self.inner.pause() = CancellationToken::new();
+        self.inner.nudge.notify_one();
+        Ok(())
     }
 
     /// The directory of the replica.
@@ -215,15 +235,21 @@ impl Replica {
         });
         let doc = match doc {
             Ok(doc) => Arc::new(doc),
-            Err(error @ Error::Damaged { .. }) => {
-                // The server has it: what can't be opened is put on the list of what to fetch.
-                self.write("page", |write| lists::want(&write.tx, id, -1))?;
+            Err(error) => {
+                self.note_damage(id, &error)?;
                 return Err(error);
             }
-            Err(error) => return Err(error),
         };
         self.inner.documents.offer(id, &doc, generation);
         Ok(doc)
+    }
+
+    /// The server has it: a document that can't be opened is put on the list of what to fetch.
+    pub(crate) fn note_damage(&self, id: ContactId, error: &Error) -> Result<()> {
+        match error {
+            Error::Damaged { .. } => self.write("damage", |write| lists::want(&write.tx, id, -1)),
+            _ => Ok(()),
+        }
     }
 
     /// A database that SQLite calls broken is examined at the next start, before anything is
@@ -274,7 +300,7 @@ impl Replica {
         }
     }
 
-    pub(crate) fn in_flight(&self) -> std::sync::MutexGuard<'_, HashMap<ContactId, Asked>> {
+    pub(crate) fn in_flight(&self) -> MutexGuard<'_, HashMap<ContactId, Asked>> {
         self.inner.in_flight.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

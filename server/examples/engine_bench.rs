@@ -1,5 +1,6 @@
 //! How fast the engine takes, merges and gives: `cargo run --release -p roadbook-server --example
-//! engine_bench [CONTACTS]`. Prints one line per measurement; run it on a quiet machine.
+//! engine_bench [CONTACTS] [one|append|import|fetch|cold|hot|check]`. Prints one line per measurement;
+//! run it on a quiet machine.
 #![allow(clippy::unwrap_used)]
 
 use std::sync::Arc;
@@ -31,51 +32,30 @@ struct Bench {
 
 fn main() {
     let count: usize = std::env::args().nth(1).map_or(10_000, |n| n.parse().unwrap());
+    let only = std::env::args().nth(2);
+    let runs = |part: &str| only.as_deref().is_none_or(|only| only == part);
     let dir = std::env::temp_dir().join(format!("roadbook-bench-{}", std::process::id()));
     let bench = Bench::open(&dir);
-
-    let ids: Vec<ContactId> = (0..count).map(|_| bench.contact_id()).collect();
-    let items: Vec<Authored> =
-        ids.iter().enumerate().map(|(i, id)| Authored::create(*id, Some(bench.rep), bench.contact(i))).collect();
-    let begun = Instant::now();
-    let outcomes = bench.engine.author(bench.workspace, bench.rep, items).unwrap();
-    assert!(outcomes.iter().all(|o| matches!(o, AuthorOutcome::Merged { .. })), "{:?}", outcomes[0]);
-    report("import (author), durable", count, "contacts", begun.elapsed());
-
-    let begun = Instant::now();
-    let mut bytes = 0;
-    for part in ids.chunks(256) {
-        let items = bench.engine.fetch(bench.workspace, bench.rep, part, usize::MAX).unwrap();
-        bytes += items.iter().map(|item| item.snapshot.len() + item.row.len()).sum::<usize>();
+    if runs("one") {
+        bench.one_by_one(300);
     }
-    report("fetch of snapshots and rows", count, "contacts", begun.elapsed());
-    println!("{:40} {:>12} bytes a contact", "", bytes / count);
-
-    bench.one_by_one(300);
-    bench.appends(count.min(20_000), 1_000);
-    bench.cold(&ids);
-    bench.hot(ids[0], 2_000);
-
-    let begun = Instant::now();
-    let mut cursor = 0;
-    let mut items = 0;
-    loop {
-        let page = bench.engine.page(bench.workspace, bench.rep, cursor, PageLimits::default(), &|_| false).unwrap();
-        (cursor, items) = (page.cursor, items + page.items.len());
-        if !page.more {
-            break;
+    if runs("append") {
+        bench.appends(count.min(20_000), 1_000);
+    }
+    if ["import", "fetch", "cold", "hot", "check"].into_iter().any(runs) {
+        let ids = bench.import(count);
+        bench.fetch(&ids);
+        if runs("cold") {
+            bench.cold(&ids);
+        }
+        if runs("hot") {
+            bench.hot(ids[0], 2_000);
+        }
+        bench.pages();
+        if runs("check") {
+            bench.check();
         }
     }
-    report("pages from cursor 0", items, "contacts", begun.elapsed());
-    let begun = Instant::now();
-    let page = bench.engine.page(bench.workspace, bench.rep, cursor, PageLimits::default(), &|_| false).unwrap();
-    assert!(page.items.is_empty());
-    println!("{:40} {:>12.3} ms", "page with nothing new", begun.elapsed().as_secs_f64() * 1e3);
-
-    let begun = Instant::now();
-    let found = bench.engine.check().unwrap();
-    assert!(found.is_clean(), "{:#?}", &found.findings[..found.findings.len().min(5)]);
-    report("check", found.contacts as usize, "contacts", begun.elapsed());
     println!("{:#?}", bench.engine.metrics());
     bench.engine.shutdown();
     let size = std::fs::metadata(dir.join("roadbook.db")).unwrap().len();
@@ -136,7 +116,10 @@ impl Bench {
         Command::Put {
             collection,
             id: EntryId::from_time(self.at as u64, self.engine.random()),
-            fields: fields.iter().map(|(name, value)| ((*name).to_owned(), Some(value.clone()))).collect(),
+            fields: fields
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), Some(value.clone())))
+                .collect(),
         }
     }
 
@@ -152,8 +135,14 @@ impl Bench {
             set("job_title", "Buyer"),
             set("status", "customer"),
             set("industry", "Food"),
-            self.put(Collection::Phones, &[("number", format!("+49 30 {i:07}").into()), ("label", "work".into())]),
-            self.put(Collection::Phones, &[("number", format!("+49 171 {i:07}").into()), ("label", "mobile".into())]),
+            self.put(
+                Collection::Phones,
+                &[("number", format!("+49 30 {i:07}").into()), ("label", "work".into())],
+            ),
+            self.put(
+                Collection::Phones,
+                &[("number", format!("+49 171 {i:07}").into()), ("label", "mobile".into())],
+            ),
             self.put(Collection::Emails, &[("address", format!("mail{i}@example.org").into())]),
             self.put(
                 Collection::Addresses,
@@ -183,10 +172,17 @@ impl Bench {
         commands
     }
 
-    fn edit(&self, contact: ContactId, doc: &mut Automerge, commands: &[Command]) -> (ContactId, Vec<u8>) {
+    fn edit(
+        &self,
+        contact: ContactId,
+        doc: &mut Automerge,
+        commands: &[Command],
+    ) -> (ContactId, Vec<u8>) {
         let author = Author { by: self.rep, at: self.at };
         let options = EditOptions::default();
-        match document::apply(doc, self.actor, commands, &author, &options, &Limits::DEFAULT).unwrap() {
+        match document::apply(doc, self.actor, commands, &author, &options, &Limits::DEFAULT)
+            .unwrap()
+        {
             Applied::Change { bytes, .. } => (contact, bytes),
             Applied::Unchanged => panic!("nothing changed"),
         }
@@ -208,6 +204,64 @@ impl Bench {
         }
     }
 
+    fn import(&self, count: usize) -> Vec<ContactId> {
+        let ids: Vec<ContactId> = (0..count).map(|_| self.contact_id()).collect();
+        let items: Vec<Authored> = ids
+            .iter()
+            .enumerate()
+            .map(|(i, id)| Authored::create(*id, Some(self.rep), self.contact(i)))
+            .collect();
+        let begun = Instant::now();
+        let outcomes = self.engine.author(self.workspace, self.rep, items).unwrap();
+        assert!(
+            outcomes.iter().all(|o| matches!(o, AuthorOutcome::Merged { .. })),
+            "{:?}",
+            outcomes[0]
+        );
+        report("import (author), durable", count, "contacts", begun.elapsed());
+        ids
+    }
+
+    fn fetch(&self, ids: &[ContactId]) {
+        let begun = Instant::now();
+        let mut bytes = 0;
+        for part in ids.chunks(256) {
+            let items = self.engine.fetch(self.workspace, self.rep, part, usize::MAX).unwrap();
+            bytes += items.iter().map(|item| item.snapshot.len() + item.row.len()).sum::<usize>();
+        }
+        report("fetch of snapshots and rows", ids.len(), "contacts", begun.elapsed());
+        println!("{:40} {:>12} bytes a contact", "", bytes / ids.len());
+    }
+
+    fn pages(&self) {
+        let page = |since| {
+            self.engine
+                .page(self.workspace, self.rep, since, PageLimits::default(), &|_| false)
+                .unwrap()
+        };
+        let begun = Instant::now();
+        let mut cursor = 0;
+        let mut items = 0;
+        loop {
+            let page = page(cursor);
+            (cursor, items) = (page.cursor, items + page.items.len());
+            if !page.more {
+                break;
+            }
+        }
+        report("pages from cursor 0", items, "contacts", begun.elapsed());
+        let begun = Instant::now();
+        assert!(page(cursor).items.is_empty());
+        println!("{:40} {:>12.3} ms", "page with nothing new", begun.elapsed().as_secs_f64() * 1e3);
+    }
+
+    fn check(&self) {
+        let begun = Instant::now();
+        let found = self.engine.check().unwrap();
+        assert!(found.is_clean(), "{:#?}", &found.findings[..found.findings.len().min(5)]);
+        report("check", found.contacts as usize, "contacts", begun.elapsed());
+    }
+
     fn merged(&self) {
         assert!(self.engine.wait_merged(Duration::from_secs(300)).unwrap());
     }
@@ -216,7 +270,9 @@ impl Bench {
         let contact = self.contact_id();
         let mut doc = new_document();
         let requests: Vec<_> = (0..count)
-            .map(|i| self.request(&[self.edit(contact, &mut doc, &[set("company", format!("C {i}"))])]))
+            .map(|i| {
+                self.request(&[self.edit(contact, &mut doc, &[set("company", format!("C {i}"))])])
+            })
             .collect();
         let begun = Instant::now();
         for request in requests {
@@ -277,8 +333,9 @@ impl Bench {
     /// Many edits of one contact, one request each, as fast as they are acknowledged.
     fn hot(&self, contact: ContactId, count: usize) {
         let mut doc = self.engine.document(self.workspace, contact).unwrap();
-        let changes: Vec<_> =
-            (0..count).map(|i| self.edit(contact, &mut doc, &[set("company", format!("C {i}"))])).collect();
+        let changes: Vec<_> = (0..count)
+            .map(|i| self.edit(contact, &mut doc, &[set("company", format!("C {i}"))]))
+            .collect();
         let requests: Vec<_> = changes.chunks(1).map(|part| self.request(part)).collect();
         let begun = Instant::now();
         for request in requests {

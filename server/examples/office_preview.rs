@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use roadbook_protocol::document::{self, Author, Collection, Command, EditOptions, Splice, Value};
 use roadbook_protocol::guard;
-use roadbook_protocol::ids::{Actor, ContactId, DeviceId, EntryId, UserId, WorkspaceId};
+use roadbook_protocol::ids::{Actor, ContactId, DeviceId, EntryId, UserId};
 use roadbook_protocol::limits::Limits;
 use roadbook_protocol::wire::KeyAlgorithm;
 use roadbook_server::engine::{AppendRequest, Authored, Engine, EngineOptions};
@@ -19,12 +19,70 @@ use roadbook_server::store::{contacts, documents};
 
 type Failure = Box<dyn std::error::Error>;
 
-const GIVEN: &[&str] = &["Anna", "Søren", "Łucja", "Jürgen", "Иван", "Мария", "Chiara", "Noël", "Ingrid", "Paweł", "Olga", "Henrik"];
-const FAMILY: &[&str] = &["Østergård", "Müller", "Nowak", "Rossi", "Петров", "Соколова", "Lindqvist", "Dubois", "Weiß", "Kowalska", "Hansen", "Bianchi", "Горбунов"];
-const FIRM: &[&str] = &["Handel", "Werkzeug", "Møbler", "Feinkost", "Maschinen", "Papier", "Logistik", "Textil", "Энерго", "Оптика", "Elettronica", "Vins"];
+const GIVEN: &[&str] = &[
+    "Anna",
+    "Søren",
+    "Łucja",
+    "Jürgen",
+    "Иван",
+    "Мария",
+    "Chiara",
+    "Noël",
+    "Ingrid",
+    "Paweł",
+    "Olga",
+    "Henrik",
+];
+const FAMILY: &[&str] = &[
+    "Østergård",
+    "Müller",
+    "Nowak",
+    "Rossi",
+    "Петров",
+    "Соколова",
+    "Lindqvist",
+    "Dubois",
+    "Weiß",
+    "Kowalska",
+    "Hansen",
+    "Bianchi",
+    "Горбунов",
+];
+const FIRM: &[&str] = &[
+    "Handel",
+    "Werkzeug",
+    "Møbler",
+    "Feinkost",
+    "Maschinen",
+    "Papier",
+    "Logistik",
+    "Textil",
+    "Энерго",
+    "Оптика",
+    "Elettronica",
+    "Vins",
+];
 const FORM: &[&str] = &["GmbH", "ApS", "S.p.A.", "ООО", "AB", "SARL", "Sp. z o.o.", "KG"];
-const CITY: &[(&str, &str)] = &[("Berlin", "Germany"), ("Münster", "Germany"), ("Århus", "Denmark"), ("København", "Denmark"), ("Milano", "Italy"), ("Тверь", "Russia"), ("Казань", "Russia"), ("Kraków", "Poland"), ("Lyon", "France")];
-const JOB: &[&str] = &["Buyer", "Head of purchasing", "Owner", "Workshop manager", "Управляющий", "Direttrice", "Assistant"];
+const CITY: &[(&str, &str)] = &[
+    ("Berlin", "Germany"),
+    ("Münster", "Germany"),
+    ("Århus", "Denmark"),
+    ("København", "Denmark"),
+    ("Milano", "Italy"),
+    ("Тверь", "Russia"),
+    ("Казань", "Russia"),
+    ("Kraków", "Poland"),
+    ("Lyon", "France"),
+];
+const JOB: &[&str] = &[
+    "Buyer",
+    "Head of purchasing",
+    "Owner",
+    "Workshop manager",
+    "Управляющий",
+    "Direttrice",
+    "Assistant",
+];
 const TALK: &[&str] = &[
     "Wants a sample of the new range before the fair. Next call on Friday.",
     "Price is fine, delivery time is not: asks for ten days instead of twenty.",
@@ -32,7 +90,8 @@ const TALK: &[&str] = &[
     "Просит прислать каталог и прайс на второй квартал.",
     "New warehouse opens in spring, volume doubles.",
 ];
-const TAGS: &[&str] = &["fair 2026", "newsletter", "samples", "key account", "north route", "reference"];
+const TAGS: &[&str] =
+    &["fair 2026", "newsletter", "samples", "key account", "north route", "reference"];
 
 /// A small deterministic generator: the same data at each start.
 struct Dice(u64);
@@ -76,19 +135,39 @@ fn sample(dice: &mut Dice, n: usize, now: i64) -> Vec<Command> {
         set("company", company),
         set("job_title", dice.of(JOB)),
         set("status", dice.of(&["lead", "prospect", "customer", "customer", "partner", "lost"])),
-        put(Collection::Phones, dice.entry(now), &[("number", format!("+49 30 {:07}", 1_000_000 + n).into()), ("label", "office".into())]),
-        put(Collection::Emails, dice.entry(now), &[("address", format!("contact{n}@example.com").into())]),
+        put(
+            Collection::Phones,
+            dice.entry(now),
+            &[
+                ("number", format!("+49 30 {:07}", 1_000_000 + n).into()),
+                ("label", "office".into()),
+            ],
+        ),
+        put(
+            Collection::Emails,
+            dice.entry(now),
+            &[("address", format!("contact{n}@example.com").into())],
+        ),
         put(
             Collection::Addresses,
             dice.entry(now),
-            &[("street", format!("Hauptstraße {}", 1 + dice.next(120)).into()), ("postal_code", format!("{:05}", dice.next(99_999)).into()), ("city", city.into()), ("country", country.into())],
+            &[
+                ("street", format!("Hauptstraße {}", 1 + dice.next(120)).into()),
+                ("postal_code", format!("{:05}", dice.next(99_999)).into()),
+                ("city", city.into()),
+                ("country", country.into()),
+            ],
         ),
         Command::Tag { tag: dice.of(TAGS).to_owned(), at: now },
     ];
     for _ in 0..dice.next(4) {
         let at = now - dice.next(200) as i64 * day - dice.next(80_000_000) as i64;
         let kind = dice.of(&["visit", "call", "email", "meeting"]);
-        commands.push(put(Collection::Interactions, dice.entry(at), &[("kind", kind.into()), ("at", at.into()), ("summary", dice.of(TALK).into())]));
+        commands.push(put(
+            Collection::Interactions,
+            dice.entry(at),
+            &[("kind", kind.into()), ("at", at.into()), ("summary", dice.of(TALK).into())],
+        ));
     }
     if dice.next(4) == 0 {
         commands.push(set("category", "VIP"));
@@ -97,26 +176,67 @@ fn sample(dice: &mut Dice, n: usize, now: i64) -> Vec<Command> {
     if dice.next(3) == 0 {
         let amount = (dice.next(9_000) as i64 + 100) * 100;
         let stage = dice.of(&["lead", "qualified", "offer", "won"]);
-        commands.push(put(Collection::Deals, dice.entry(now), &[("title", "Autumn order".into()), ("amount", amount.into()), ("currency", "EUR".into()), ("stage", stage.into())]));
-        commands.push(put(Collection::Tasks, dice.entry(now), &[("text", "Send the offer".into()), ("due", "2026-11-20".into())]));
+        commands.push(put(
+            Collection::Deals,
+            dice.entry(now),
+            &[
+                ("title", "Autumn order".into()),
+                ("amount", amount.into()),
+                ("currency", "EUR".into()),
+                ("stage", stage.into()),
+            ],
+        ));
+        commands.push(put(
+            Collection::Tasks,
+            dice.entry(now),
+            &[("text", "Send the offer".into()), ("due", "2026-11-20".into())],
+        ));
     }
     if dice.next(2) == 0 {
         let insert = format!("{} {}", dice.of(TALK), dice.of(TALK));
         commands.push(Command::EditNote {
-            splices: vec![Splice { at: 0, delete: 0, insert, before: String::new(), after: String::new(), deleted: String::new(), cursor: None }],
+            splices: vec![Splice {
+                at: 0,
+                delete: 0,
+                insert,
+                before: String::new(),
+                after: String::new(),
+                deleted: String::new(),
+                cursor: None,
+            }],
         });
     }
     commands
 }
 
 /// An edit that a device made without knowing what the office did: sent as the device would.
-fn from_device(engine: &Engine, (device, actor): &(Device, Actor), contact: ContactId, base: &automerge::Automerge, commands: &[Command], at: i64) -> Result<(), Failure> {
+fn from_device(
+    engine: &Engine,
+    (device, actor): &(Device, Actor),
+    contact: ContactId,
+    base: &automerge::Automerge,
+    commands: &[Command],
+    at: i64,
+) -> Result<(), Failure> {
     let mut doc = base.fork();
     let author = Author { by: device.user, at };
-    let applied = document::apply(&mut doc, *actor, commands, &author, &EditOptions::default(), &Limits::DEFAULT)?;
+    let applied = document::apply(
+        &mut doc,
+        *actor,
+        commands,
+        &author,
+        &EditOptions::default(),
+        &Limits::DEFAULT,
+    )?;
     let document::Applied::Change { bytes, .. } = applied else { return Ok(()) };
     let admitted = guard::gate1(&bytes, &Limits::DEFAULT, &[])?;
-    engine.append_blocking(AppendRequest { workspace: device.workspace, device: device.id, user: device.user, batch: 1, changes: vec![(contact, admitted, bytes)] })?;
+    engine.append_blocking(AppendRequest {
+        workspace: device.workspace,
+        device: device.id,
+        user: device.user,
+        batch: 1,
+        changes: vec![(contact, admitted, bytes)],
+    })?;
     Ok(())
 }
 
@@ -125,10 +245,18 @@ fn fill(engine: &Engine, count: usize) -> Result<String, Failure> {
     let now = engine.now_ms();
     let workspace = engine.create_workspace("Sample Trading")?;
     let mut ids: Vec<UserId> = Vec::new();
-    for (login, name, role) in [("manager", "Office manager", Role::Manager), ("north", "Rep north", Role::Rep), ("south", "Rep south", Role::Rep), ("export", "Rep export", Role::Rep), ("auditor", "Auditor", Role::ReadOnly)] {
+    for (login, name, role) in [
+        ("manager", "Office manager", Role::Manager),
+        ("north", "Rep north", Role::Rep),
+        ("south", "Rep south", Role::Rep),
+        ("export", "Rep export", Role::Rep),
+        ("auditor", "Auditor", Role::ReadOnly),
+    ] {
         let id = UserId::from_random(dice.bytes());
         ids.push(id);
-        engine.write(move |tx| people::create_user(tx, workspace, &NewUser { id, login, name, role, team: None }, now))?;
+        engine.write(move |tx| {
+            people::create_user(tx, workspace, &NewUser { id, login, name, role, team: None }, now)
+        })?;
     }
     let (manager, reps) = (ids[0], ids[1..4].to_vec());
     let mut all = Vec::new();
@@ -143,18 +271,43 @@ fn fill(engine: &Engine, count: usize) -> Result<String, Failure> {
         engine.author(workspace, manager, batch)?;
     }
     let mut made = Vec::new();
-    for (n, (user, name, ago_ms, unsent)) in [(reps[0], "Phone north", 20_000, 0), (reps[1], "Tablet south", 5 * 3_600_000, 14), (reps[2], "Phone export", 52 * 3_600_000, 5), (reps[2], "Old phone", 400 * 3_600_000, 0)].into_iter().enumerate() {
+    for (n, (user, name, ago_ms, unsent)) in [
+        (reps[0], "Phone north", 20_000, 0),
+        (reps[1], "Tablet south", 5 * 3_600_000, 14),
+        (reps[2], "Phone export", 52 * 3_600_000, 5),
+        (reps[2], "Old phone", 400 * 3_600_000, 0),
+    ]
+    .into_iter()
+    .enumerate()
+    {
         let id = DeviceId::from_random(dice.bytes());
         let device = Device {
-            workspace, id, user, algorithm: KeyAlgorithm::Ed25519, public_key: dice.bytes::<32>().to_vec(), name: name.to_owned(),
-            platform: "Android 16".to_owned(), app: "roadbook/0.1.0".to_owned(), created_at: now, last_seen: None, revoked_at: None, unsent: 0, cursor: 0, missing: 0,
+            workspace,
+            id,
+            user,
+            algorithm: KeyAlgorithm::Ed25519,
+            public_key: dice.bytes::<32>().to_vec(),
+            name: name.to_owned(),
+            platform: "Android 16".to_owned(),
+            app: "roadbook/0.1.0".to_owned(),
+            created_at: now,
+            last_seen: None,
+            revoked_at: None,
+            unsent: 0,
+            cursor: 0,
+            missing: 0,
         };
         let actor = Actor::from_random(dice.bytes());
         let stored = device.clone();
         engine.write(move |tx| {
             devices::create_device(tx, &stored)?;
             devices::register_actor(tx, workspace, actor, id, now)?;
-            let seen = Seen { last_seen: now - ago_ms, unsent: Some(unsent), cursor: Some(if n == 0 { u64::MAX >> 2 } else { 100 }), ..Seen::default() };
+            let seen = Seen {
+                last_seen: now - ago_ms,
+                unsent: Some(unsent),
+                cursor: Some(if n == 0 { u64::MAX >> 2 } else { 100 }),
+                ..Seen::default()
+            };
             devices::touch_device(tx, workspace, id, &seen)
         })?;
         made.push((device, actor));
@@ -163,22 +316,40 @@ fn fill(engine: &Engine, count: usize) -> Result<String, Failure> {
     // The office and a rep change the same contacts without seeing each other.
     for (n, id) in all.iter().take(9).enumerate() {
         let base = engine.read(|conn| {
-            let contact = contacts::find(conn, workspace, *id)?.ok_or_else(|| roadbook_server::store::EngineError::not_found("contact"))?;
+            let contact = contacts::find(conn, workspace, *id)?
+                .ok_or_else(|| roadbook_server::store::EngineError::not_found("contact"))?;
             documents::document(conn, workspace, &contact)
         })?;
         if n < 3 {
-            let owned = Authored::edit(*id, vec![set("job_title", "Chief buyer"), set("category", "VIP")]);
+            let owned =
+                Authored::edit(*id, vec![set("job_title", "Chief buyer"), set("category", "VIP")]);
             engine.author(workspace, manager, vec![owned])?;
         }
         let at = now - (n as i64 + 1) * 600_000;
-        let visit = put(Collection::Interactions, dice.entry(at), &[("kind", "visit".into()), ("at", at.into()), ("summary", TALK[n % TALK.len()].into())]);
-        let commands = if n < 3 { vec![set("job_title", "Head of purchasing"), visit] } else { vec![visit] };
+        let visit = put(
+            Collection::Interactions,
+            dice.entry(at),
+            &[
+                ("kind", "visit".into()),
+                ("at", at.into()),
+                ("summary", TALK[n % TALK.len()].into()),
+            ],
+        );
+        let commands =
+            if n < 3 { vec![set("job_title", "Head of purchasing"), visit] } else { vec![visit] };
         from_device(engine, &made[n % 3], *id, &base, &commands, at)?;
     }
     let random = dice.bytes();
-    let (code, auditor) = (engine.write(move |tx| people::new_code(tx, workspace, manager, Purpose::SignIn, random, now, 3_600_000))?, ids[4]);
+    let (code, auditor) = (
+        engine.write(move |tx| {
+            people::new_code(tx, workspace, manager, Purpose::SignIn, random, now, 3_600_000)
+        })?,
+        ids[4],
+    );
     let random = dice.bytes();
-    let second = engine.write(move |tx| people::new_code(tx, workspace, auditor, Purpose::SignIn, random, now, 3_600_000))?;
+    let second = engine.write(move |tx| {
+        people::new_code(tx, workspace, auditor, Purpose::SignIn, random, now, 3_600_000)
+    })?;
     eprintln!("read-only: {}", office::sign_in::welcome_path(&second));
     Ok(code)
 }
@@ -191,8 +362,14 @@ async fn main() -> Result<(), Failure> {
     let dir = tempfile::tempdir()?;
     let engine = Engine::open(dir.path(), EngineOptions::default())?;
     let filled = engine.clone();
-    let code = tokio::task::spawn_blocking(move || fill(&filled, count).map_err(|error| error.to_string())).await??;
-    let state = OfficeState::new(Arc::clone(&engine), OfficeOptions { secure: false, shutdown: tokio_util::sync::CancellationToken::new() });
+    let code = tokio::task::spawn_blocking(move || {
+        fill(&filled, count).map_err(|error| error.to_string())
+    })
+    .await??;
+    let state = OfficeState::new(
+        Arc::clone(&engine),
+        OfficeOptions { secure: false, shutdown: tokio_util::sync::CancellationToken::new() },
+    );
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await?;
     println!("http://{}{}", listener.local_addr()?, office::sign_in::welcome_path(&code));
     axum::serve(listener, office::router(state)).await?;

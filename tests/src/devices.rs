@@ -41,6 +41,18 @@ pub async fn sync_with(replica: &Replica, options: SyncOptions) -> Result<SyncRe
     Engine::new(replica.clone(), options).sync_once(SYNC_MAX).await
 }
 
+/// Syncs until the server has merged everything; see [`crate::process::Rep::sync_until_merged`].
+pub async fn sync_until_merged(replica: &Replica) {
+    for _ in 0..300 {
+        sync(replica).await.unwrap();
+        let status = replica.status().unwrap();
+        if status.stored_not_merged == 0 && status.unsent == 0 {
+            return;
+        }
+    }
+    panic!("never merged: {:#?}", replica.outbox(false).unwrap());
+}
+
 /// Logs a visit with this summary; the text is how tests find it again.
 pub fn visit(replica: &Replica, contact: ContactId, summary: &str) {
     let id = replica.new_entry_id();

@@ -270,6 +270,19 @@ impl Rep {
     pub fn sync(&self) {
         self.run(&["sync"]).ok();
     }
+    /// Syncs until the server has merged everything. An exchange may end while the server still
+    /// merges what it stored before a crash: that is durable, and its fate is told by a later one.
+    #[track_caller]
+    pub fn sync_until_merged(&self) {
+        for _ in 0..300 {
+            self.sync();
+            let status = self.json(&["status"]);
+            if status["stored_not_merged"] == 0 && status["unsent"] == 0 {
+                return;
+            }
+        }
+        panic!("never merged: {}", self.json(&["outbox"]));
+    }
     /// Ids of its contacts, sorted.
     #[track_caller]
     pub fn ids(&self) -> Vec<String> {

@@ -87,7 +87,7 @@ fn the_server_dies_at(failpoint: &str) {
 
     scene.start();
     scene.assert_clean();
-    phone.sync();
+    phone.sync_until_merged();
     laptop.sync();
     assert_visits("at the server", &scene.export(), &visits);
     assert_visits("on the other device", &by_id(&laptop.json(&["export"])), &visits);
@@ -143,7 +143,7 @@ fn a_server_that_dies_while_it_compacts_loses_no_change() {
     scene.kill();
     scene.start();
     scene.assert_clean();
-    phone.sync();
+    phone.sync_until_merged();
     assert_visits("at the server", &scene.export(), &visits);
     let fresh = scene.device("fresh", "ada");
     fresh.sync();
@@ -306,10 +306,8 @@ async fn a_server_killed_at_random_under_load_keeps_every_acknowledged_edit() {
         scene.start();
     }
 
-    for _ in 0..2 {
-        for replica in &replicas {
-            devices::sync(replica).await.unwrap();
-        }
+    for replica in replicas.iter().chain(&replicas) {
+        devices::sync_until_merged(replica).await;
     }
     let acknowledged: usize = replicas.iter().map(|replica| devices::acknowledged(replica).len()).sum();
     println!("{kills} kills, {} edits, {acknowledged} acknowledged", visits.len());

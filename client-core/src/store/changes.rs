@@ -136,13 +136,19 @@ pub(crate) fn locals(
 }
 
 /// Local changes of a contact whose fate is not known or not dealt with: what is put on top of a
-/// document that comes from the server, or authored anew.
+/// document that comes from the server, or authored anew. In causal order, which is not the order of
+/// `pos`: [`offer_again`] moves a change behind those that stand on it.
 pub(crate) fn unmerged_of(conn: &Connection, contact: i64) -> Result<Vec<LocalChange>> {
-    locals(
+    let mut changes = locals(
         conn,
         "c.settled = 0 AND c.contact = ?1 ORDER BY c.pos",
         params![contact],
-    )
+    )?;
+    // The first operation of a change has a higher number than all operations of its dependencies.
+    changes.sort_by_cached_key(|change| {
+        automerge::Change::from_bytes(change.bytes.clone()).map_or(u64::MAX, |parsed| parsed.start_op().get())
+    });
+    Ok(changes)
 }
 
 /// Whether a contact has local changes whose fate is not known or not dealt with.

@@ -23,6 +23,8 @@ use crate::error::{Error, Result};
 
 /// Read connections: lists and searches may overlap with opening a contact.
 const READERS: usize = 2;
+/// SQLite before 3.51.3 may lose a write-ahead log when it is reset.
+const SQLITE_OLDEST: i32 = 3_051_003;
 /// Prepared statements kept per connection.
 const STATEMENTS: usize = 96;
 
@@ -60,6 +62,15 @@ impl Store {
         let mut writer = self.lock_writer();
         if writer.is_some() {
             return Ok(());
+        }
+        if rusqlite::version_number() < SQLITE_OLDEST {
+            return Err(Error::Damaged {
+                what: "this program".into(),
+                reason: format!(
+                    "it was built with SQLite {}, which can lose a write-ahead log; 3.51.3 is needed",
+                    rusqlite::version()
+                ),
+            });
         }
         let mut conn = Connection::open(&self.path)?;
         configure(&conn, self.durability)?;

@@ -134,7 +134,7 @@ CREATE TABLE change(
   UNIQUE(contact, hash)
 ) STRICT;
 CREATE INDEX change_live ON change(contact, pos) WHERE live = 1;
-CREATE INDEX change_unsent ON change(pos) WHERE local = 1 AND receipt = 'saved';
+CREATE INDEX change_receipt ON change(receipt, pos, edit) WHERE local = 1;
 CREATE INDEX change_unsettled ON change(contact, pos) WHERE settled = 0;
 CREATE INDEX change_local ON change(pos) WHERE local = 1;
 CREATE INDEX change_hash ON change(hash) WHERE local = 1;

@@ -11,7 +11,7 @@ use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use roadbook_protocol::limits::Limits;
 use roadbook_protocol::session::{ClientEffect, ClientEvent, ClientSession, CloseReason};
-use roadbook_protocol::wire::{self, Frame};
+use roadbook_protocol::wire::{self, Frame, ProblemCode};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_tungstenite::tungstenite::Message;
@@ -92,6 +92,8 @@ struct Driver {
     /// Whether something was exchanged since the last mark.
     unmarked: bool,
     marked: Option<Instant>,
+    /// What the server wants the user to know while the connection goes on.
+    notice: Option<String>,
     ended: Option<Option<Error>>,
 }
 
@@ -125,6 +127,7 @@ pub(crate) async fn run(
         idle_now: false,
         unmarked: true,
         marked: None,
+        notice: None,
         ended: None,
     };
     driver.job(Job::Start);
@@ -214,9 +217,10 @@ impl Driver {
             self.opened = true;
             let phase = if idle { Phase::Idle } else { Phase::Syncing };
             let (up, down) = (self.bytes_up, self.bytes_down);
+            let notice = self.notice.clone();
             self.replica.set_connectivity(|state| {
                 state.phase = phase;
-                state.error = None;
+                state.error = notice;
                 state.retry_at = None;
                 state.bytes_up = up;
                 state.bytes_down = down;
@@ -302,7 +306,14 @@ impl Driver {
                 self.bytes_down += bytes.len() as u64;
                 self.tap(false, &bytes);
                 match wire::decode(&bytes, &self.limits) {
-                    Ok(frame) => self.event(ClientEvent::Received(frame)),
+                    Ok(frame) => {
+                        if let Frame::Problem(problem) = &frame
+                            && problem.code == ProblemCode::MinimumVersion
+                        {
+                            self.notice = Some(problem.message.clone());
+                        }
+                        self.event(ClientEvent::Received(frame));
+                    }
                     Err(error) => self.end(Some(broken(&format!("a frame can't be read: {error}")))),
                 }
             }

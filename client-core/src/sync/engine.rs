@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
-use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::address::Address;
@@ -78,13 +77,12 @@ pub struct SyncReport {
 pub struct Engine {
     replica: Replica,
     options: SyncOptions,
-    nudge: Arc<Notify>,
 }
 
 impl Engine {
     /// An engine for a replica. It does nothing before it is run.
     pub fn new(replica: Replica, options: SyncOptions) -> Self {
-        Self { replica, options, nudge: Arc::new(Notify::new()) }
+        Self { replica, options }
     }
 
     /// Connects, exchanges everything in both directions, and disconnects: on return every edit made
@@ -147,7 +145,7 @@ impl Engine {
             self.offline(Some(&error));
             let retry_after = match &error {
                 Error::Refused { code, retry_after_ms, .. } if is_temporary(code) => *retry_after_ms,
-                Error::Offline { .. } | Error::Storage(_) => None,
+                Error::Offline { .. } | Error::Storage(_) | Error::Suspended => None,
                 _ => return Err(error),
             };
             let wait = backoff.next(retry_after, self.replica.entropy());
@@ -159,7 +157,7 @@ impl Engine {
             });
             tokio::select! {
                 () = cancel.cancelled() => {}
-                () = self.nudge.notified() => {}
+                () = self.replica.inner.nudge.notified() => {}
                 () = tokio::time::sleep(wait) => {}
             }
         }
@@ -169,7 +167,7 @@ impl Engine {
 
     /// Tries at once instead of waiting: the network came back, or the user asked for it.
     pub fn wake(&self) {
-        self.nudge.notify_one();
+        self.replica.inner.nudge.notify_one();
         self.replica.inner.wake.notify_one();
     }
 
@@ -197,7 +195,17 @@ impl Engine {
                 return Err(Error::Offline { reason: "stopped while connecting".into() });
             }
         };
-        Ok(driver::run(&self.replica, socket, &self.options, until, cancel).await)
+        let stop = cancel.child_token();
+        let pause = self.replica.inner.pause().clone();
+        let work = driver::run(&self.replica, socket, &self.options, until, &stop);
+        tokio::pin!(work);
+        tokio::select! {
+            ended = &mut work => Ok(ended),
+            () = pause.cancelled() => {
+                stop.cancel();
+                Ok(Ended { error: Some(Error::Suspended), ..work.await })
+            }
+        }
     }
 
     fn offline(&self, error: Option<&Error>) {

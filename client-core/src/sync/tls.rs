@@ -104,8 +104,8 @@ impl ServerCertVerifier for Pinned {
             return Ok(ServerCertVerified::assertion());
         }
         Err(rustls::Error::General(format!(
-            "its key has the fingerprint {}, this device was enrolled with {}; if the server was \
-             moved on purpose, enrol again with the new fingerprint",
+            "its key has the fingerprint {}, expected was {}; if the server got a new key on purpose, \
+             enrol again with the new fingerprint",
             hex(found.as_ref()),
             self.pin
         )))

@@ -32,10 +32,16 @@ impl Engine {
     ///
     /// # Errors
     /// [`EngineError::NotFound`] for a user, [`EngineError::Refused`] for a disabled one.
-    pub fn assign(&self, workspace: WorkspaceId, by: Option<UserId>, assign: Assign) -> Result<AssignReport> {
+    pub fn assign(
+        &self,
+        workspace: WorkspaceId,
+        by: Option<UserId>,
+        assign: Assign,
+    ) -> Result<AssignReport> {
         let now = self.now_ms();
         let Assign { contacts, owner, add_collaborators, remove_collaborators } = assign;
-        let wanted = Arc::new(Wanted { owner, add: add_collaborators, remove: remove_collaborators });
+        let wanted =
+            Arc::new(Wanted { owner, add: add_collaborators, remove: remove_collaborators });
         let mut report = AssignReport::default();
         for part in contacts.chunks(CONTACTS_PER_TRANSACTION) {
             let (part, wanted) = (part.to_vec(), Arc::clone(&wanted));
@@ -75,7 +81,10 @@ fn assign_part(
         if user.disabled_at.is_some() {
             return Err(EngineError::Refused {
                 code: "user_disabled",
-                reason: format!("user `{}` is disabled; enable it before assigning contacts to it", user.login),
+                reason: format!(
+                    "user `{}` is disabled; enable it before assigning contacts to it",
+                    user.login
+                ),
             });
         }
     }
@@ -112,11 +121,14 @@ fn assign_one(
     wanted: &Wanted,
     done: &mut Done,
 ) -> Result<Option<bool>> {
-    let Some(contact) = contacts::find(tx, workspace, id)?.filter(|found| found.erased_at.is_none()) else {
+    let Some(contact) =
+        contacts::find(tx, workspace, id)?.filter(|found| found.erased_at.is_none())
+    else {
         return Ok(None);
     };
     let before = contacts::accesses(tx, workspace, id)?;
-    let held = |user: &UserId| before.iter().find(|(who, _)| who == user).map_or(Access::Removed, |a| a.1);
+    let held =
+        |user: &UserId| before.iter().find(|(who, _)| who == user).map_or(Access::Removed, |a| a.1);
     let owner = wanted.owner.unwrap_or(contact.owner);
     let mut collaborators: BTreeSet<UserId> = before
         .iter()
@@ -130,9 +142,14 @@ fn assign_one(
         () if collaborators.contains(user) => Access::Collaborator,
         () => Access::Removed,
     };
-    let concerned: BTreeSet<UserId> =
-        before.iter().map(|(user, _)| *user).chain(owner).chain(collaborators.iter().copied()).collect();
-    let moved: Vec<UserId> = concerned.into_iter().filter(|user| held(user) != new_access(user)).collect();
+    let concerned: BTreeSet<UserId> = before
+        .iter()
+        .map(|(user, _)| *user)
+        .chain(owner)
+        .chain(collaborators.iter().copied())
+        .collect();
+    let moved: Vec<UserId> =
+        concerned.into_iter().filter(|user| held(user) != new_access(user)).collect();
     if moved.is_empty() && owner == contact.owner {
         return Ok(Some(false));
     }

@@ -41,7 +41,8 @@ impl DocumentCache {
     /// Keeps a document; others go if there is no room.
     pub fn put(&mut self, key: Key, cursor: Cursor, doc: Automerge, document_bytes: u64) {
         self.remove(key);
-        let bytes = MEMORY_BASE + usize::try_from(document_bytes).unwrap_or(usize::MAX / 16) * MEMORY_FACTOR;
+        let bytes = MEMORY_BASE
+            + usize::try_from(document_bytes).unwrap_or(usize::MAX / 16) * MEMORY_FACTOR;
         if bytes > self.bytes_max {
             return;
         }

@@ -66,7 +66,12 @@ struct Indexed {
 }
 
 impl Check<'_> {
-    fn find(&mut self, part: &'static str, contact: impl Into<Option<ContactId>>, what: impl ToString) {
+    fn find(
+        &mut self,
+        part: &'static str,
+        contact: impl Into<Option<ContactId>>,
+        what: impl ToString,
+    ) {
         if self.report.findings.len() < FINDINGS_MAX {
             let finding = Finding { part, contact: contact.into(), what: what.to_string() };
             self.report.findings.push(finding);
@@ -137,17 +142,33 @@ impl Check<'_> {
         let mut rows = statement.query(key)?;
         while let Some(row) = rows.next()? {
             self.report.changes += 1;
-            let (seq, hash, fate): (i64, _, _) = (row.get(0)?, hash_column(row, 1)?, fate_column(row, 2)?);
+            let (seq, hash, fate): (i64, _, _) =
+                (row.get(0)?, hash_column(row, 1)?, fate_column(row, 2)?);
             let cursor: Cursor = row.get(3)?;
             let bytes = row.get_ref(4)?.as_blob().map_err(rusqlite::Error::from)?;
             if !is_chunk_of(bytes, &hash) {
-                self.find("log", id, format!("the bytes of change {hash} are not those of its hash"));
+                self.find(
+                    "log",
+                    id,
+                    format!("the bytes of change {hash} are not those of its hash"),
+                );
             }
             if fate == Fate::Merged && (cursor == 0 || cursor > contact.cursor) {
-                self.find("log", id, format!("change {hash} was merged at cursor {cursor}, the contact is at {}", contact.cursor));
+                self.find(
+                    "log",
+                    id,
+                    format!(
+                        "change {hash} was merged at cursor {cursor}, the contact is at {}",
+                        contact.cursor
+                    ),
+                );
             }
             match index.get_mut(&hash) {
-                None => self.find("index", id, format!("change {hash} is in the log and not in the index")),
+                None => self.find(
+                    "index",
+                    id,
+                    format!("change {hash} is in the log and not in the index"),
+                ),
                 Some(entry) => {
                     entry.logged = true;
                     if (entry.fate, entry.log_seq) != (fate, seq) {
@@ -158,7 +179,11 @@ impl Check<'_> {
         }
         let merged = index.values().filter(|entry| entry.fate == Fate::Merged).count() as u64;
         if merged != contact.changes {
-            self.find("index", id, format!("{merged} changes are merged, the contact counts {}", contact.changes));
+            self.find(
+                "index",
+                id,
+                format!("{merged} changes are merged, the contact counts {}", contact.changes),
+            );
         }
         let compacted = contact.compacted_cursor > 0;
         for (hash, entry) in index.iter().filter(|(_, entry)| !entry.logged) {
@@ -188,11 +213,21 @@ impl Check<'_> {
                     OR (kind <> 2 AND sort_cursor < max(?4, ?5)))",
         )?;
         let wrong: u64 = statement.query_row(
-            params![workspace.as_bytes(), id.as_bytes(), last, contact.cursor, contact.assigned_cursor],
+            params![
+                workspace.as_bytes(),
+                id.as_bytes(),
+                last,
+                contact.cursor,
+                contact.assigned_cursor
+            ],
             |row| row.get(0),
         )?;
         if wrong > 0 {
-            self.find("access", id, "a device would skip it, or get it twice: its place in a user's order is wrong");
+            self.find(
+                "access",
+                id,
+                "a device would skip it, or get it twice: its place in a user's order is wrong",
+            );
         }
         Ok(())
     }
@@ -235,7 +270,11 @@ impl Check<'_> {
             .count() as u64;
         let found = doc.stats().num_changes;
         if found != contact.changes + built_in {
-            self.find("document", id, format!("it has {found} changes, {} were merged", contact.changes + built_in));
+            self.find(
+                "document",
+                id,
+                format!("it has {found} changes, {} were merged", contact.changes + built_in),
+            );
         }
         self.derived(contact, &doc)
     }
@@ -247,7 +286,11 @@ impl Check<'_> {
             .conn
             .prepare_cached("SELECT row, sort_key, owner_login FROM projection WHERE n = ?")?
             .query_row([contact.n], |row| {
-                Ok((row.get::<_, String>(0)?, row.get::<_, Vec<u8>>(1)?, row.get::<_, Option<String>>(2)?))
+                Ok((
+                    row.get::<_, String>(0)?,
+                    row.get::<_, Vec<u8>>(1)?,
+                    row.get::<_, Option<String>>(2)?,
+                ))
             })
             .optional()?;
         let owner: Option<String> = self
@@ -289,7 +332,9 @@ impl Check<'_> {
              WHERE l.workspace = ? AND c.n IS NULL AND l.fate IN (0, 1)",
         )?;
         let rows: Vec<(i64, ContactId)> = statement
-            .query_map([workspace.as_bytes()], |row| Ok((row.get(0)?, id_column!(row, 1, ContactId))))?
+            .query_map([workspace.as_bytes()], |row| {
+                Ok((row.get(0)?, id_column!(row, 1, ContactId)))
+            })?
             .collect::<rusqlite::Result<_>>()?;
         for (seq, contact) in rows {
             self.find("log", contact, format!("change {seq} of the log belongs to no contact"));

@@ -1,7 +1,7 @@
 //! Time and randomness, as arguments of the engine, so that a test decides both.
 
-use roadbook_protocol::ids::UnixMs;
 use ring::rand::SecureRandom;
+use roadbook_protocol::ids::UnixMs;
 
 /// The server's wall clock.
 pub trait Clock: Send + Sync {

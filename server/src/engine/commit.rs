@@ -78,24 +78,26 @@ pub fn write(tx: &Transaction<'_>, prepared: Prepared) -> Result<Commit> {
 fn write_inside(tx: &Transaction<'_>, prepared: Prepared) -> Result<Commit> {
     let (workspace, id) = prepared.key;
     let stale = Ok(Commit::Stale(prepared.key));
-    let (n, epoch, old_cursor, is_new) = match (&prepared.contact, contacts::find(tx, workspace, id)?) {
+    let found = contacts::find(tx, workspace, id)?;
+    let cursor = match (&found, prepared.derived.is_some()) {
+        (_, true) => workspaces::assign_cursors(tx, workspace, 1)?,
+        (Some(found), false) => found.cursor,
+        (None, false) => return stale,
+    };
+    let (n, epoch, is_new) = match (&prepared.contact, found) {
         (Some(read), Some(now)) if read.cursor == now.cursor && now.erased_at.is_none() => {
-            (now.n, now.epoch, now.cursor, now.cursor == 0)
+            (now.n, now.epoch, now.cursor == 0)
         }
         (None, None) => {
-            let n = contacts::create(tx, workspace, id, prepared.owner, prepared.now)?;
-            (n, u64::from(prepared.owner.is_some()), 0, true)
+            let n = contacts::create(tx, workspace, id, prepared.owner, cursor, prepared.now)?;
+            (n, u64::from(prepared.owner.is_some()), true)
         }
         _ => return stale,
     };
-    let changed = prepared.derived.is_some();
-    let cursor = match changed {
-        true => workspaces::assign_cursors(tx, workspace, 1)?,
-        false => old_cursor,
-    };
     let mut fates = Vec::new();
     for stored in &prepared.merged {
-        if !changes::settle(tx, workspace, id, stored.seq, &stored.hash, Fate::Merged, cursor, None)? {
+        if !changes::settle(tx, prepared.key, stored.seq, &stored.hash, Fate::Merged, cursor, None)?
+        {
             return stale;
         }
         if let Some(device) = stored.device {
@@ -104,7 +106,8 @@ fn write_inside(tx: &Transaction<'_>, prepared: Prepared) -> Result<Commit> {
     }
     for refused in &prepared.refused {
         let (stored, why) = (&refused.pending, (refused.code.as_str(), refused.reason.as_str()));
-        if !changes::settle(tx, workspace, id, stored.seq, &stored.hash, refused.fate, 0, Some(why))? {
+        if !changes::settle(tx, prepared.key, stored.seq, &stored.hash, refused.fate, 0, Some(why))?
+        {
             return stale;
         }
         if let Some(device) = stored.device {
@@ -117,6 +120,7 @@ fn write_inside(tx: &Transaction<'_>, prepared: Prepared) -> Result<Commit> {
     let merged = prepared.merged.len() as u64 + u64::from(prepared.made.is_some());
     let refused = prepared.refused.len() as u64;
     let snapshot = prepared.derived.as_ref().is_some_and(|derived| derived.snapshot.is_some());
+    let changed = prepared.derived.is_some();
     let (doc, users) = match prepared.derived {
         None => (None, Vec::new()),
         Some(derived) => {
@@ -139,7 +143,13 @@ fn write_inside(tx: &Transaction<'_>, prepared: Prepared) -> Result<Commit> {
     })))
 }
 
-fn append_made(tx: &Transaction<'_>, prepared: &Prepared, made: &Made, cursor: Cursor, epoch: u64) -> Result<()> {
+fn append_made(
+    tx: &Transaction<'_>,
+    prepared: &Prepared,
+    made: &Made,
+    cursor: Cursor,
+    epoch: u64,
+) -> Result<()> {
     let (workspace, contact) = prepared.key;
     changes::append(
         tx,
@@ -207,7 +217,13 @@ fn write_derived(
     Ok(())
 }
 
-fn fate_of(contact: ContactId, hash: roadbook_protocol::ChangeHash, fate: Fate, code: &str, reason: &str) -> ChangeFate {
+fn fate_of(
+    contact: ContactId,
+    hash: roadbook_protocol::ChangeHash,
+    fate: Fate,
+    code: &str,
+    reason: &str,
+) -> ChangeFate {
     ChangeFate { contact, hash, fate, code: code.to_owned(), reason: reason.to_owned() }
 }
 

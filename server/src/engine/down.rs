@@ -108,7 +108,9 @@ impl Engine {
                     break;
                 }
                 let item = match contacts::visible(conn, workspace, user, *contact)? {
-                    Some(visible) if is_shown(&visible) => snapshot_item(conn, workspace, &visible)?,
+                    Some(visible) if is_shown(&visible) => {
+                        snapshot_item(conn, workspace, &visible)?
+                    }
                     _ => removed_item(*contact),
                 };
                 bytes += item_bytes(&item);
@@ -123,7 +125,12 @@ impl Engine {
     ///
     /// # Errors
     /// What the database says.
-    pub fn repair(&self, workspace: WorkspaceId, user: UserId, held: &[ContactHeads]) -> Result<Repair> {
+    pub fn repair(
+        &self,
+        workspace: WorkspaceId,
+        user: UserId,
+        held: &[ContactHeads],
+    ) -> Result<Repair> {
         let today = today(self.now_ms());
         self.read(|conn| {
             let mut fetch = manifest(conn, workspace, user, &today)?;
@@ -204,7 +211,12 @@ fn fate(
     Ok(ChangeFate { contact, hash: *hash, fate, code, reason })
 }
 
-fn manifest(conn: &Connection, workspace: WorkspaceId, user: UserId, today: &str) -> Result<ManifestList> {
+fn manifest(
+    conn: &Connection,
+    workspace: WorkspaceId,
+    user: UserId,
+    today: &str,
+) -> Result<ManifestList> {
     let list = contacts::manifest(conn, workspace, user, today)?;
     Ok(ManifestList {
         cursor: workspaces::cursor(conn, workspace)?,
@@ -218,7 +230,9 @@ fn today(now_ms: i64) -> String {
 }
 
 fn is_shown(visible: &Visible) -> bool {
-    visible.access != Access::Removed && visible.contact.cursor > 0 && visible.contact.erased_at.is_none()
+    visible.access != Access::Removed
+        && visible.contact.cursor > 0
+        && visible.contact.erased_at.is_none()
 }
 
 fn page_item(

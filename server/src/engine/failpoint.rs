@@ -32,7 +32,8 @@ fn parse(text: &str) -> Option<Armed> {
         Some((name, hits)) => (name, hits.parse().ok()?),
         None => (text, 1),
     };
-    (!name.is_empty() && hits > 0).then(|| Armed { name: name.to_owned(), left: AtomicU64::new(hits) })
+    (!name.is_empty() && hits > 0)
+        .then(|| Armed { name: name.to_owned(), left: AtomicU64::new(hits) })
 }
 
 #[cfg(test)]

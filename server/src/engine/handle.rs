@@ -16,6 +16,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use serde_json::json;
 use tokio::sync::{broadcast, oneshot};
 
+use super::checkpoint::{self, Due};
 use super::clock::{Clock, Entropy, SystemClock, SystemEntropy};
 use super::lock::DirLock;
 use super::metrics::{Metrics, MetricsSnapshot, set};
@@ -28,6 +29,7 @@ use crate::store::devices::{self, Seen};
 use crate::store::workspaces::{self, Workspace};
 use crate::store::{
     self, DATABASE_FILE, Durability, EngineError, Result, audit, changes, contacts, documents,
+    people,
 };
 
 /// Events that a slow receiver may lag behind before it loses some.
@@ -75,6 +77,7 @@ pub struct Engine {
 
 struct Threads {
     writer: JoinHandle<()>,
+    checkpoint: JoinHandle<()>,
     workers: Vec<JoinHandle<()>>,
     _lock: DirLock,
 }
@@ -109,6 +112,7 @@ impl Engine {
             entropy: options.entropy,
             metrics: Metrics::default(),
             writer: Queue::default(),
+            checkpoint: Due::default(),
             shards: Shards::new(threads),
             reads: Reads::new(file.clone(), options.read_connections),
             events: broadcast::Sender::new(EVENTS_MAX),
@@ -124,7 +128,13 @@ impl Engine {
         Ok(Arc::new(engine))
     }
 
-    fn start(&self, conn: Connection, durability: Durability, cache_bytes: usize, lock: DirLock) -> Result<()> {
+    fn start(
+        &self,
+        mut conn: Connection,
+        durability: Durability,
+        cache_bytes: usize,
+        lock: DirLock,
+    ) -> Result<()> {
         let spawn = |name: String, work: Box<dyn FnOnce() + Send>| {
             std::thread::Builder::new()
                 .name(name)
@@ -135,15 +145,22 @@ impl Engine {
         for _ in 0..self.shared.shards.threads() {
             readers.push(store::open_reader(&self.shared.file)?);
         }
+        checkpoint::watch(&mut conn, &self.shared)?;
         let writer = Writer::new(conn, Arc::clone(&self.shared), durability);
         let writer = spawn("roadbook-writer".to_owned(), Box::new(move || writer.run()))?;
+        let (shared, conn) =
+            (Arc::clone(&self.shared), checkpoint::open(&self.shared.file, durability)?);
+        let checkpoint = spawn(
+            "roadbook-checkpoint".to_owned(),
+            Box::new(move || checkpoint::run(&shared, &conn)),
+        )?;
         let mut workers = Vec::new();
         for (index, conn) in readers.into_iter().enumerate() {
             let worker = Worker::new(index, Arc::clone(&self.shared), conn, cache_bytes);
             workers.push(spawn(format!("roadbook-merge-{index}"), Box::new(move || worker.run()))?);
         }
         *self.threads.lock().unwrap_or_else(PoisonError::into_inner) =
-            Some(Threads { writer, workers, _lock: lock });
+            Some(Threads { writer, checkpoint, workers, _lock: lock });
         Ok(())
     }
 
@@ -161,6 +178,10 @@ impl Engine {
             }
         }
         self.shared.reads.close();
+        self.shared.checkpoint.stop();
+        if threads.checkpoint.join().is_err() {
+            tracing::error!("the checkpoint thread panicked");
+        }
         self.shared.writer.stop();
         if threads.writer.join().is_err() {
             tracing::error!("the writer thread panicked");
@@ -268,8 +289,16 @@ impl Engine {
     ///
     /// # Errors
     /// [`EngineError::Closed`]; refusals of single items are in the outcomes.
-    pub fn author(&self, workspace: WorkspaceId, by: UserId, items: Vec<Authored>) -> Result<Vec<AuthorOutcome>> {
+    pub fn author(
+        &self,
+        workspace: WorkspaceId,
+        by: UserId,
+        items: Vec<Authored>,
+    ) -> Result<Vec<AuthorOutcome>> {
         let actor = self.open_timeline(workspace)?.actor;
+        if !items.is_empty() {
+            self.read(|conn| people::user(conn, workspace, by))?;
+        }
         let shards = &self.shared.shards;
         let mut divided: Vec<VecDeque<(usize, Authored)>> =
             (0..shards.threads()).map(|_| VecDeque::new()).collect();
@@ -279,8 +308,10 @@ impl Engine {
             divided[shards.of((workspace, item.contact))].push_back((index, item));
         }
         let (reply, answers) = channel();
-        for (shard, items) in divided.into_iter().enumerate().filter(|(_, items)| !items.is_empty()) {
-            shards.author(shard, AuthorJob { workspace, actor, by, items, reply: reply.clone() })?;
+        for (shard, items) in divided.into_iter().enumerate().filter(|(_, items)| !items.is_empty())
+        {
+            shards
+                .author(shard, AuthorJob { workspace, actor, by, items, reply: reply.clone() })?;
         }
         drop(reply);
         for (index, outcome) in answers {
@@ -311,7 +342,15 @@ impl Engine {
         self.write(move |tx| {
             workspaces::create(tx, id, &name, &pkcs8, &public, now)?;
             write_timeline(tx, id, timeline, now)?;
-            audit::append(tx, id, now, None, "workspace.add", &id.to_string(), &json!({ "name": name }))
+            audit::append(
+                tx,
+                id,
+                now,
+                None,
+                "workspace.add",
+                &id.to_string(),
+                &json!({ "name": name }),
+            )
         })?;
         self.keep_timeline(id, timeline);
         Ok(id)
@@ -377,7 +416,12 @@ impl Engine {
     ///
     /// # Errors
     /// What the database says.
-    pub fn register_actors(&self, workspace: WorkspaceId, device: DeviceId, actors: &[Actor]) -> Result<Vec<Actor>> {
+    pub fn register_actors(
+        &self,
+        workspace: WorkspaceId,
+        device: DeviceId,
+        actors: &[Actor],
+    ) -> Result<Vec<Actor>> {
         let owners = actors.to_vec();
         let unknown: Vec<Actor> = self.read(|conn| -> Result<_> {
             let mut unknown = Vec::new();
@@ -411,7 +455,12 @@ impl Engine {
     ///
     /// # Errors
     /// [`EngineError::NotFound`].
-    pub fn revoke(&self, workspace: WorkspaceId, by: Option<UserId>, device: DeviceId) -> Result<()> {
+    pub fn revoke(
+        &self,
+        workspace: WorkspaceId,
+        by: Option<UserId>,
+        device: DeviceId,
+    ) -> Result<()> {
         let now = self.now_ms();
         self.write(move |tx| -> Result<()> {
             devices::revoke_device(tx, workspace, device, now)?;
@@ -475,7 +524,10 @@ impl Engine {
     }
 
     fn new_timeline(&self) -> Timeline {
-        Timeline { id: TimelineId::from_random(self.random()), actor: Actor::from_random(self.random()) }
+        Timeline {
+            id: TimelineId::from_random(self.random()),
+            actor: Actor::from_random(self.random()),
+        }
     }
 
     fn keep_timeline(&self, workspace: WorkspaceId, timeline: Timeline) {
@@ -508,16 +560,26 @@ fn generate_key(entropy: &dyn Entropy) -> Result<(Vec<u8>, Vec<u8>)> {
     let mut seed = [0; 32];
     entropy.fill(&mut seed);
     let failed = |reason: String| EngineError::Refused { code: "key", reason };
-    let pair = Ed25519KeyPair::from_seed_unchecked(&seed).map_err(|error| failed(error.to_string()))?;
+    let pair =
+        Ed25519KeyPair::from_seed_unchecked(&seed).map_err(|error| failed(error.to_string()))?;
     let public = pair.public_key().as_ref().to_vec();
     // PKCS#8 version 1 of an Ed25519 key (RFC 8410): a constant head and the seed.
-    let mut pkcs8 = vec![0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
+    let mut pkcs8 = vec![
+        0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04,
+        0x20,
+    ];
     pkcs8.extend_from_slice(&seed);
-    Ed25519KeyPair::from_pkcs8_maybe_unchecked(&pkcs8).map_err(|error| failed(error.to_string()))?;
+    Ed25519KeyPair::from_pkcs8_maybe_unchecked(&pkcs8)
+        .map_err(|error| failed(error.to_string()))?;
     Ok((pkcs8, public))
 }
 
-fn write_timeline(tx: &Transaction<'_>, workspace: WorkspaceId, timeline: Timeline, now: UnixMs) -> Result<()> {
+fn write_timeline(
+    tx: &Transaction<'_>,
+    workspace: WorkspaceId,
+    timeline: Timeline,
+    now: UnixMs,
+) -> Result<()> {
     workspaces::open_timeline(tx, workspace, timeline.id, now)?;
     devices::register_server_actor(tx, workspace, timeline.actor, timeline.id, now)
 }

@@ -27,7 +27,7 @@ use super::types::Authored;
 use crate::store::changes::Pending;
 use crate::store::contacts::Contact;
 use crate::store::projections::Prepared as PreparedRow;
-use crate::store::{EngineError, Result, changes, contacts, documents};
+use crate::store::{EngineError, Result, changes, contacts, documents, people};
 
 /// A contact of a workspace.
 pub type Key = (WorkspaceId, ContactId);
@@ -173,7 +173,12 @@ impl Merger {
     ///
     /// # Errors
     /// [`EngineError::Damaged`] if the document can't be put together: its changes stay stored.
-    pub fn prepare(&mut self, conn: &Connection, key: Key, now: UnixMs) -> Result<Option<Prepared>> {
+    pub fn prepare(
+        &mut self,
+        conn: &Connection,
+        key: Key,
+        now: UnixMs,
+    ) -> Result<Option<Prepared>> {
         let Some(contact) = contacts::find(conn, key.0, key.1)? else { return Ok(None) };
         let (pending, more) = pending(conn, key)?;
         if pending.is_empty() || contact.erased_at.is_some() {
@@ -208,6 +213,11 @@ impl Merger {
         }
         let mut prepared = Prepared::nothing(key, contact, author.now);
         prepared.owner = item.create_for.flatten();
+        if let Some(owner) = prepared.owner
+            && let Err(error) = people::user(conn, workspace, owner)
+        {
+            return Ok(Authoring::Refused(error));
+        }
         let mut work = match &prepared.contact {
             None => Work { doc: document::new_document(), bytes: 0, saved: None },
             Some(contact) => {
@@ -283,9 +293,15 @@ impl Merger {
 
     /// Passes pending changes through gate 2, notes what became of each, and returns the document
     /// with the good ones.
-    fn merge(&mut self, conn: &Connection, prepared: &mut Prepared, pending: Vec<Pending>) -> Result<Work> {
+    fn merge(
+        &mut self,
+        conn: &Connection,
+        prepared: &mut Prepared,
+        pending: Vec<Pending>,
+    ) -> Result<Work> {
         let key = prepared.key;
-        let contact = prepared.contact.as_ref().ok_or_else(|| EngineError::not_found("the contact"))?;
+        let contact =
+            prepared.contact.as_ref().ok_or_else(|| EngineError::not_found("the contact"))?;
         let base = self.base(conn, key, contact)?;
         let stored: Vec<(Stored, u64)> = pending
             .iter()
@@ -347,7 +363,9 @@ fn refuse_item(contact: Option<&Contact>, item: &Authored) -> Option<EngineError
             code: "erased",
             reason: format!("contact {} was erased", item.contact),
         }),
-        (Some(_), Some(_)) => Some(EngineError::Taken { what: format!("contact {}", item.contact) }),
+        (Some(_), Some(_)) => {
+            Some(EngineError::Taken { what: format!("contact {}", item.contact) })
+        }
         (None, None) => Some(EngineError::not_found(format!("contact {}", item.contact))),
         _ => None,
     }
@@ -406,8 +424,9 @@ fn derive(prepared: &Prepared, work: Work) -> Result<Derived> {
         && !verified
         && contact.is_some_and(|contact| contact.changes >= u64::from(RAW_CHANGES_KEPT))
     {
-        documents::verify(saved, &heads)
-            .map_err(|reason| EngineError::damaged(format!("the document of contact {}", prepared.key.1), reason))?;
+        documents::verify(saved, &heads).map_err(|reason| {
+            EngineError::damaged(format!("the document of contact {}", prepared.key.1), reason)
+        })?;
     }
     let document_bytes = saved.as_ref().map_or(document_before + bytes, |saved| saved.len() as u64);
     let row = PreparedRow::new(projection::project(prepared.key.1, &doc))?;
@@ -436,7 +455,9 @@ fn missing_bootstraps(doc: &Automerge, pending: &[Pending]) -> Vec<Incoming> {
     bootstraps()
         .iter()
         .filter(|bootstrap| doc.get_change_meta_by_hash(&bootstrap.hash).is_none())
-        .filter(|bootstrap| pending.iter().any(|p| p.bytes.windows(32).any(|w| w == bootstrap.hash.0)))
+        .filter(|bootstrap| {
+            pending.iter().any(|p| p.bytes.windows(32).any(|w| w == bootstrap.hash.0))
+        })
         .map(|bootstrap| Incoming { hash: bootstrap.hash, bytes: bootstrap.bytes.to_vec() })
         .collect()
 }

@@ -7,6 +7,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`log`] | what becomes of a change that arrives: `Log::step`, no thread, clock or randomness |
+//! | `judge` | the rights and rules by which it decides |
 //! | [`waiting`] | changes whose dependencies have not arrived |
 //! | [`merge`] | stored changes become part of documents: `Merger`, steppable too |
 //! | [`commit`] | what a merge writes, in one transaction |
@@ -14,7 +15,7 @@
 //! | `down` | pages, manifests, whole documents and fates for devices |
 //! | `state` | the hash by which replicas compare |
 //! | `check`, [`backup`] | is everything as it should be; a copy of it |
-//! | `handle`, `writer`, `shards`, `reads` | the handle and the threads |
+//! | `handle`, `writer`, `shards`, `reads`, `checkpoint` | the handle and the threads |
 //!
 //! Nothing is acknowledged before its transaction is on the disk. A merge may be lost in a power
 //! cut, since it is derived from the log; a change that was acknowledged as stored may not.
@@ -23,11 +24,13 @@ mod assign;
 pub mod backup;
 mod cache;
 mod check;
+mod checkpoint;
 pub mod clock;
 pub mod commit;
 mod down;
 mod failpoint;
 mod handle;
+mod judge;
 mod lock;
 pub mod log;
 pub mod merge;

@@ -27,7 +27,12 @@ struct State {
 impl Reads {
     /// Opens connections when they are needed, at most so many.
     pub fn new(file: PathBuf, connections_max: usize) -> Self {
-        Self { file, connections_max: connections_max.max(1), state: Mutex::default(), freed: Condvar::new() }
+        Self {
+            file,
+            connections_max: connections_max.max(1),
+            state: Mutex::default(),
+            freed: Condvar::new(),
+        }
     }
 
     /// Runs `work` in a read transaction.

@@ -287,7 +287,8 @@ impl Worker {
     fn merge(&mut self, key: Key) {
         self.reserve(key);
         let now = self.shared.clock.now_ms();
-        let prepared = contained(|| in_read(&self.conn, |conn| self.merger.prepare(conn, key, now)));
+        let prepared =
+            contained(|| in_read(&self.conn, |conn| self.merger.prepare(conn, key, now)));
         match prepared {
             Ok(Some(prepared)) => self.add(prepared, Purpose::Merge),
             Ok(None) => {}
@@ -316,7 +317,13 @@ impl Worker {
         }
     }
 
-    fn author_one(&mut self, job: Arc<AuthorContext>, index: usize, item: Authored, attempt: usize) {
+    fn author_one(
+        &mut self,
+        job: Arc<AuthorContext>,
+        index: usize,
+        item: Authored,
+        attempt: usize,
+    ) {
         let key = (job.workspace, item.contact);
         self.reserve(key);
         let author = ServerAuthor { actor: job.actor, by: job.by, now: self.shared.clock.now_ms() };
@@ -411,9 +418,11 @@ impl Worker {
         }
         if let Some(Purpose::Author(tag)) = purposes.remove(&one.key) {
             let outcome = match tag.change {
-                Some(hash) => {
-                    AuthorOutcome::Merged { hash, cursor: one.cursor, not_replayed: tag.not_replayed }
-                }
+                Some(hash) => AuthorOutcome::Merged {
+                    hash,
+                    cursor: one.cursor,
+                    not_replayed: tag.not_replayed,
+                },
                 None => AuthorOutcome::Unchanged,
             };
             tag.job.answer(tag.index, outcome);

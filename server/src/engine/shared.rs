@@ -8,6 +8,7 @@ use roadbook_protocol::ids::{Actor, TimelineId, WorkspaceId};
 use roadbook_protocol::limits::Limits;
 use tokio::sync::broadcast;
 
+use super::checkpoint::Due;
 use super::clock::{Clock, Entropy};
 use super::metrics::Metrics;
 use super::reads::Reads;
@@ -30,6 +31,7 @@ pub(super) struct Shared {
     pub entropy: Arc<dyn Entropy>,
     pub metrics: Metrics,
     pub writer: Queue,
+    pub checkpoint: Due,
     pub shards: Shards,
     pub reads: Reads,
     pub events: broadcast::Sender<Event>,

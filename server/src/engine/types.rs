@@ -79,11 +79,22 @@ pub struct Authored {
 impl Authored {
     /// An edit of a contact that exists.
     pub fn edit(contact: ContactId, commands: Vec<Command>) -> Self {
-        Self { contact, create_for: None, commands, label: None, replaces: Vec::new(), replay: false }
+        Self {
+            contact,
+            create_for: None,
+            commands,
+            label: None,
+            replaces: Vec::new(),
+            replay: false,
+        }
     }
     /// A new contact.
     pub fn create(contact: ContactId, owner: Option<UserId>, commands: Vec<Command>) -> Self {
-        Self { create_for: Some(owner), label: Some("create".to_owned()), ..Self::edit(contact, commands) }
+        Self {
+            create_for: Some(owner),
+            label: Some("create".to_owned()),
+            ..Self::edit(contact, commands)
+        }
     }
 }
 

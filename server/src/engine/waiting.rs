@@ -67,7 +67,8 @@ impl WaitingRoom {
     /// Lets a change wait. `false` if a bound is reached: it is refused then, and not kept.
     pub fn admit(&mut self, change: WaitingChange, limits: &Limits) -> bool {
         let size = change.bytes.len();
-        let load = self.by_device.get(&(change.workspace, change.device)).copied().unwrap_or_default();
+        let load =
+            self.by_device.get(&(change.workspace, change.device)).copied().unwrap_or_default();
         if load.changes >= limits.waiting_changes_max
             || load.bytes + size > limits.waiting_bytes_max
             || self.bytes + size > TOTAL_BYTES_MAX
@@ -77,7 +78,10 @@ impl WaitingRoom {
         let load = Load { changes: load.changes + 1, bytes: load.bytes + size };
         self.by_device.insert((change.workspace, change.device), load);
         self.bytes += size;
-        self.by_contact.entry((change.workspace, change.contact)).or_default().push(Arc::new(change));
+        self.by_contact
+            .entry((change.workspace, change.contact))
+            .or_default()
+            .push(Arc::new(change));
         true
     }
 
@@ -89,7 +93,9 @@ impl WaitingRoom {
     /// Takes one change out.
     pub fn remove(&mut self, workspace: WorkspaceId, contact: ContactId, hash: &ChangeHash) {
         let Some(list) = self.by_contact.get_mut(&(workspace, contact)) else { return };
-        let Some(at) = list.iter().position(|waiting| waiting.admitted.hash == *hash) else { return };
+        let Some(at) = list.iter().position(|waiting| waiting.admitted.hash == *hash) else {
+            return;
+        };
         let gone = list.remove(at);
         if list.is_empty() {
             self.by_contact.remove(&(workspace, contact));

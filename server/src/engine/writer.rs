@@ -276,14 +276,22 @@ enum Answer {
 impl Writer {
     pub fn new(conn: Connection, shared: Arc<Shared>, durability: Durability) -> Self {
         let log = Log::new(shared.limits);
-        Self { conn, log, shared, durability, set: Durability::Full, failed: AtomicBool::new(false) }
+        Self {
+            conn,
+            log,
+            shared,
+            durability,
+            set: Durability::Full,
+            failed: AtomicBool::new(false),
+        }
     }
 
     /// Works until the queue is stopped and empty, then writes the WAL back.
     pub fn run(mut self) {
         let _guard = AbandonOnExit(Arc::clone(&self.shared));
         while let Some(jobs) = self.shared.writer.take() {
-            let (durable, derived): (Vec<Job>, Vec<Job>) = jobs.into_iter().partition(Job::is_durable);
+            let (durable, derived): (Vec<Job>, Vec<Job>) =
+                jobs.into_iter().partition(Job::is_durable);
             self.transact(durable, self.durability);
             let derived_durability = match self.durability {
                 Durability::Off => Durability::Off,
@@ -293,7 +301,9 @@ impl Writer {
             set(&self.shared.metrics.writer_queue, self.shared.writer.len());
             set(&self.shared.metrics.changes_waiting, self.log.waiting());
         }
-        if let Err(error) = self.conn.execute_batch("PRAGMA wal_checkpoint(TRUNCATE); PRAGMA optimize;") {
+        if let Err(error) =
+            self.conn.execute_batch("PRAGMA wal_checkpoint(TRUNCATE); PRAGMA optimize;")
+        {
             tracing::warn!(%error, "the WAL could not be written back; the next start does it");
         }
     }
@@ -369,7 +379,7 @@ impl Writer {
                     let batch = request.batch;
                     let stage = stage.get_or_insert_with(|| self.log.begin(now));
                     match &failure {
-                        None => match self.log.append(&tx, now, stage, request) {
+                        None => match self.log.append(&tx, stage, request) {
                             Ok(answer) => answers.push(Answer::Append(reply, answer)),
                             Err(error) => {
                                 failure = Some(error);
@@ -439,7 +449,12 @@ impl Writer {
         }
         for (workspace, device, fates) in committed.settled {
             // No cursor was assigned: what was stored is not part of any contact yet.
-            self.shared.publish(Event::Fates { workspace, device, cursor: 0, fates: Arc::from(fates) });
+            self.shared.publish(Event::Fates {
+                workspace,
+                device,
+                cursor: 0,
+                fates: Arc::from(fates),
+            });
         }
     }
 

@@ -69,7 +69,13 @@ pub(super) async fn page(
             let history = document::history(id, &doc, HISTORY_MAX);
             let authors = with_authors.then(|| document::authorship(&doc));
             let view = View {
-                sheet: Sheet { viewer: &reader, id, names: &names, back: "", authors: authors.as_ref() },
+                sheet: Sheet {
+                    viewer: &reader,
+                    id,
+                    names: &names,
+                    back: "",
+                    authors: authors.as_ref(),
+                },
                 contact: &contact,
                 conflicts: &conflicts,
                 history: &history,
@@ -96,7 +102,11 @@ pub(super) async fn page(
 }
 
 /// When the server received the latest change of a contact that is merged.
-fn merged_at(conn: &Connection, workspace: WorkspaceId, id: ContactId) -> store::Result<Option<UnixMs>> {
+fn merged_at(
+    conn: &Connection,
+    workspace: WorkspaceId,
+    id: ContactId,
+) -> store::Result<Option<UnixMs>> {
     Ok(conn
         .prepare_cached("SELECT received_at FROM log WHERE workspace = ? AND contact = ? AND fate = 1 ORDER BY seq DESC LIMIT 1")?
         .query_row(params![workspace.as_bytes(), id.as_bytes()], |row| row.get(0))

@@ -11,7 +11,8 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use roadbook_protocol::document::schema::{self, FieldSpec, Kind};
 use roadbook_protocol::document::{
-    self, Assigner, Collection, Command, CommandError, Entry, Value, in_parts, note_splices, parse_money, parse_value,
+    self, Assigner, Collection, Command, CommandError, Entry, Value, in_parts, note_splices,
+    parse_money, parse_value,
 };
 use roadbook_protocol::ids::{ContactId, EntryId, UnixMs, UserId};
 use roadbook_protocol::limits::Limits;
@@ -67,14 +68,21 @@ impl Open {
 }
 
 /// Authors edits in the name of who posted the form.
-async fn write(state: &OfficeState, posted: &Posted, edits: Vec<Authored>) -> Result<(), OfficeError> {
+async fn write(
+    state: &OfficeState,
+    posted: &Posted,
+    edits: Vec<Authored>,
+) -> Result<(), OfficeError> {
     let (workspace, by) = (posted.viewer.workspace, posted.viewer.user);
     let outcomes = state.engine_do(move |engine| engine.author(workspace, by, edits)).await?;
     for outcome in outcomes {
         match outcome {
             AuthorOutcome::Merged { not_replayed, .. } => {
                 if let Some(left) = not_replayed.first() {
-                    return Err(OfficeError::refused(format!("Not all of it could be written: {}.", left.reason)));
+                    return Err(OfficeError::refused(format!(
+                        "Not all of it could be written: {}.",
+                        left.reason
+                    )));
                 }
             }
             AuthorOutcome::Unchanged => {}
@@ -89,7 +97,11 @@ fn refused(error: CommandError) -> OfficeError {
 }
 
 /// `POST /contacts/{id}/set`: one root scalar or custom field.
-pub(super) async fn set(State(state): State<OfficeState>, Path(id): Path<String>, posted: Posted) -> Answer {
+pub(super) async fn set(
+    State(state): State<OfficeState>,
+    Path(id): Path<String>,
+    posted: Posted,
+) -> Answer {
     let open = Open::new(state, &id, posted).await?;
     let (path, text) = (open.fields().text("field"), open.fields().text("value"));
     let now = document::read(open.id, &open.doc);
@@ -106,7 +118,9 @@ pub(super) async fn set(State(state): State<OfficeState>, Path(id): Path<String>
             (FieldSpec { name: "custom", kind, label: "custom" }, current)
         }
         None => {
-            let spec = schema::field(path).ok_or(CommandError::UnknownField { field: path.to_owned(), nearest: None }).map_err(refused)?;
+            let spec = schema::field(path)
+                .ok_or(CommandError::UnknownField { field: path.to_owned(), nearest: None })
+                .map_err(refused)?;
             (*spec, now.fields.get(path))
         }
     };
@@ -115,7 +129,9 @@ pub(super) async fn set(State(state): State<OfficeState>, Path(id): Path<String>
     if open.fields().raw("was").is_some_and(|was| was != there) && value.as_ref() != current {
         let shown = if there.is_empty() { "nothing".to_owned() } else { format!("“{there}”") };
         return Err(OfficeError::Changed {
-            reason: format!("Somebody changed this to {shown} while you were writing. Save again to write yours over it."),
+            reason: format!(
+                "Somebody changed this to {shown} while you were writing. Save again to write yours over it."
+            ),
             now: there,
         });
     }
@@ -127,11 +143,16 @@ pub(super) async fn set(State(state): State<OfficeState>, Path(id): Path<String>
 }
 
 /// `POST /contacts/{id}/put`: an entry of a collection, new or changed or removed.
-pub(super) async fn put(State(state): State<OfficeState>, Path(id): Path<String>, posted: Posted) -> Answer {
+pub(super) async fn put(
+    State(state): State<OfficeState>,
+    Path(id): Path<String>,
+    posted: Posted,
+) -> Answer {
     let open = Open::new(state, &id, posted).await?;
     let form = open.fields();
-    let collection = Collection::from_name(form.text("collection"))
-        .ok_or_else(|| OfficeError::refused("The form names no list of a contact. Reload the page."))?;
+    let collection = Collection::from_name(form.text("collection")).ok_or_else(|| {
+        OfficeError::refused("The form names no list of a contact. Reload the page.")
+    })?;
     let contact = document::read(open.id, &open.doc);
     if !form.has("id") {
         let mut set = entry_fields(collection, None, form)?;
@@ -139,18 +160,23 @@ pub(super) async fn put(State(state): State<OfficeState>, Path(id): Path<String>
         if set.is_empty() {
             return Err(OfficeError::refused("Fill in at least one field."));
         }
-        if let Some(spec) = collection.fields().iter().find(|spec| spec.name == "at" && spec.kind == Kind::Instant) {
+        if let Some(spec) =
+            collection.fields().iter().find(|spec| spec.name == "at" && spec.kind == Kind::Instant)
+        {
             set.entry(spec.name.to_owned()).or_insert(Some(Value::Int(open.state.now())));
         }
         let id = new_entry(open.state.now())?;
         return open.author(vec![Command::Put { collection, id, fields: set }]).await;
     }
-    let entry: EntryId = form.text("id").parse().map_err(|_| OfficeError::NotFound { what: "entry" })?;
+    let entry: EntryId =
+        form.text("id").parse().map_err(|_| OfficeError::NotFound { what: "entry" })?;
     if form.has("remove") {
         return open.author(vec![Command::Remove { collection, id: entry }]).await;
     }
     let there = contact.entries(collection).iter().find(|there| there.id == entry);
-    let there = there.ok_or_else(|| OfficeError::refused("Somebody removed this meanwhile. Add it anew if it should be there."))?;
+    let there = there.ok_or_else(|| {
+        OfficeError::refused("Somebody removed this meanwhile. Add it anew if it should be there.")
+    })?;
     let mut set = entry_fields(collection, Some(there), form)?;
     // What was not touched is not written: another's newer value stays.
     set.retain(|name, value| there.fields.get(name) != value.as_ref());
@@ -164,7 +190,11 @@ pub(super) async fn put(State(state): State<OfficeState>, Path(id): Path<String>
 }
 
 /// The fields of a form that belong to a collection.
-fn entry_fields(collection: Collection, there: Option<&Entry>, form: &Fields) -> Result<BTreeMap<String, Option<Value>>, OfficeError> {
+fn entry_fields(
+    collection: Collection,
+    there: Option<&Entry>,
+    form: &Fields,
+) -> Result<BTreeMap<String, Option<Value>>, OfficeError> {
     let currency = match form.raw("currency") {
         Some(_) => form.text("currency").to_ascii_uppercase(),
         None => there.map_or(String::new(), |entry| entry.text("currency").to_owned()),
@@ -179,7 +209,9 @@ fn entry_fields(collection: Collection, there: Option<&Entry>, form: &Fields) ->
         let current = there.and_then(|entry| entry.fields.get(spec.name));
         let parsed = parse(spec, text.trim(), &currency, form)?;
         let same_minute = match (spec.kind, &parsed, current) {
-            (Kind::Instant, Some(Value::Int(new)), Some(Value::Int(old))) => new.div_euclid(60_000) == old.div_euclid(60_000),
+            (Kind::Instant, Some(Value::Int(new)), Some(Value::Int(old))) => {
+                new.div_euclid(60_000) == old.div_euclid(60_000)
+            }
             _ => false,
         };
         set.insert(spec.name.to_owned(), if same_minute { current.cloned() } else { parsed });
@@ -188,9 +220,16 @@ fn entry_fields(collection: Collection, there: Option<&Entry>, form: &Fields) ->
 }
 
 /// What somebody typed, as a value of a field.
-fn parse(spec: &FieldSpec, text: &str, currency: &str, form: &Fields) -> Result<Option<Value>, OfficeError> {
+fn parse(
+    spec: &FieldSpec,
+    text: &str,
+    currency: &str,
+    form: &Fields,
+) -> Result<Option<Value>, OfficeError> {
     match spec.kind {
-        Kind::Minor if !text.is_empty() => parse_money(text, currency).map(|minor| Some(Value::Int(minor))).map_err(refused),
+        Kind::Minor if !text.is_empty() => {
+            parse_money(text, currency).map(|minor| Some(Value::Int(minor))).map_err(refused)
+        }
         Kind::Instant if !text.is_empty() => Ok(Some(Value::Int(instant(text, form)?))),
         _ => parse_value(spec, text).map_err(refused),
     }
@@ -214,12 +253,18 @@ fn new_entry(now: UnixMs) -> Result<EntryId, OfficeError> {
 fn random<const N: usize>() -> Result<[u8; N], OfficeError> {
     use ring::rand::SecureRandom;
     let mut bytes = [0; N];
-    ring::rand::SystemRandom::new().fill(&mut bytes).map_err(|_| OfficeError::failed("the operating system gave no random bytes"))?;
+    ring::rand::SystemRandom::new()
+        .fill(&mut bytes)
+        .map_err(|_| OfficeError::failed("the operating system gave no random bytes"))?;
     Ok(bytes)
 }
 
 /// `POST /contacts/{id}/tag`
-pub(super) async fn tag(State(state): State<OfficeState>, Path(id): Path<String>, posted: Posted) -> Answer {
+pub(super) async fn tag(
+    State(state): State<OfficeState>,
+    Path(id): Path<String>,
+    posted: Posted,
+) -> Answer {
     let open = Open::new(state, &id, posted).await?;
     let tag = open.fields().text("tag").to_owned();
     if tag.is_empty() {
@@ -230,14 +275,22 @@ pub(super) async fn tag(State(state): State<OfficeState>, Path(id): Path<String>
 }
 
 /// `POST /contacts/{id}/untag`
-pub(super) async fn untag(State(state): State<OfficeState>, Path(id): Path<String>, posted: Posted) -> Answer {
+pub(super) async fn untag(
+    State(state): State<OfficeState>,
+    Path(id): Path<String>,
+    posted: Posted,
+) -> Answer {
     let open = Open::new(state, &id, posted).await?;
     let tag = open.fields().raw("tag").unwrap_or_default().to_owned();
     open.author(vec![Command::Untag { tag }]).await
 }
 
 /// `POST /contacts/{id}/log`: an interaction.
-pub(super) async fn log(State(state): State<OfficeState>, Path(id): Path<String>, posted: Posted) -> Answer {
+pub(super) async fn log(
+    State(state): State<OfficeState>,
+    Path(id): Path<String>,
+    posted: Posted,
+) -> Answer {
     let open = Open::new(state, &id, posted).await?;
     let form = open.fields();
     let mut set = entry_fields(Collection::Interactions, None, form)?;
@@ -253,36 +306,61 @@ pub(super) async fn log(State(state): State<OfficeState>, Path(id): Path<String>
 }
 
 /// `POST /contacts/{id}/note`
-pub(super) async fn note(State(state): State<OfficeState>, Path(id): Path<String>, posted: Posted) -> Answer {
+pub(super) async fn note(
+    State(state): State<OfficeState>,
+    Path(id): Path<String>,
+    posted: Posted,
+) -> Answer {
     let open = Open::new(state, &id, posted).await?;
     let form = open.fields();
     // A browser sends line ends as CR LF.
     let text = form.raw("note").unwrap_or_default().replace("\r\n", "\n");
     let max = Limits::DEFAULT.text_bytes_max;
     if text.len() > max {
-        return Err(OfficeError::refused(format!("The note would have {} bytes, {max} are allowed; shorten it.", text.len())));
+        return Err(OfficeError::refused(format!(
+            "The note would have {} bytes, {max} are allowed; shorten it.",
+            text.len()
+        )));
     }
-    let heads: Option<Vec<ChangeHash>> = form.text("base").split_whitespace().map(|hash| hash.parse().ok()).collect();
-    let stale = || OfficeError::refused("The page is too old to tell what you changed. Copy your text, reload the page, and write it in again.");
+    let heads: Option<Vec<ChangeHash>> =
+        form.text("base").split_whitespace().map(|hash| hash.parse().ok()).collect();
+    let stale = || {
+        OfficeError::refused(
+            "The page is too old to tell what you changed. Copy your text, reload the page, and write it in again.",
+        )
+    };
     let heads = heads.filter(|heads| !heads.is_empty()).ok_or_else(stale)?;
-    let read = if heads == open.doc.get_heads() { None } else { Some(open.doc.fork_at(&heads).map_err(|_| stale())?) };
+    let read = if heads == open.doc.get_heads() {
+        None
+    } else {
+        Some(open.doc.fork_at(&heads).map_err(|_| stale())?)
+    };
     let splices = note_splices(read.as_ref().unwrap_or(&open.doc), &text);
     if splices.is_empty() {
         return Ok(open.back());
     }
     let parts = in_parts(vec![Command::EditNote { splices }], &Limits::DEFAULT);
-    let edits = parts.into_iter().map(|commands| Authored { replay: read.is_some(), ..Authored::edit(open.id, commands) }).collect();
+    let edits = parts
+        .into_iter()
+        .map(|commands| Authored { replay: read.is_some(), ..Authored::edit(open.id, commands) })
+        .collect();
     open.author_all(edits).await
 }
 
 /// `POST /contacts/{id}/resolve`: one side of a conflict, or another value.
-pub(super) async fn resolve(State(state): State<OfficeState>, Path(id): Path<String>, posted: Posted) -> Answer {
+pub(super) async fn resolve(
+    State(state): State<OfficeState>,
+    Path(id): Path<String>,
+    posted: Posted,
+) -> Answer {
     let open = Open::new(state, &id, posted).await?;
     let form = open.fields();
     let field = form.text("field");
     let conflicts = document::conflicts(open.id, &open.doc);
     let Some(conflict) = conflicts.into_iter().find(|conflict| conflict.field == field) else {
-        return Err(OfficeError::refused("Somebody has decided this already. Reload the page to see how."));
+        return Err(OfficeError::refused(
+            "Somebody has decided this already. Reload the page to see how.",
+        ));
     };
     let value = if form.has("another") {
         let path = versus::path(field);
@@ -290,20 +368,28 @@ pub(super) async fn resolve(State(state): State<OfficeState>, Path(id): Path<Str
         // A deal's amount is typed in its currency.
         let currency = path.entry.and_then(|(collection, id)| {
             let contact = document::read(open.id, &open.doc);
-            let entry = contact.entries(collection).iter().find(|entry| entry.id.to_string() == id)?;
+            let entry =
+                contact.entries(collection).iter().find(|entry| entry.id.to_string() == id)?;
             Some(entry.text("currency").to_owned())
         });
         parse(&spec, form.text("value"), &currency.unwrap_or_default(), form)?
     } else {
         let change = form.text("change");
         let side = conflict.values.into_iter().find(|side| side.change == change);
-        side.ok_or_else(|| OfficeError::refused("This side is not there any more. Reload the page."))?.value
+        side.ok_or_else(|| {
+            OfficeError::refused("This side is not there any more. Reload the page.")
+        })?
+        .value
     };
     open.author(vec![Command::Resolve { field: field.to_owned(), value }]).await
 }
 
 /// `POST /contacts/{id}/assign`: another owner, or none.
-pub(super) async fn assign(State(state): State<OfficeState>, Path(id): Path<String>, posted: Posted) -> Answer {
+pub(super) async fn assign(
+    State(state): State<OfficeState>,
+    Path(id): Path<String>,
+    posted: Posted,
+) -> Answer {
     let open = Open::new(state, &id, posted).await?;
     let owner: Option<UserId> = match open.fields().text("owner") {
         "" => None,

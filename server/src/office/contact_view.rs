@@ -2,12 +2,12 @@
 
 use maud::{Markup, html};
 use roadbook_protocol::document::schema::{self, FieldSpec};
-use roadbook_protocol::document::{Collection, Conflict, Contact, Entry, FieldChange, HistoryItem, Value};
+use roadbook_protocol::document::{Collection, Conflict, Contact, Entry, HistoryItem, Value};
 use roadbook_protocol::ids::{UnixMs, UserId};
 
 use super::fields::{self, Sheet};
 use super::layout::{self, Shape};
-use super::versus;
+use super::{timeline, versus};
 use crate::store::people::User;
 
 /// The page is one contact with its changes.
@@ -39,15 +39,34 @@ const IDENTITY: Group = Group {
     id: "identity",
     title: "Identity",
     fields: &[
-        "kind", "title", "given_name", "family_name", "company", "job_title", "industry", "website",
-        "legal_name", "tax_id", "registration_id", "legal_address", "opening_hours",
+        "kind",
+        "title",
+        "given_name",
+        "family_name",
+        "company",
+        "job_title",
+        "industry",
+        "website",
+        "legal_name",
+        "tax_id",
+        "registration_id",
+        "legal_address",
+        "opening_hours",
     ],
     lists: &[],
 };
 const REACH: Group = Group {
     id: "reach",
     title: "Reach",
-    fields: &["preferred_channel", "best_time_to_call", "language", "time_zone", "fax", "latitude", "longitude"],
+    fields: &[
+        "preferred_channel",
+        "best_time_to_call",
+        "language",
+        "time_zone",
+        "fax",
+        "latitude",
+        "longitude",
+    ],
     lists: &[
         (Collection::Phones, "phone"),
         (Collection::Emails, "email"),
@@ -55,13 +74,36 @@ const REACH: Group = Group {
         (Collection::Messengers, "messenger"),
     ],
 };
-const STANDING: Group =
-    Group { id: "standing", title: "Standing", fields: &["status", "category", "temperature", "source", "archived"], lists: &[] };
-const PLAN: Group = Group { id: "plan", title: "Plan", fields: &["next_visit", "cadence_days"], lists: &[(Collection::Tasks, "task")] };
-const BUSINESS: Group = Group { id: "business", title: "Business", fields: &["price_conditions"], lists: &[(Collection::Deals, "deal"), (Collection::Purchases, "purchase")] };
-const PERSONAL: Group =
-    Group { id: "personal", title: "Personal", fields: &["birthday", "professional_holiday", "personal_note"], lists: &[] };
-const RIGHTS: Group = Group { id: "rights", title: "Rights", fields: &["do_not_contact", "legal_basis"], lists: &[(Collection::Consents, "consent")] };
+const STANDING: Group = Group {
+    id: "standing",
+    title: "Standing",
+    fields: &["status", "category", "temperature", "source", "archived"],
+    lists: &[],
+};
+const PLAN: Group = Group {
+    id: "plan",
+    title: "Plan",
+    fields: &["next_visit", "cadence_days"],
+    lists: &[(Collection::Tasks, "task")],
+};
+const BUSINESS: Group = Group {
+    id: "business",
+    title: "Business",
+    fields: &["price_conditions"],
+    lists: &[(Collection::Deals, "deal"), (Collection::Purchases, "purchase")],
+};
+const PERSONAL: Group = Group {
+    id: "personal",
+    title: "Personal",
+    fields: &["birthday", "professional_holiday", "personal_note"],
+    lists: &[],
+};
+const RIGHTS: Group = Group {
+    id: "rights",
+    title: "Rights",
+    fields: &["do_not_contact", "legal_basis"],
+    lists: &[(Collection::Consents, "consent")],
+};
 
 impl View<'_> {
     pub(super) fn render(&self) -> Markup {
@@ -82,8 +124,8 @@ impl View<'_> {
                     (self.log_form())
                     (self.group(&PLAN, self.tasks()))
                     (self.note())
-                    (self.interactions())
-                    (self.changes())
+                    (timeline::interactions(&self.sheet, self.contact))
+                    (timeline::changes(&self.sheet, self.history))
                 }
             }
         }
@@ -96,7 +138,11 @@ impl View<'_> {
             .filter(|text| !text.is_empty() && *text != contact.display_name)
             .collect::<Vec<_>>()
             .join(", ");
-        let town = contact.addresses.iter().map(|address| address.text("city")).find(|city| !city.is_empty());
+        let town = contact
+            .addresses
+            .iter()
+            .map(|address| address.text("city"))
+            .find(|city| !city.is_empty());
         let authors = self.sheet.authors.is_some();
         let page = format!("/contacts/{}", contact.id);
         html! {
@@ -156,22 +202,26 @@ impl View<'_> {
     }
 
     fn conflicts(&self) -> Markup {
-        layout::unit("conflicts", html! {
-            @if !self.conflicts.is_empty() {
-                section.card.stack aria-labelledby="conflicts-title" {
-                    div.bar {
-                        h2 #conflicts-title { "To decide" }
-                        span.k { "Both sides wrote while they could not see each other. Nothing is lost until you choose, nor afterwards: the history keeps it." }
+        layout::unit(
+            "conflicts",
+            html! {
+                @if !self.conflicts.is_empty() {
+                    section.card.stack aria-labelledby="conflicts-title" {
+                        div.bar {
+                            h2 #conflicts-title { "To decide" }
+                            span.k { "Both sides wrote while they could not see each other. Nothing is lost until you choose, nor afterwards: the history keeps it." }
+                        }
+                        @for conflict in self.conflicts { (versus::on_contact(&self.sheet, conflict)) }
                     }
-                    @for conflict in self.conflicts { (versus::on_contact(&self.sheet, conflict)) }
                 }
-            }
-        })
+            },
+        )
     }
 
     /// Which fields and entries a card shows: while that is so, each changes on its own.
     fn shape(&self, group: &Group) -> String {
-        let entries = group.lists.iter().flat_map(|(collection, _)| self.contact.entries(*collection));
+        let entries =
+            group.lists.iter().flat_map(|(collection, _)| self.contact.entries(*collection));
         let mut shape: String = entries.map(|entry| entry.id.to_string()).collect();
         for name in group.fields.iter().filter(|name| self.contact.fields.contains_key(**name)) {
             shape.push_str(name);
@@ -189,7 +239,8 @@ impl View<'_> {
     /// a whole only when other fields or entries are set (its shape) than before: a value that
     /// changes swaps its own field and leaves those alone in which somebody writes.
     fn group(&self, group: &Group, special: Markup) -> Markup {
-        let specs: Vec<&FieldSpec> = group.fields.iter().filter_map(|name| schema::field(name)).collect();
+        let specs: Vec<&FieldSpec> =
+            group.fields.iter().filter_map(|name| schema::field(name)).collect();
         let (set, unset): (Vec<_>, Vec<_>) =
             specs.into_iter().partition(|spec| self.contact.fields.contains_key(spec.name));
         let title = format!("{}-title", group.id);
@@ -214,7 +265,11 @@ impl View<'_> {
         html! { section.card id=(group.id) aria-labelledby=(title) data-live=(group.id) data-rev=(rev) { (content) } }
     }
 
-    fn entries(&self, collection: Collection, summary: impl Fn(&Entry) -> (String, Markup)) -> Markup {
+    fn entries(
+        &self,
+        collection: Collection,
+        summary: impl Fn(&Entry) -> (String, Markup),
+    ) -> Markup {
         html! {
             @for entry in self.contact.entries(collection) {
                 @let (label, text) = summary(entry);
@@ -325,14 +380,17 @@ impl View<'_> {
     }
 
     fn externals(&self) -> Markup {
-        layout::unit("externals", html! {
-            @if !self.contact.external_ids.is_empty() {
-                section.card aria-labelledby="externals-title" {
-                    h2 #externals-title { "In other systems" }
-                    dl.plain { @for (system, id) in &self.contact.external_ids { dt { (system) } dd.mono { (id) } } }
+        layout::unit(
+            "externals",
+            html! {
+                @if !self.contact.external_ids.is_empty() {
+                    section.card aria-labelledby="externals-title" {
+                        h2 #externals-title { "In other systems" }
+                        dl.plain { @for (system, id) in &self.contact.external_ids { dt { (system) } dd.mono { (id) } } }
+                    }
                 }
-            }
-        })
+            },
+        )
     }
 
     fn log_form(&self) -> Markup {
@@ -376,119 +434,6 @@ impl View<'_> {
         let rev = layout::rev(&html! { (self.contact.note) (sheet.by("note")) });
         html! { section.card #note-card aria-labelledby="note-title" data-live="note-card" data-rev=(rev) { (content) } }
     }
-
-    fn interactions(&self) -> Markup {
-        const SHOWN_MAX: usize = 30;
-        let all = &self.contact.interactions;
-        layout::unit("interactions", html! {
-            section.card aria-labelledby="interactions-title" {
-                div.bar { h2 #interactions-title { "Timeline" } span.k { (layout::plural(all.len() as u64, "interaction", "interactions")) } }
-                @if all.is_empty() {
-                    (layout::empty("Nobody has been here yet", html! { "A visit or a call that a rep logs appears here the moment it is merged." }))
-                }
-                ol.time-line {
-                    @for entry in all.iter().rev().take(SHOWN_MAX) {
-                        li {
-                            div.bar {
-                                b { (fields::word(entry.text("kind"))) }
-                                @if let Some(at) = entry.int("at") { span.asof { (layout::time(at, Shape::Full)) } }
-                                @if let Some(nps) = entry.int("nps") { span.chip.info { "NPS " (nps) } }
-                            }
-                            @if !entry.text("summary").is_empty() { p.pre { (entry.text("summary")) } }
-                            @for name in ["outcome", "objections", "place", "comment"] {
-                                @if !entry.text(name).is_empty() { p.k { (fields::word(name)) ": " (entry.text(name)) } }
-                            }
-                            (self.sheet.by(&format!("interactions/{}", entry.id)))
-                        }
-                    }
-                }
-                @if all.len() > SHOWN_MAX { p.hint { "The newest " (SHOWN_MAX) " are shown." } }
-            }
-        })
-    }
-
-    fn changes(&self) -> Markup {
-        layout::unit("changes", html! {
-            section.card aria-labelledby="changes-title" {
-                div.bar { h2 #changes-title { "What changed" } }
-                @if self.history.is_empty() { p.k { "No change yet." } }
-                ol.time-line {
-                    @for item in self.history {
-                        li.change {
-                            div.bar {
-                                b { (self.sheet.names.of(item.author)) }
-                                span.k { (doing(&item.command)) }
-                                span.asof { (layout::time(item.at, Shape::Full)) }
-                            }
-                            @let lines = told(item);
-                            @for line in lines.iter().take(CHANGE_LINES) { p.k { (line) } }
-                            @if lines.len() > CHANGE_LINES { p.hint { "and " (lines.len() - CHANGE_LINES) " more" } }
-                        }
-                    }
-                }
-                p.hint { "Times are the devices' own claims." }
-            }
-        })
-    }
-}
-
-/// Lines of one change that are shown.
-const CHANGE_LINES: usize = 6;
-
-/// What a change did, a line per field; an entry that it made is one line.
-fn told(item: &HistoryItem) -> Vec<Markup> {
-    let entry = |change: &FieldChange| {
-        let path = versus::path(&change.field);
-        path.entry.map(|(collection, id)| (collection, id.to_owned()))
-    };
-    item.fields
-        .chunk_by(|a, b| entry(a).is_some() && entry(a) == entry(b))
-        .flat_map(|run| match entry(&run[0]) {
-            Some((collection, _)) if run.len() > 1 && run.iter().all(|change| change.before.is_none()) => {
-                let value = |names: &[&str]| {
-                    run.iter()
-                        .find(|change| names.iter().any(|name| change.field.ends_with(&format!("/{name}"))))
-                        .and_then(|change| change.after.as_ref().map(Value::to_string))
-                };
-                let kind = value(&["kind"]).map_or_else(|| versus::noun(collection).to_owned(), |kind| fields::word(&kind));
-                let text = value(&["summary", "title", "text", "number", "address", "street", "handle", "product", "date", "channel"]);
-                vec![html! { (kind) ": " ins { (text.unwrap_or_default()) } }]
-            }
-            _ => run.iter().map(change_line).collect(),
-        })
-        .collect()
-}
-
-/// A command of the history, as what somebody did.
-fn doing(command: &str) -> String {
-    match command {
-        "set" | "put" | "group" => "edited".to_owned(),
-        "create" => "created the contact".to_owned(),
-        "resolve" => "decided a conflict".to_owned(),
-        "note" => "wrote in the note".to_owned(),
-        "tag" | "untag" => "changed the tags".to_owned(),
-        "remove" => "removed".to_owned(),
-        "restore" => "restored".to_owned(),
-        "import" => "imported".to_owned(),
-        kind if schema::INTERACTIONS.contains(&kind) => format!("logged a {kind}"),
-        other => fields::word(other).to_lowercase(),
-    }
-}
-
-fn change_line(change: &FieldChange) -> Markup {
-    let path = versus::path(&change.field);
-    let spec = FieldSpec { name: "value", kind: path.kind, label: "Value" };
-    let short = |value: &Option<Value>| match value {
-        Some(Value::Text(text)) if text.chars().count() > 120 => {
-            html! { (text.chars().take(120).collect::<String>()) "…" }
-        }
-        other => fields::shown(&spec, other.as_ref()),
-    };
-    html! {
-        (path.label) ": "
-        @if change.before.is_some() { del { (short(&change.before)) } " → " }
-        @match &change.after { None => "removed", after => ins { (short(after)) } }
-    }
 }
 
 /// The chip of a status.
@@ -509,5 +454,6 @@ fn rows(text: &str) -> usize {
 }
 
 fn day(now: UnixMs) -> String {
-    chrono::DateTime::from_timestamp_millis(now).map_or(String::new(), |utc| utc.format("%Y-%m-%d").to_string())
+    chrono::DateTime::from_timestamp_millis(now)
+        .map_or(String::new(), |utc| utc.format("%Y-%m-%d").to_string())
 }

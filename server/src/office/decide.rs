@@ -29,7 +29,8 @@ const EXPORT_MAX: u32 = 10_000;
 pub(super) fn count(conn: &Connection, workspace: WorkspaceId) -> store::Result<u64> {
     Ok(conn
         .prepare_cached(
-            "SELECT (SELECT coalesce(sum(p.conflicts), 0) FROM projection p WHERE p.workspace = ?1 AND p.conflicts > 0)
+            "SELECT (SELECT coalesce(sum(p.conflicts), 0) FROM projection p INDEXED BY projection_in_conflict
+                     WHERE p.workspace = ?1 AND p.conflicts > 0)
                   + (SELECT count(*) FROM log WHERE workspace = ?1 AND fate NOT IN (0, 1) AND fate = 2)",
         )?
         .query_row([workspace.as_bytes()], |row| row.get(0))?)
@@ -44,9 +45,14 @@ pub(super) struct Contested {
 
 impl Contested {
     /// The contacts with conflicts that were touched last.
-    pub(super) fn read(conn: &Connection, workspace: WorkspaceId, limit: u32, offset: u32) -> store::Result<Vec<Contested>> {
+    pub(super) fn read(
+        conn: &Connection,
+        workspace: WorkspaceId,
+        limit: u32,
+        offset: u32,
+    ) -> store::Result<Vec<Contested>> {
         let mut statement = conn.prepare_cached(
-            "SELECT p.id, p.display_name FROM projection p WHERE p.workspace = ? AND p.conflicts > 0
+            "SELECT p.id, p.display_name FROM projection p INDEXED BY projection_in_conflict WHERE p.workspace = ? AND p.conflicts > 0
              ORDER BY p.touched_at DESC LIMIT ? OFFSET ?",
         )?;
         let listed: Vec<(ContactId, String)> = statement
@@ -95,7 +101,11 @@ pub(super) struct Ask {
 }
 
 /// `GET /decide`
-pub(super) async fn page(viewer: Viewer, State(state): State<OfficeState>, Query(ask): Query<Ask>) -> Result<Markup, OfficeError> {
+pub(super) async fn page(
+    viewer: Viewer,
+    State(state): State<OfficeState>,
+    Query(ask): Query<Ask>,
+) -> Result<Markup, OfficeError> {
     let now = state.now();
     let workspace = viewer.workspace;
     let page = ask.page.unwrap_or(1).clamp(1, 100_000);
@@ -128,7 +138,9 @@ pub(super) async fn page(viewer: Viewer, State(state): State<OfficeState>, Query
 fn read(conn: &Connection, workspace: WorkspaceId, page: u32) -> store::Result<Decide> {
     let cursor = workspaces::cursor(conn, workspace)?;
     let contacts_all = conn
-        .prepare_cached("SELECT count(*) FROM projection p WHERE p.workspace = ? AND p.conflicts > 0")?
+        .prepare_cached(
+            "SELECT count(*) FROM projection p INDEXED BY projection_in_conflict WHERE p.workspace = ? AND p.conflicts > 0",
+        )?
         .query_row([workspace.as_bytes()], |row| row.get(0))?;
     Ok(Decide {
         contested: Contested::read(conn, workspace, CONTACTS_MAX, (page - 1) * CONTACTS_MAX)?,
@@ -198,7 +210,10 @@ fn set_aside(found: &Decide) -> Markup {
 }
 
 /// `GET /decide/quarantine.json`: what was set aside, with its raw bytes as hexadecimal.
-pub(super) async fn export(viewer: Viewer, State(state): State<OfficeState>) -> Result<Response, OfficeError> {
+pub(super) async fn export(
+    viewer: Viewer,
+    State(state): State<OfficeState>,
+) -> Result<Response, OfficeError> {
     let workspace = viewer.workspace;
     let now = state.now();
     let items = state

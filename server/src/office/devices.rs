@@ -26,15 +26,28 @@ pub(super) struct Freshness {
 }
 
 /// All devices of a workspace: the ones that need a look first.
-pub(super) fn freshness(conn: &Connection, workspace: WorkspaceId, now: UnixMs) -> store::Result<Vec<Freshness>> {
+pub(super) fn freshness(
+    conn: &Connection,
+    workspace: WorkspaceId,
+    now: UnixMs,
+) -> store::Result<Vec<Freshness>> {
     let users = people::list_users(conn, workspace)?;
     let mut found = Vec::new();
     for device in devices::list_devices(conn, workspace, None)? {
         let user = users.iter().find(|user| user.id == device.user);
         let newer = conn
-            .prepare_cached("SELECT count(*) FROM access WHERE workspace = ? AND user = ? AND sort_cursor > ?")?
-            .query_row(params![workspace.as_bytes(), device.user.as_bytes(), device.cursor], |row| row.get(0))?;
-        found.push(Freshness { user: user.map_or_else(String::new, |user| user.name.clone()), device, newer });
+            .prepare_cached(
+                "SELECT count(*) FROM access WHERE workspace = ? AND user = ? AND sort_cursor > ?",
+            )?
+            .query_row(
+                params![workspace.as_bytes(), device.user.as_bytes(), device.cursor],
+                |row| row.get(0),
+            )?;
+        found.push(Freshness {
+            user: user.map_or_else(String::new, |user| user.name.clone()),
+            device,
+            newer,
+        });
     }
     found.sort_by_key(|fresh| {
         let urgent = fresh.is_behind(now) || fresh.device.unsent > 0;
@@ -60,8 +73,12 @@ impl Freshness {
         match self.device.last_seen {
             _ if self.revoked() => html! { span.chip.stop { "revoked" } },
             None => html! { span.chip.wait { "never seen" } },
-            Some(_) if self.device.missing > 0 => html! { span.chip.info { "first sync, " (layout::count(self.device.missing.into())) " to go" } },
-            Some(seen) if now - seen > NOW_MS => html! { span.chip.wait { (layout::span(now - seen)) " behind" } },
+            Some(_) if self.device.missing > 0 => {
+                html! { span.chip.info { "first sync, " (layout::count(self.device.missing.into())) " to go" } }
+            }
+            Some(seen) if now - seen > NOW_MS => {
+                html! { span.chip.wait { (layout::span(now - seen)) " behind" } }
+            }
             Some(_) => html! { span.chip.ok { "now" } },
         }
     }
@@ -75,7 +92,9 @@ impl Freshness {
         match (self.revoked(), self.newer) {
             (true, _) => unsent,
             (false, 0) => format!("{unsent}, has all that is here"),
-            (false, n) => format!("{unsent}, {} newer here", layout::plural(n, "contact", "contacts")),
+            (false, n) => {
+                format!("{unsent}, {} newer here", layout::plural(n, "contact", "contacts"))
+            }
         }
     }
 
@@ -93,8 +112,8 @@ impl Freshness {
         let device = &self.device;
         html! {
             tr id={ "d-" (device.id) } {
-                th scope="row" { b { (self.user) } div.k { (device.name) " · " (device.platform) } div.narrow.k { (self.difference()) } }
-                td { (self.chip(now)) }
+                th scope="row" { b { (self.user) } div.k { (device.name) " · " (device.platform) } div.narrow { (self.chip(now)) div.k { (self.difference()) } } }
+                td.mid { (self.chip(now)) }
                 td.mid.muted { @match device.last_seen { Some(at) => (layout::time(at, Shape::Full)), None => "never" } }
                 td.wide.muted { (self.difference()) }
                 td.wide.muted { (device.app) }
@@ -121,7 +140,10 @@ struct Devices {
 }
 
 /// `GET /devices`
-pub(super) async fn page(viewer: Viewer, State(state): State<OfficeState>) -> Result<Markup, OfficeError> {
+pub(super) async fn page(
+    viewer: Viewer,
+    State(state): State<OfficeState>,
+) -> Result<Markup, OfficeError> {
     let now = state.now();
     let workspace = viewer.workspace;
     let found = state
@@ -162,7 +184,7 @@ fn device_table(viewer: &Viewer, found: &Devices, now: UnixMs) -> Markup {
                 table {
                     caption.vh { "Devices and how fresh they are" }
                     thead { tr {
-                        th scope="col" { "Device" } th scope="col" { "Freshness" } th.mid scope="col" { "Last seen" }
+                        th scope="col" { "Device" } th.mid scope="col" { "Freshness" } th.mid scope="col" { "Last seen" }
                         th.wide scope="col" { "Difference" } th.wide scope="col" { "App" } th.num scope="col" { span.vh { "Actions" } }
                     } }
                     tbody { @for fresh in &found.fresh { (fresh.row(viewer, now)) } }
@@ -199,7 +221,11 @@ fn user_table(users: &[User], fresh: &[Freshness]) -> Markup {
 }
 
 /// `POST /devices/{id}/revoke`
-pub(super) async fn revoke(State(state): State<OfficeState>, Path(id): Path<String>, posted: Posted) -> Result<Response, OfficeError> {
+pub(super) async fn revoke(
+    State(state): State<OfficeState>,
+    Path(id): Path<String>,
+    posted: Posted,
+) -> Result<Response, OfficeError> {
     posted.editor()?;
     let device: DeviceId = id.parse().map_err(|_| OfficeError::NotFound { what: "device" })?;
     let (workspace, by) = (posted.viewer.workspace, posted.viewer.user);

@@ -48,7 +48,9 @@ impl From<EngineError> for OfficeError {
             EngineError::Refused { .. } | EngineError::Taken { .. } | EngineError::Command(_) => {
                 OfficeError::Refused { reason: sentence(&error.to_string()) }
             }
-            EngineError::Busy { .. } | EngineError::Closed => OfficeError::Busy { reason: sentence(&error.to_string()) },
+            EngineError::Busy { .. } | EngineError::Closed => {
+                OfficeError::Busy { reason: sentence(&error.to_string()) }
+            }
             other => OfficeError::failed(other),
         }
     }
@@ -77,14 +79,19 @@ impl IntoResponse for OfficeError {
             OfficeError::NotFound { what } => (
                 StatusCode::NOT_FOUND,
                 "Not here",
-                format!("There is no such {what} in this workspace. It may have been erased, or the link is incomplete."),
+                format!(
+                    "There is no such {what} in this workspace. It may have been erased, or the link is incomplete."
+                ),
             ),
-            OfficeError::Refused { reason } => (StatusCode::UNPROCESSABLE_ENTITY, "Not taken", reason),
+            OfficeError::Refused { reason } => {
+                (StatusCode::UNPROCESSABLE_ENTITY, "Not taken", reason)
+            }
             OfficeError::Changed { reason, now } => {
                 let body = html! {
                     div.tight { h1 { "Changed meanwhile" } p.k data-problem { (reason) } data value=(now) data-was {} }
                 };
-                return (StatusCode::CONFLICT, layout::alone("Changed meanwhile", body)).into_response();
+                return (StatusCode::CONFLICT, layout::alone("Changed meanwhile", body))
+                    .into_response();
             }
             OfficeError::Busy { reason } => (StatusCode::SERVICE_UNAVAILABLE, "Not now", reason),
             OfficeError::TooMany { seconds } => {

@@ -78,9 +78,12 @@ impl Hints {
             }
             // Merged ones are told above; the others change what waits for a decision.
             Event::Fates { workspace: of, fates, .. } if *of == workspace => {
-                self.refresh |= fates.iter().any(|fate| !matches!(fate.fate, Fate::Merged | Fate::Stored));
+                self.refresh |=
+                    fates.iter().any(|fate| !matches!(fate.fate, Fate::Merged | Fate::Stored));
             }
-            Event::DeviceSeen { workspace: of, .. } | Event::Revoked { workspace: of, .. } if *of == workspace => {
+            Event::DeviceSeen { workspace: of, .. } | Event::Revoked { workspace: of, .. }
+                if *of == workspace =>
+            {
                 self.devices = true;
             }
             _ => {}
@@ -107,7 +110,8 @@ pub(super) async fn stream(
     headers: HeaderMap,
     Query(ask): Query<Ask>,
 ) -> Result<impl IntoResponse, OfficeError> {
-    let last = headers.get("last-event-id").and_then(|id| id.to_str().ok()).and_then(|id| id.parse().ok());
+    let last =
+        headers.get("last-event-id").and_then(|id| id.to_str().ok()).and_then(|id| id.parse().ok());
     // Subscribed before the cursor is read: what is merged in between is told twice, never missed.
     let events = state.engine().events();
     let workspace = viewer.workspace;
@@ -129,7 +133,8 @@ pub(super) async fn stream(
         devices_told: now,
         end: now + STREAM_MAX,
     };
-    let response = SseResponse::new(unfold(streaming)).keep_alive(KeepAlive::new().interval(HEARTBEAT));
+    let response =
+        SseResponse::new(unfold(streaming)).keep_alive(KeepAlive::new().interval(HEARTBEAT));
     Ok(([("x-accel-buffering", "no")], response))
 }
 
@@ -150,7 +155,8 @@ impl Streaming {
     async fn wait(&mut self) -> Option<Hints> {
         let mut hints = Hints::default();
         let shutdown = self.state.shutdown().clone();
-        let devices_at = if self.devices_due { self.devices_told + DEVICES_EVERY } else { self.end };
+        let devices_at =
+            if self.devices_due { self.devices_told + DEVICES_EVERY } else { self.end };
         let first = tokio::select! {
             () = shutdown.cancelled() => return None,
             () = sleep_until(self.end) => return None,
@@ -216,7 +222,12 @@ impl Streaming {
         match told {
             Ok(told) => {
                 for (cursor, data) in told {
-                    self.ready.push_back(Sse::default().event("merged").id(cursor.max(self.known).to_string()).data(data));
+                    self.ready.push_back(
+                        Sse::default()
+                            .event("merged")
+                            .id(cursor.max(self.known).to_string())
+                            .data(data),
+                    );
                 }
             }
             Err(error) => {
@@ -240,7 +251,11 @@ mod tests {
 
     fn merged(workspace: WorkspaceId, contacts: impl Iterator<Item = u8>) -> Event {
         let contacts: Vec<_> = contacts
-            .map(|n| MergedContact { contact: ContactId::from_bytes([n; 16]), cursor: n.into(), users: Vec::new() })
+            .map(|n| MergedContact {
+                contact: ContactId::from_bytes([n; 16]),
+                cursor: n.into(),
+                users: Vec::new(),
+            })
             .collect();
         Event::Merged { workspace, cursor: 90, contacts: Arc::from(contacts) }
     }

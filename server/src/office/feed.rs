@@ -44,7 +44,15 @@ struct Arrival {
 #[derive(Debug)]
 pub(super) enum Line {
     One(Box<One>),
-    Many { seq: i64, user: UserId, at: UnixMs, changes: usize, contacts: usize, merged: usize, aside: usize },
+    Many {
+        seq: i64,
+        user: UserId,
+        at: UnixMs,
+        changes: usize,
+        contacts: usize,
+        merged: usize,
+        aside: usize,
+    },
 }
 
 /// One change.
@@ -78,20 +86,29 @@ pub(super) fn latest(conn: &Connection, workspace: WorkspaceId) -> store::Result
          WHERE workspace = ?1 AND seq > (SELECT coalesce(max(seq), 0) FROM log) - ?2
          ORDER BY seq DESC LIMIT ?3",
     )?;
-    let rows = statement.query_map(params![workspace.as_bytes(), LOG_ROWS_MAX, ROWS_MAX], arrival)?;
+    let rows =
+        statement.query_map(params![workspace.as_bytes(), LOG_ROWS_MAX, ROWS_MAX], arrival)?;
     let arrivals: Vec<Arrival> = rows.collect::<rusqlite::Result<_>>()?;
     lines(conn, workspace, &arrivals)
 }
 
 /// The lines of what was merged for one contact at a cursor, newest first: what the event stream
 /// sends. Empty if there were too many to tell one by one.
-pub(super) fn of_contact(conn: &Connection, workspace: WorkspaceId, contact: ContactId, cursor: u64) -> store::Result<Vec<Line>> {
+pub(super) fn of_contact(
+    conn: &Connection,
+    workspace: WorkspaceId,
+    contact: ContactId,
+    cursor: u64,
+) -> store::Result<Vec<Line>> {
     let mut statement = conn.prepare_cached(
         "SELECT seq, contact, fate, user, device IS NOT NULL, received_at FROM log
          WHERE workspace = ?1 AND contact = ?2 AND fate = 1 AND fate_cursor = ?3
          ORDER BY seq DESC LIMIT ?4",
     )?;
-    let rows = statement.query_map(params![workspace.as_bytes(), contact.as_bytes(), cursor, ALONE_MAX as i64 + 1], arrival)?;
+    let rows = statement.query_map(
+        params![workspace.as_bytes(), contact.as_bytes(), cursor, ALONE_MAX as i64 + 1],
+        arrival,
+    )?;
     let arrivals: Vec<Arrival> = rows.collect::<rusqlite::Result<_>>()?;
     if arrivals.len() > ALONE_MAX {
         return Ok(Vec::new());
@@ -110,9 +127,15 @@ fn arrival(row: &rusqlite::Row<'_>) -> rusqlite::Result<Arrival> {
     })
 }
 
-fn lines(conn: &Connection, workspace: WorkspaceId, arrivals: &[Arrival]) -> store::Result<Vec<Line>> {
+fn lines(
+    conn: &Connection,
+    workspace: WorkspaceId,
+    arrivals: &[Arrival],
+) -> store::Result<Vec<Line>> {
     let together = |a: &Arrival, b: &Arrival| {
-        a.user == b.user && a.from_device == b.from_device && (a.received_at - b.received_at).abs() <= TOGETHER_MS
+        a.user == b.user
+            && a.from_device == b.from_device
+            && (a.received_at - b.received_at).abs() <= TOGETHER_MS
     };
     let mut lines = Vec::new();
     for run in arrivals.chunk_by(together) {
@@ -151,7 +174,9 @@ fn one(conn: &Connection, workspace: WorkspaceId, arrival: &Arrival) -> store::R
              LEFT JOIN projection p ON p.n = c.n
              WHERE l.seq = ?1 AND l.workspace = ?2",
         )?
-        .query_row(params![arrival.seq, workspace.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        .query_row(params![arrival.seq, workspace.as_bytes()], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?;
     let (by, told) = match arrival.fate {
         MERGED => tell(bytes),
         _ => (None, Told::default()),
@@ -185,7 +210,11 @@ fn tell(bytes: Vec<u8>) -> (Option<UserId>, Told) {
             ObjectId::Id(_) => match key.as_str() {
                 "summary" | "title" | "text" | "number" | "address" => (0, None, Kind::Text),
                 other => match spec(other) {
-                    Some(spec) if !matches!(spec.kind, Kind::Instant | Kind::Minor) && other != "kind" => (2, Some(spec.label), spec.kind),
+                    Some(spec)
+                        if !matches!(spec.kind, Kind::Instant | Kind::Minor) && other != "kind" =>
+                    {
+                        (2, Some(spec.label), spec.kind)
+                    }
                     _ => continue,
                 },
             },

@@ -77,19 +77,23 @@ impl Sheet<'_> {
         let id = format!("f-{path}");
         let input = format!("i-{path}");
         let closed = html! { span.k { (label) } span { (shown(spec, value)) (self.by(path)) } };
-        self.row(&id, closed, html! {
-            form method="post" action=(self.action("set")) data-in-place {
-                (layout::csrf(self.viewer))
-                input type="hidden" name="field" value=(path);
-                input type="hidden" name="was" value=(raw(spec, value));
-                label.vh for=(input) { (label) }
-                (control(&input, "value", spec, &raw(spec, value)))
-                div.bar {
-                    button.btn.go.small { "Save" }
-                    button.btn.link.small type="reset" data-close { "Cancel" }
+        self.row(
+            &id,
+            closed,
+            html! {
+                form method="post" action=(self.action("set")) data-in-place {
+                    (layout::csrf(self.viewer))
+                    input type="hidden" name="field" value=(path);
+                    input type="hidden" name="was" value=(raw(spec, value));
+                    label.vh for=(input) { (label) }
+                    (control(&input, "value", spec, &raw(spec, value)))
+                    div.bar {
+                        button.btn.go.small { "Save" }
+                        button.btn.link.small type="reset" data-close { "Cancel" }
+                    }
                 }
-            }
-        })
+            },
+        )
     }
 
     /// A row that opens into a form, or does not for people who may only read.
@@ -105,24 +109,35 @@ impl Sheet<'_> {
     }
 
     /// One entry of a collection: `summary` when closed, a form of all its fields when open.
-    pub(super) fn entry(&self, collection: &str, specs: &[FieldSpec], entry: &Entry, label: &str, summary: Markup) -> Markup {
+    pub(super) fn entry(
+        &self,
+        collection: &str,
+        specs: &[FieldSpec],
+        entry: &Entry,
+        label: &str,
+        summary: Markup,
+    ) -> Markup {
         let path = format!("{collection}/{}", entry.id);
         let id = format!("f-{}-{}", collection, entry.id);
         let closed = html! { span.k { (label) } span { (summary) (self.by(&path)) } };
-        self.row(&id, closed, html! {
-            form method="post" action=(self.action("put")) data-in-place {
-                (layout::csrf(self.viewer))
-                input type="hidden" name="collection" value=(collection);
-                input type="hidden" name="id" value=(entry.id);
-                (self.controls(&id, specs, Some(entry)))
-                div.bar {
-                    button.btn.go.small { "Save" }
-                    button.btn.link.small type="reset" data-close { "Cancel" }
-                    span.grow {}
-                    button.btn.small.danger name="remove" value="1" formnovalidate { "Remove" }
+        self.row(
+            &id,
+            closed,
+            html! {
+                form method="post" action=(self.action("put")) data-in-place {
+                    (layout::csrf(self.viewer))
+                    input type="hidden" name="collection" value=(collection);
+                    input type="hidden" name="id" value=(entry.id);
+                    (self.controls(&id, specs, Some(entry)))
+                    div.bar {
+                        button.btn.go.small { "Save" }
+                        button.btn.link.small type="reset" data-close { "Cancel" }
+                        span.grow {}
+                        button.btn.small.danger name="remove" value="1" formnovalidate { "Remove" }
+                    }
                 }
-            }
-        })
+            },
+        )
     }
 
     /// The form that adds an entry.
@@ -170,7 +185,14 @@ impl Sheet<'_> {
 fn is_long(spec: &FieldSpec) -> bool {
     matches!(
         spec.name,
-        "summary" | "outcome" | "objections" | "comment" | "personal_note" | "price_conditions" | "legal_address" | "lost_reason"
+        "summary"
+            | "outcome"
+            | "objections"
+            | "comment"
+            | "personal_note"
+            | "price_conditions"
+            | "legal_address"
+            | "lost_reason"
     )
 }
 
@@ -196,12 +218,22 @@ fn control(id: &str, name: &str, spec: &FieldSpec, text: &str) -> Markup {
             }
         },
         Kind::Date => html! { input type="date" id=(id) name=(name) value=(text); },
-        Kind::Instant => html! { input type="datetime-local" id=(id) name=(name) value=(text) data-utc[!text.is_empty()]; },
+        Kind::Instant => {
+            html! { input type="datetime-local" id=(id) name=(name) value=(text) data-utc[!text.is_empty()]; }
+        }
         Kind::Int => html! { input type="number" step="1" id=(id) name=(name) value=(text); },
-        Kind::Minor | Kind::Number => html! { input inputmode="decimal" id=(id) name=(name) value=(text); },
-        Kind::Currency => html! { input id=(id) name=(name) value=(text) maxlength="3" placeholder="EUR" autocapitalize="characters"; },
-        Kind::Email => html! { input type="email" id=(id) name=(name) value=(text) autocomplete="off"; },
-        Kind::Phone => html! { input type="tel" id=(id) name=(name) value=(text) autocomplete="off"; },
+        Kind::Minor | Kind::Number => {
+            html! { input inputmode="decimal" id=(id) name=(name) value=(text); }
+        }
+        Kind::Currency => {
+            html! { input id=(id) name=(name) value=(text) maxlength="3" placeholder="EUR" autocapitalize="characters"; }
+        }
+        Kind::Email => {
+            html! { input type="email" id=(id) name=(name) value=(text) autocomplete="off"; }
+        }
+        Kind::Phone => {
+            html! { input type="tel" id=(id) name=(name) value=(text) autocomplete="off"; }
+        }
         Kind::Text if is_long(spec) => html! { textarea id=(id) name=(name) rows="3" { (text) } },
         Kind::Text => html! { input id=(id) name=(name) value=(text) autocomplete="off"; },
     }

@@ -253,7 +253,11 @@ fn money_parts(minor: i64, currency: &str) -> (bool, u64, String) {
     let digits = minor_digits(currency);
     let unit = 10_u64.pow(digits);
     let (whole, part) = (minor.unsigned_abs() / unit, minor.unsigned_abs() % unit);
-    let part = if digits == 0 { String::new() } else { format!(".{part:0width$}", width = digits as usize) };
+    let part = if digits == 0 {
+        String::new()
+    } else {
+        format!(".{part:0width$}", width = digits as usize)
+    };
     (minor < 0, whole, part)
 }
 
@@ -292,7 +296,10 @@ mod tests {
         assert_eq!(money(1_240_050, "EUR"), "12\u{202F}400.50 EUR");
         assert_eq!(money(-5, "USD"), "−0.05 USD");
         assert_eq!(money(1200, "JPY"), "1\u{202F}200 JPY");
-        assert_eq!(money(i64::MIN, "EUR"), "−92\u{202F}233\u{202F}720\u{202F}368\u{202F}547\u{202F}758.08 EUR");
+        assert_eq!(
+            money(i64::MIN, "EUR"),
+            "−92\u{202F}233\u{202F}720\u{202F}368\u{202F}547\u{202F}758.08 EUR"
+        );
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! | [`sign_in`], `session`, `password`, `limit` | who somebody is, and that a form is theirs |
 //! | `today` | figures, the feed from the field, freshness |
 //! | `contacts` | the list: search, filter, sort, pages |
-//! | `contact`, `contact_view`, `contact_edit`, `fields` | one contact, and its edits |
+//! | `contact`, `contact_view`, `timeline`, `contact_edit`, `fields` | one contact, and its edits |
 //! | `decide`, `versus` | conflicts side by side, quarantined changes |
 //! | `devices` | people, their devices, how fresh they are |
 //! | `events`, `feed` | the event stream, and how a change is told in a line |
@@ -33,6 +33,7 @@ mod session;
 pub mod sign_in;
 #[cfg(test)]
 mod tests;
+mod timeline;
 mod today;
 mod url;
 mod versus;
@@ -132,7 +133,9 @@ impl OfficeState {
         F: FnOnce(&Engine) -> store::Result<T> + Send + 'static,
     {
         let engine = self.engine().clone();
-        Ok(tokio::task::spawn_blocking(move || work(&engine)).await.map_err(OfficeError::failed)??)
+        Ok(tokio::task::spawn_blocking(move || work(&engine))
+            .await
+            .map_err(OfficeError::failed)??)
     }
 }
 

@@ -18,7 +18,8 @@ pub(super) const CHARS_MIN: usize = 10;
 pub(super) const BYTES_MAX: usize = 512;
 
 /// What is verified where a login is unknown, so that the answer takes as long.
-static NOBODY: LazyLock<String> = LazyLock::new(|| hash_now("nobody has this password").unwrap_or_default());
+static NOBODY: LazyLock<String> =
+    LazyLock::new(|| hash_now("nobody has this password").unwrap_or_default());
 
 /// The semaphore around hashing.
 #[derive(Clone)]
@@ -36,7 +37,11 @@ impl Hashing {
 
     /// Whether the password fits the PHC string. Without one the work is done all the same and the
     /// answer is no.
-    pub(super) async fn verify(&self, password: String, phc: Option<String>) -> Result<bool, String> {
+    pub(super) async fn verify(
+        &self,
+        password: String,
+        phc: Option<String>,
+    ) -> Result<bool, String> {
         self.run(move || {
             let known = phc.is_some();
             let phc = phc.unwrap_or_else(|| NOBODY.clone());
@@ -47,8 +52,12 @@ impl Hashing {
         .await
     }
 
-    async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, String> {
-        let _permit = self.0.acquire().await.map_err(|_| "the server is shutting down".to_owned())?;
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, String> {
+        let _permit =
+            self.0.acquire().await.map_err(|_| "the server is shutting down".to_owned())?;
         tokio::task::spawn_blocking(work).await.map_err(|error| error.to_string())
     }
 }
@@ -56,13 +65,17 @@ impl Hashing {
 /// Why a new password is not taken, if it is not.
 pub(super) fn refuse(password: &str, login: &str) -> Option<String> {
     if password.chars().count() < CHARS_MIN {
-        return Some(format!("A password needs {CHARS_MIN} characters at least; a few words are easy to keep in mind."));
+        return Some(format!(
+            "A password needs {CHARS_MIN} characters at least; a few words are easy to keep in mind."
+        ));
     }
     if password.len() > BYTES_MAX {
         return Some(format!("A password may have {BYTES_MAX} bytes at most."));
     }
     let first = password.chars().next();
-    if password.chars().all(|c| Some(c) == first) || password.to_lowercase().contains(&login.to_lowercase()) {
+    if password.chars().all(|c| Some(c) == first)
+        || password.to_lowercase().contains(&login.to_lowercase())
+    {
         return Some("This password is too easy to guess; take one that is not your login or one character repeated.".to_owned());
     }
     None

@@ -10,8 +10,8 @@ use axum::http::{HeaderMap, HeaderValue, Method, header};
 use axum::{Form, RequestExt};
 use roadbook_protocol::ids::{UnixMs, UserId, WorkspaceId};
 
-use super::error::OfficeError;
 use super::OfficeState;
+use super::error::OfficeError;
 use crate::store::people::{self, Role};
 use crate::store::workspaces;
 
@@ -58,16 +58,25 @@ impl Viewer {
 impl FromRequestParts<OfficeState> for Viewer {
     type Rejection = OfficeError;
 
-    async fn from_request_parts(parts: &mut Parts, state: &OfficeState) -> Result<Self, OfficeError> {
+    async fn from_request_parts(
+        parts: &mut Parts,
+        state: &OfficeState,
+    ) -> Result<Self, OfficeError> {
         let next = if parts.method == Method::GET { parts.uri.to_string() } else { String::new() };
         // A stream that is led elsewhere would end without a reason that the script could see.
-        let nobody = if is_stream(&parts.headers) { OfficeError::Nobody } else { OfficeError::SignIn { next } };
+        let nobody = if is_stream(&parts.headers) {
+            OfficeError::Nobody
+        } else {
+            OfficeError::SignIn { next }
+        };
         let Some(token) = cookie(&parts.headers, state) else { return Err(nobody) };
         let now = state.now();
         let key = token.clone();
         let found = state
             .read(move |conn| {
-                let Some(session) = people::find_web_session(conn, &key, now)? else { return Ok(None) };
+                let Some(session) = people::find_web_session(conn, &key, now)? else {
+                    return Ok(None);
+                };
                 let workspace = workspaces::find(conn, session.user.workspace)?;
                 Ok(Some((session, workspace.name)))
             })
@@ -77,7 +86,8 @@ impl FromRequestParts<OfficeState> for Viewer {
             return Err(OfficeError::Forbidden { reason: super::sign_in::REP.to_owned() });
         }
         // What an open page reads on its own is no sign that somebody is there.
-        let by_itself = parts.method == Method::GET && (parts.headers.contains_key(BY_ITSELF) || is_stream(&parts.headers));
+        let by_itself = parts.method == Method::GET
+            && (parts.headers.contains_key(BY_ITSELF) || is_stream(&parts.headers));
         if !by_itself && session.expires_at < now + IDLE_MS - EXTEND_MS {
             state.write(move |tx| people::extend_web_session(tx, &token, now + IDLE_MS)).await?;
         }
@@ -95,7 +105,9 @@ impl FromRequestParts<OfficeState> for Viewer {
 }
 
 fn is_stream(headers: &HeaderMap) -> bool {
-    headers.get(header::ACCEPT).is_some_and(|accept| accept.as_bytes().starts_with(b"text/event-stream"))
+    headers
+        .get(header::ACCEPT)
+        .is_some_and(|accept| accept.as_bytes().starts_with(b"text/event-stream"))
 }
 
 /// The fields of a form, in order.
@@ -116,10 +128,10 @@ impl Fields {
         !self.text(name).is_empty()
     }
     pub(super) async fn read(request: Request) -> Result<Fields, OfficeError> {
-        let Form(fields) = request
-            .extract::<Form<Vec<(String, String)>>, _>()
-            .await
-            .map_err(|error| OfficeError::refused(format!("The form could not be read: {error}.")))?;
+        let Form(fields) =
+            request.extract::<Form<Vec<(String, String)>>, _>().await.map_err(|error| {
+                OfficeError::refused(format!("The form could not be read: {error}."))
+            })?;
         Ok(Fields(fields))
     }
 }
@@ -139,7 +151,8 @@ impl FromRequest<OfficeState> for Posted {
         let fields = Fields::read(request).await?;
         if !equal(fields.raw("csrf").unwrap_or_default(), &viewer.csrf) {
             return Err(OfficeError::Forbidden {
-                reason: "The form was made for another session. Reload the page and send it again.".to_owned(),
+                reason: "The form was made for another session. Reload the page and send it again."
+                    .to_owned(),
             });
         }
         Ok(Posted { viewer, fields })
@@ -161,7 +174,8 @@ impl Posted {
 /// Refuses a form that another site sent. Browsers say where it comes from; programs need not.
 pub(super) fn same_origin(headers: &HeaderMap) -> Result<(), OfficeError> {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    let foreign_site = text("sec-fetch-site").is_some_and(|site| !matches!(site, "same-origin" | "none"));
+    let foreign_site =
+        text("sec-fetch-site").is_some_and(|site| !matches!(site, "same-origin" | "none"));
     let foreign_origin = match (text("origin"), text("host")) {
         (Some(origin), Some(host)) => {
             origin.split_once("://").is_none_or(|(_, from)| !from.eq_ignore_ascii_case(host))
@@ -171,7 +185,8 @@ pub(super) fn same_origin(headers: &HeaderMap) -> Result<(), OfficeError> {
     };
     if foreign_site || foreign_origin {
         return Err(OfficeError::Forbidden {
-            reason: "This form came from another site. Open the page here and send it again.".to_owned(),
+            reason: "This form came from another site. Open the page here and send it again."
+                .to_owned(),
         });
     }
     Ok(())
@@ -205,7 +220,10 @@ pub(super) fn cookie(headers: &HeaderMap, state: &OfficeState) -> Option<String>
 pub(super) fn set_cookie(state: &OfficeState, token: Option<&str>) -> HeaderValue {
     let secure = if state.secure() { "; Secure" } else { "" };
     let (value, age) = token.map_or(("", 0), |token| (token, 30 * 24 * 3600));
-    let text = format!("{}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={age}{secure}", cookie_name(state));
+    let text = format!(
+        "{}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={age}{secure}",
+        cookie_name(state)
+    );
     HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static(""))
 }
 
@@ -213,7 +231,9 @@ pub(super) fn set_cookie(state: &OfficeState, token: Option<&str>) -> HeaderValu
 pub(super) fn random_token() -> Result<String, OfficeError> {
     use ring::rand::SecureRandom;
     let mut bytes = [0; 32];
-    ring::rand::SystemRandom::new().fill(&mut bytes).map_err(|_| OfficeError::failed("the operating system gave no random bytes"))?;
+    ring::rand::SystemRandom::new()
+        .fill(&mut bytes)
+        .map_err(|_| OfficeError::failed("the operating system gave no random bytes"))?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
@@ -222,13 +242,27 @@ mod tests {
     use super::*;
 
     fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
-        pairs.iter().map(|(name, value)| (header::HeaderName::from_static(name), HeaderValue::from_static(value))).collect()
+        pairs
+            .iter()
+            .map(|(name, value)| {
+                (header::HeaderName::from_static(name), HeaderValue::from_static(value))
+            })
+            .collect()
     }
 
     #[test]
     fn forms_of_other_sites_are_refused() {
-        assert!(same_origin(&headers(&[("host", "office.example"), ("origin", "https://office.example")])).is_ok());
-        assert!(same_origin(&headers(&[("host", "office.example"), ("sec-fetch-site", "same-origin")])).is_ok());
+        assert!(
+            same_origin(&headers(&[
+                ("host", "office.example"),
+                ("origin", "https://office.example")
+            ]))
+            .is_ok()
+        );
+        assert!(
+            same_origin(&headers(&[("host", "office.example"), ("sec-fetch-site", "same-origin")]))
+                .is_ok()
+        );
         assert!(same_origin(&headers(&[("host", "office.example")])).is_ok());
         for bad in [
             [("host", "office.example"), ("origin", "https://evil.example")],

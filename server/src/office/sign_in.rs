@@ -37,8 +37,14 @@ pub(super) struct Peer(String);
 impl FromRequestParts<OfficeState> for Peer {
     type Rejection = std::convert::Infallible;
 
-    async fn from_request_parts(parts: &mut Parts, _: &OfficeState) -> Result<Self, Self::Rejection> {
-        let addr = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip().to_canonical());
+    async fn from_request_parts(
+        parts: &mut Parts,
+        _: &OfficeState,
+    ) -> Result<Self, Self::Rejection> {
+        let addr = parts
+            .extensions
+            .get::<ConnectInfo<SocketAddr>>()
+            .map(|info| info.0.ip().to_canonical());
         Ok(Peer(match addr {
             Some(IpAddr::V6(v6)) => {
                 let [a, b, c, d, ..] = v6.segments();
@@ -57,7 +63,10 @@ pub(super) struct Next {
 }
 
 /// `GET /sign-in`
-pub(super) async fn form(State(state): State<OfficeState>, Query(next): Query<Next>) -> Result<Markup, OfficeError> {
+pub(super) async fn form(
+    State(state): State<OfficeState>,
+    Query(next): Query<Next>,
+) -> Result<Markup, OfficeError> {
     let several = several_workspaces(&state).await?;
     Ok(page(&SignIn { login: "", workspace: "", next: &next.next, several, problem: None }))
 }
@@ -72,27 +81,34 @@ struct SignIn<'a> {
 }
 
 fn page(form: &SignIn<'_>) -> Markup {
-    layout::alone("Sign in", html! {
-        h1 { "Sign in" }
-        form method="post" action="/sign-in" {
-            input type="hidden" name="next" value=(url::local(form.next));
-            @if form.several {
-                div { label for="workspace" { "Workspace" } input #workspace name="workspace" value=(form.workspace) required autocomplete="organization"; }
+    layout::alone(
+        "Sign in",
+        html! {
+            h1 { "Sign in" }
+            form method="post" action="/sign-in" {
+                input type="hidden" name="next" value=(url::local(form.next));
+                @if form.several {
+                    div { label for="workspace" { "Workspace" } input #workspace name="workspace" value=(form.workspace) required autocomplete="organization"; }
+                }
+                div { label for="login" { "Login" }
+                    input #login name="login" value=(form.login) required autofocus[form.login.is_empty()] autocomplete="username" autocapitalize="none" spellcheck="false"; }
+                div { label for="password" { "Password" }
+                    input #password type="password" name="password" required autofocus[!form.login.is_empty()] autocomplete="current-password"
+                        aria-describedby=[form.problem.map(|_| "problem")] aria-invalid=[form.problem.map(|_| "true")]; }
+                @if let Some(problem) = form.problem { p.err #problem role="alert" data-problem { (problem) } }
+                button.btn.go { "Sign in" }
             }
-            div { label for="login" { "Login" }
-                input #login name="login" value=(form.login) required autofocus[form.login.is_empty()] autocomplete="username" autocapitalize="none" spellcheck="false"; }
-            div { label for="password" { "Password" }
-                input #password type="password" name="password" required autofocus[!form.login.is_empty()] autocomplete="current-password"
-                    aria-describedby=[form.problem.map(|_| "problem")] aria-invalid=[form.problem.map(|_| "true")]; }
-            @if let Some(problem) = form.problem { p.err #problem role="alert" data-problem { (problem) } }
-            button.btn.go { "Sign in" }
-        }
-        p.k { "First time here? " a href="/welcome" { "Use your one-time code" } "." }
-    })
+            p.k { "First time here? " a href="/welcome" { "Use your one-time code" } "." }
+        },
+    )
 }
 
 /// `POST /sign-in`
-pub(super) async fn submit(State(state): State<OfficeState>, peer: Peer, request: Request) -> Result<Response, OfficeError> {
+pub(super) async fn submit(
+    State(state): State<OfficeState>,
+    peer: Peer,
+    request: Request,
+) -> Result<Response, OfficeError> {
     session::same_origin(request.headers())?;
     let fields = Fields::read(request).await?;
     let (login, workspace) = (fields.text("login").to_owned(), fields.text("workspace").to_owned());
@@ -104,7 +120,10 @@ pub(super) async fn submit(State(state): State<OfficeState>, peer: Peer, request
             let spaces = workspaces::list(conn)?;
             let several = spaces.len() > 1;
             let user = people::users_of_login(conn, &key)?.into_iter().find(|user| {
-                !several || spaces.iter().any(|space| space.id == user.workspace && space.name.eq_ignore_ascii_case(&name))
+                !several
+                    || spaces.iter().any(|space| {
+                        space.id == user.workspace && space.name.eq_ignore_ascii_case(&name)
+                    })
             });
             let hash = match &user {
                 Some(user) => people::password_hash(conn, user.workspace, user.id)?,
@@ -115,12 +134,22 @@ pub(super) async fn submit(State(state): State<OfficeState>, peer: Peer, request
         .await?;
     let (user, hash) = found.map_or((None, None), |(user, hash)| (Some(user), hash));
     let fits = given.len() <= password::BYTES_MAX;
-    let right = state.hashing().verify(if fits { given } else { String::new() }, hash).await.map_err(OfficeError::failed)?;
+    let right = state
+        .hashing()
+        .verify(if fits { given } else { String::new() }, hash)
+        .await
+        .map_err(OfficeError::failed)?;
     let user = user.filter(|user| right && fits && user.disabled_at.is_none());
     let Some(user) = user else {
         metrics::counter!("roadbook_sign_ins_total", "outcome" => "refused").increment(1);
         let problem = "Login and password do not fit together.";
-        let form = SignIn { login: &login, workspace: &workspace, next: fields.text("next"), several, problem: Some(problem) };
+        let form = SignIn {
+            login: &login,
+            workspace: &workspace,
+            next: fields.text("next"),
+            several,
+            problem: Some(problem),
+        };
         return Ok((StatusCode::UNAUTHORIZED, page(&form)).into_response());
     };
     state.attempts().forget(&login_key(&login));
@@ -136,7 +165,17 @@ async fn open(state: &OfficeState, user: User, next: &str) -> Result<Response, O
     let (token, csrf) = (session::random_token()?, session::random_token()?);
     let (key, now) = (token.clone(), state.now());
     state
-        .write(move |tx| people::create_web_session(tx, user.workspace, user.id, &key, &csrf, now, session::IDLE_MS))
+        .write(move |tx| {
+            people::create_web_session(
+                tx,
+                user.workspace,
+                user.id,
+                &key,
+                &csrf,
+                now,
+                session::IDLE_MS,
+            )
+        })
         .await?;
     let mut response = Redirect::to(url::local(next)).into_response();
     response.headers_mut().insert(header::SET_COOKIE, session::set_cookie(state, Some(&token)));
@@ -144,7 +183,11 @@ async fn open(state: &OfficeState, user: User, next: &str) -> Result<Response, O
 }
 
 /// `POST /sign-out`
-pub(super) async fn sign_out(State(state): State<OfficeState>, headers: axum::http::HeaderMap, _: Posted) -> Result<Response, OfficeError> {
+pub(super) async fn sign_out(
+    State(state): State<OfficeState>,
+    headers: axum::http::HeaderMap,
+    _: Posted,
+) -> Result<Response, OfficeError> {
     if let Some(token) = session::cookie(&headers, &state) {
         state.write(move |tx| people::delete_web_session(tx, &token)).await?;
     }
@@ -164,33 +207,41 @@ pub(super) async fn welcome_with(Path(code): Path<String>) -> Markup {
 }
 
 fn welcome_page(code: &str, login: &str, problem: Option<&str>) -> Markup {
-    layout::alone("Welcome", html! {
-        div.tight { h1 { "Welcome" } p.k { "Your one-time code opens the door once. Choose the password that opens it from then on." } }
-        form method="post" action="/welcome" {
-            div { label for="code" { "One-time code" } input.mono #code name="code" value=(code) required autofocus[code.is_empty()] autocomplete="one-time-code" autocapitalize="characters" spellcheck="false"; }
-            @if code.is_empty() || !login.is_empty() {
-                div { label for="login" { "Login" } input #login name="login" value=(login) required autocomplete="username" autocapitalize="none" spellcheck="false"; }
+    layout::alone(
+        "Welcome",
+        html! {
+            div.tight { h1 { "Welcome" } p.k { "Your one-time code opens the door once. Choose the password that opens it from then on." } }
+            form method="post" action="/welcome" {
+                div { label for="code" { "One-time code" } input.mono #code name="code" value=(code) required autofocus[code.is_empty()] autocomplete="one-time-code" autocapitalize="characters" spellcheck="false"; }
+                @if code.is_empty() || !login.is_empty() {
+                    div { label for="login" { "Login" } input #login name="login" value=(login) required autocomplete="username" autocapitalize="none" spellcheck="false"; }
+                }
+                div { label for="password" { "New password" }
+                    input #password type="password" name="password" required minlength=(password::CHARS_MIN) autofocus[!code.is_empty()] autocomplete="new-password" aria-describedby="rule";
+                    p.hint #rule { (password::CHARS_MIN) " characters or more; a few words are easy to keep in mind." } }
+                div { label for="again" { "The same again" } input #again type="password" name="again" required autocomplete="new-password"; }
+                @if let Some(problem) = problem { p.err role="alert" data-problem { (problem) } }
+                button.btn.go { "Set password and sign in" }
             }
-            div { label for="password" { "New password" }
-                input #password type="password" name="password" required minlength=(password::CHARS_MIN) autofocus[!code.is_empty()] autocomplete="new-password" aria-describedby="rule";
-                p.hint #rule { (password::CHARS_MIN) " characters or more; a few words are easy to keep in mind." } }
-            div { label for="again" { "The same again" } input #again type="password" name="again" required autocomplete="new-password"; }
-            @if let Some(problem) = problem { p.err role="alert" data-problem { (problem) } }
-            button.btn.go { "Set password and sign in" }
-        }
-        p.k { "You have a password already? " a href="/sign-in" { "Sign in" } "." }
-    })
+            p.k { "You have a password already? " a href="/sign-in" { "Sign in" } "." }
+        },
+    )
 }
 
 /// `POST /welcome`
-pub(super) async fn set_password(State(state): State<OfficeState>, peer: Peer, request: Request) -> Result<Response, OfficeError> {
+pub(super) async fn set_password(
+    State(state): State<OfficeState>,
+    peer: Peer,
+    request: Request,
+) -> Result<Response, OfficeError> {
     session::same_origin(request.headers())?;
     let fields = Fields::read(request).await?;
     let (code, login) = (fields.text("code").to_owned(), fields.text("login").to_owned());
     count(&state, &peer, &code)?;
     let new = fields.raw("password").unwrap_or_default().to_owned();
     let again = |problem: &str| {
-        Ok((StatusCode::UNPROCESSABLE_ENTITY, welcome_page(&code, &login, Some(problem))).into_response())
+        Ok((StatusCode::UNPROCESSABLE_ENTITY, welcome_page(&code, &login, Some(problem)))
+            .into_response())
     };
     // Judged before the code is used up. The login is judged again below, where it is known.
     if let Some(problem) = password::refuse(&new, if login.is_empty() { "\u{0}" } else { &login }) {
@@ -248,4 +299,3 @@ fn login_key(login: &str) -> String {
 async fn several_workspaces(state: &OfficeState) -> Result<bool, OfficeError> {
     state.read(|conn| Ok(workspaces::list(conn)?.len() > 1)).await
 }
-

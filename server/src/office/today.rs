@@ -29,7 +29,10 @@ struct Today {
 }
 
 /// `GET /`
-pub(super) async fn page(viewer: Viewer, State(state): State<OfficeState>) -> Result<Markup, OfficeError> {
+pub(super) async fn page(
+    viewer: Viewer,
+    State(state): State<OfficeState>,
+) -> Result<Markup, OfficeError> {
     let now = state.now();
     let workspace = viewer.workspace;
     let today = state.read(move |conn| read(conn, workspace, now)).await?;
@@ -48,7 +51,9 @@ pub(super) async fn page(viewer: Viewer, State(state): State<OfficeState>) -> Re
 
 /// The names of a workspace's people.
 pub(super) fn names(conn: &Connection, workspace: WorkspaceId) -> store::Result<Names> {
-    Ok(Names(people::list_users(conn, workspace)?.into_iter().map(|user| (user.id, user.name)).collect()))
+    Ok(Names(
+        people::list_users(conn, workspace)?.into_iter().map(|user| (user.id, user.name)).collect(),
+    ))
 }
 
 fn read(conn: &Connection, workspace: WorkspaceId, now: UnixMs) -> store::Result<Today> {
@@ -62,12 +67,18 @@ fn read(conn: &Connection, workspace: WorkspaceId, now: UnixMs) -> store::Result
     let freshness = devices::freshness(conn, workspace, now)?;
     let live = || freshness.iter().filter(|device| !device.revoked());
     Ok(Today {
-        contacts: count("SELECT count(*) FROM projection p WHERE p.workspace = ?1 AND p.archived = 0", params![id])?,
+        contacts: count(
+            "SELECT count(*) FROM projection p WHERE p.workspace = ?1 AND p.archived = 0",
+            params![id],
+        )?,
         contacted: count(
             "SELECT count(*) FROM projection p WHERE p.workspace = ?1 AND p.archived = 0 AND p.last_contact_at >= ?2",
             params![id, since],
         )?,
-        changed: count("SELECT count(*) FROM projection p WHERE p.workspace = ?1 AND p.touched_at >= ?2", params![id, since])?,
+        changed: count(
+            "SELECT count(*) FROM projection p WHERE p.workspace = ?1 AND p.touched_at >= ?2",
+            params![id, since],
+        )?,
         to_decide: decide::count(conn, workspace)?,
         unsent: live().map(|device| u64::from(device.unsent())).sum(),
         unsent_devices: live().filter(|device| device.unsent() > 0).count() as u64,

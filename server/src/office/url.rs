@@ -7,7 +7,9 @@ pub(super) fn encode(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 8);
     for byte in text.bytes() {
         match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' | b'/' => out.push(char::from(byte)),
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' | b'/' => {
+                out.push(char::from(byte))
+            }
             b' ' => out.push('+'),
             other => {
                 // Writing into a String can't fail.
@@ -48,13 +50,23 @@ mod tests {
     #[test]
     fn only_paths_of_this_server_are_gone_on_to() {
         assert_eq!(local("/contacts?q=a"), "/contacts?q=a");
-        for bad in ["//evil.example", "https://evil.example", "/\\evil.example", "", "/a\r\nb", "javascript:1"] {
+        for bad in [
+            "//evil.example",
+            "https://evil.example",
+            "/\\evil.example",
+            "",
+            "/a\r\nb",
+            "javascript:1",
+        ] {
             assert_eq!(local(bad), "/", "{bad}");
         }
     }
 
     #[test]
     fn values_are_encoded_and_empty_ones_left_out() {
-        assert_eq!(with("/contacts", &[("q", "a&b ü"), ("filter", ""), ("sort", "name")]), "/contacts?q=a%26b+%C3%BC&sort=name");
+        assert_eq!(
+            with("/contacts", &[("q", "a&b ü"), ("filter", ""), ("sort", "name")]),
+            "/contacts?q=a%26b+%C3%BC&sort=name"
+        );
     }
 }

@@ -28,7 +28,10 @@ pub(super) fn path(text: &str) -> Path<'_> {
         return Path {
             label: match (name, spec) {
                 (None, _) => noun.to_owned(),
-                (Some(name), spec) => format!("{noun}: {}", spec.map_or(name.to_owned(), |spec| spec.label.to_lowercase())),
+                (Some(name), spec) => format!(
+                    "{noun}: {}",
+                    spec.map_or(name.to_owned(), |spec| spec.label.to_lowercase())
+                ),
             },
             kind: spec.map_or(Kind::Text, |spec| spec.kind),
             entry: Some((collection, id)),
@@ -38,7 +41,9 @@ pub(super) fn path(text: &str) -> Path<'_> {
     let root = schema::field(text);
     let label = match root {
         Some(spec) => spec.label.to_owned(),
-        None => fields::word(text.strip_prefix("custom.").or(text.strip_prefix("custom/")).unwrap_or(text)),
+        None => fields::word(
+            text.strip_prefix("custom.").or(text.strip_prefix("custom/")).unwrap_or(text),
+        ),
     };
     Path { label, kind: root.map_or(Kind::Text, |spec| spec.kind), entry: None, whole_entry: false }
 }
@@ -121,7 +126,6 @@ fn value(path: &Path<'_>, side: &ConflictValue) -> Markup {
 pub(super) fn on_contact(sheet: &Sheet<'_>, conflict: &Conflict) -> Markup {
     sides(sheet, conflict, html! { h3 { (path(&conflict.field).label) } })
 }
-
 
 #[cfg(test)]
 mod tests {

@@ -130,13 +130,7 @@ pub fn is_forked(
             "SELECT 1 FROM change_index
              WHERE workspace = ? AND contact = ? AND actor = ? AND seq = ? AND hash <> ? LIMIT 1",
         )?
-        .exists(params![
-            workspace.as_bytes(),
-            contact.as_bytes(),
-            actor.as_bytes(),
-            seq,
-            hash.0
-        ])?)
+        .exists(params![workspace.as_bytes(), contact.as_bytes(), actor.as_bytes(), seq, hash.0])?)
 }
 
 /// Code and reason of a change in the log; `None` once compaction has dropped it.
@@ -206,8 +200,9 @@ pub fn contacts_pending(conn: &Connection) -> Result<Vec<(WorkspaceId, ContactId
     let mut statement = conn.prepare(
         "SELECT DISTINCT workspace, contact FROM log INDEXED BY log_unmerged WHERE fate = 0",
     )?;
-    let rows = statement
-        .query_map([], |row| Ok((id_column!(row, 0, WorkspaceId), id_column!(row, 1, ContactId))))?;
+    let rows = statement.query_map([], |row| {
+        Ok((id_column!(row, 0, WorkspaceId), id_column!(row, 1, ContactId)))
+    })?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
@@ -225,9 +220,15 @@ pub fn count_pending(conn: &Connection) -> Result<u64> {
 ///
 /// # Errors
 /// What the database says.
-pub fn count_pending_of(conn: &Connection, workspace: WorkspaceId, contact: ContactId) -> Result<u64> {
+pub fn count_pending_of(
+    conn: &Connection,
+    workspace: WorkspaceId,
+    contact: ContactId,
+) -> Result<u64> {
     Ok(conn
-        .prepare_cached("SELECT count(*) FROM log WHERE workspace = ? AND contact = ? AND fate = 0")?
+        .prepare_cached(
+            "SELECT count(*) FROM log WHERE workspace = ? AND contact = ? AND fate = 0",
+        )?
         .query_row(params![workspace.as_bytes(), contact.as_bytes()], |row| row.get(0))?)
 }
 
@@ -263,8 +264,7 @@ pub fn for_each_merged(
 /// What the database says.
 pub fn settle(
     tx: &Transaction<'_>,
-    workspace: WorkspaceId,
-    contact: ContactId,
+    (workspace, contact): (WorkspaceId, ContactId),
     seq: i64,
     hash: &ChangeHash,
     fate: Fate,
@@ -305,7 +305,9 @@ pub fn drop_merged(
              WHERE workspace = ? AND contact = ? AND fate = 1 AND fate_cursor <= ?
              ORDER BY fate_cursor DESC, seq DESC LIMIT 1 OFFSET ?",
         )?
-        .query_row(params![workspace.as_bytes(), contact.as_bytes(), cursor, keep], |row| row.get(0))
+        .query_row(params![workspace.as_bytes(), contact.as_bytes(), cursor, keep], |row| {
+            row.get(0)
+        })
         .optional()?;
     let Some(edge) = edge else { return Ok(None) };
     tx.prepare_cached(
@@ -369,7 +371,9 @@ pub fn replacement_of(
 pub fn sender(conn: &Connection, seq: i64) -> Result<Option<(UserId, Option<DeviceId>)>> {
     Ok(conn
         .prepare_cached("SELECT user, device FROM log WHERE seq = ?")?
-        .query_row([seq], |row| Ok((id_column!(row, 0, UserId), id_column_or_null!(row, 1, DeviceId))))
+        .query_row([seq], |row| {
+            Ok((id_column!(row, 0, UserId), id_column_or_null!(row, 1, DeviceId)))
+        })
         .optional()?)
 }
 

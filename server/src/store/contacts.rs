@@ -72,7 +72,9 @@ fn contact_row(row: &Row<'_>) -> rusqlite::Result<Contact> {
 /// What the database says.
 pub fn find(conn: &Connection, workspace: WorkspaceId, id: ContactId) -> Result<Option<Contact>> {
     Ok(conn
-        .prepare_cached(&format!("SELECT {COLUMNS} FROM contact c WHERE c.workspace = ? AND c.id = ?"))?
+        .prepare_cached(&format!(
+            "SELECT {COLUMNS} FROM contact c WHERE c.workspace = ? AND c.id = ?"
+        ))?
         .query_row(params![workspace.as_bytes(), id.as_bytes()], contact_row)
         .optional()?)
 }
@@ -113,8 +115,9 @@ pub fn count(conn: &Connection, workspace: WorkspaceId) -> Result<u64> {
         .query_row([workspace.as_bytes()], |row| row.get(0))?)
 }
 
-/// Creates a contact without content, and shows it to its owner from its first change on. Returns
-/// its number.
+/// Creates a contact without content, and shows it to its owner since `visible_cursor`: 0 where it
+/// comes from one of the owner's devices, so that the others get its changes; the cursor of its first
+/// merge where the server makes it, so that devices get it whole, with its row. Returns its number.
 ///
 /// # Errors
 /// What the database says; a contact of that id must not exist.
@@ -123,6 +126,7 @@ pub fn create(
     workspace: WorkspaceId,
     id: ContactId,
     owner: Option<UserId>,
+    visible_cursor: Cursor,
     now: UnixMs,
 ) -> Result<i64> {
     let epoch = u64::from(owner.is_some());
@@ -138,7 +142,7 @@ pub fn create(
     ])?;
     let n = tx.last_insert_rowid();
     if let Some(owner) = owner {
-        set_access(tx, workspace, id, owner, Access::Owner, 0)?;
+        set_access(tx, workspace, id, owner, Access::Owner, visible_cursor)?;
     }
     Ok(n)
 }
@@ -187,8 +191,10 @@ pub fn set_merged(tx: &Transaction<'_>, n: i64, state: &MergedState<'_>) -> Resu
 /// # Errors
 /// What the database says.
 pub fn set_compacted(tx: &Transaction<'_>, n: i64, cursor: Cursor) -> Result<()> {
-    tx.prepare_cached("UPDATE contact SET compacted_cursor = max(compacted_cursor, ?) WHERE n = ?")?
-        .execute(params![cursor, n])?;
+    tx.prepare_cached(
+        "UPDATE contact SET compacted_cursor = max(compacted_cursor, ?) WHERE n = ?",
+    )?
+    .execute(params![cursor, n])?;
     Ok(())
 }
 
@@ -332,7 +338,12 @@ pub fn raise_sort_cursor(
 ///
 /// # Errors
 /// What the database says.
-pub fn lost_since(conn: &Connection, workspace: WorkspaceId, user: UserId, since: Cursor) -> Result<bool> {
+pub fn lost_since(
+    conn: &Connection,
+    workspace: WorkspaceId,
+    user: UserId,
+    since: Cursor,
+) -> Result<bool> {
     Ok(conn
         .prepare_cached(
             "SELECT 1 FROM access INDEXED BY access_by_user
@@ -394,10 +405,7 @@ pub fn visible(
              FROM access a JOIN contact c ON c.workspace = a.workspace AND c.id = a.contact
              WHERE a.workspace = ? AND a.contact = ? AND a.user = ?"
         ))?
-        .query_row(
-            params![workspace.as_bytes(), contact.as_bytes(), user.as_bytes()],
-            visible_row,
-        )
+        .query_row(params![workspace.as_bytes(), contact.as_bytes(), user.as_bytes()], visible_row)
         .optional()?)
 }
 
@@ -429,8 +437,9 @@ pub fn manifest(
          WHERE a.workspace = ? AND a.user = ? AND a.kind <> 2 AND c.cursor > 0
          ORDER BY p.next_visit IS NULL OR p.next_visit < ?3, p.next_visit, p.touched_at DESC, c.id",
     )?;
-    let rows = statement.query_map(params![workspace.as_bytes(), user.as_bytes(), today], |row| {
-        Ok((id_column!(row, 0, ContactId), row.get(1)?))
-    })?;
+    let rows = statement
+        .query_map(params![workspace.as_bytes(), user.as_bytes(), today], |row| {
+            Ok((id_column!(row, 0, ContactId), row.get(1)?))
+        })?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }

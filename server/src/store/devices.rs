@@ -100,7 +100,11 @@ pub fn create_device(tx: &Transaction<'_>, device: &Device) -> Result<()> {
 ///
 /// # Errors
 /// What the database says.
-pub fn find_device(conn: &Connection, workspace: WorkspaceId, id: DeviceId) -> Result<Option<Device>> {
+pub fn find_device(
+    conn: &Connection,
+    workspace: WorkspaceId,
+    id: DeviceId,
+) -> Result<Option<Device>> {
     Ok(conn
         .prepare_cached(&format!(
             "SELECT {DEVICE_COLUMNS} FROM device WHERE workspace = ? AND id = ?"
@@ -146,7 +150,12 @@ pub fn list_devices(
 ///
 /// # Errors
 /// [`EngineError::NotFound`].
-pub fn revoke_device(tx: &Transaction<'_>, workspace: WorkspaceId, id: DeviceId, now: UnixMs) -> Result<()> {
+pub fn revoke_device(
+    tx: &Transaction<'_>,
+    workspace: WorkspaceId,
+    id: DeviceId,
+    now: UnixMs,
+) -> Result<()> {
     let changed = tx.execute(
         "UPDATE device SET revoked_at = coalesce(revoked_at, ?) WHERE workspace = ? AND id = ?",
         params![now, workspace.as_bytes(), id.as_bytes()],
@@ -176,7 +185,12 @@ pub struct Seen {
 ///
 /// # Errors
 /// What the database says.
-pub fn touch_device(tx: &Transaction<'_>, workspace: WorkspaceId, id: DeviceId, seen: &Seen) -> Result<()> {
+pub fn touch_device(
+    tx: &Transaction<'_>,
+    workspace: WorkspaceId,
+    id: DeviceId,
+    seen: &Seen,
+) -> Result<()> {
     tx.prepare_cached(
         "UPDATE device SET last_seen = max(coalesce(last_seen, 0), ?3), app = coalesce(?4, app),
                 platform = coalesce(?5, platform), unsent = coalesce(?6, unsent),
@@ -209,7 +223,11 @@ pub enum ActorOwner {
 ///
 /// # Errors
 /// What the database says.
-pub fn actor_owner(conn: &Connection, workspace: WorkspaceId, actor: Actor) -> Result<Option<ActorOwner>> {
+pub fn actor_owner(
+    conn: &Connection,
+    workspace: WorkspaceId,
+    actor: Actor,
+) -> Result<Option<ActorOwner>> {
     let row = conn
         .prepare_cached("SELECT device, timeline FROM actor WHERE workspace = ? AND actor = ?")?
         .query_row(params![workspace.as_bytes(), actor.as_bytes()], |row| {
@@ -238,13 +256,20 @@ pub fn register_actor(
         Some(ActorOwner::Device(owner)) if owner == device => Ok(()),
         Some(_) => Err(EngineError::Refused {
             code: "actor_taken",
-            reason: format!("the actor {actor} belongs to another device; this replica takes a new one"),
+            reason: format!(
+                "the actor {actor} belongs to another device; this replica takes a new one"
+            ),
         }),
         None => {
             tx.prepare_cached(
                 "INSERT INTO actor (workspace, actor, device, registered_at) VALUES (?, ?, ?, ?)",
             )?
-            .execute(params![workspace.as_bytes(), actor.as_bytes(), device.as_bytes(), now])?;
+            .execute(params![
+                workspace.as_bytes(),
+                actor.as_bytes(),
+                device.as_bytes(),
+                now
+            ])?;
             Ok(())
         }
     }

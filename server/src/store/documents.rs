@@ -29,11 +29,8 @@ pub fn snapshot(conn: &Connection, contact: &Contact) -> Result<Option<Snapshot>
     let row = conn
         .prepare_cached("SELECT heads, cursor, bytes, hash FROM snapshot WHERE n = ?")?
         .query_row([contact.n], |row| {
-            let snapshot = Snapshot {
-                heads: hashes_column(row, 0)?,
-                cursor: row.get(1)?,
-                bytes: row.get(2)?,
-            };
+            let snapshot =
+                Snapshot { heads: hashes_column(row, 0)?, cursor: row.get(1)?, bytes: row.get(2)? };
             Ok((snapshot, row.get::<_, [u8; 32]>(3)?))
         })
         .optional()?;

@@ -17,7 +17,9 @@ pub enum EngineError {
         holder: String,
     },
     /// The database was written by a newer version.
-    #[error("the database has schema {found}, this version knows {known}; run the newer version that wrote it")]
+    #[error(
+        "the database has schema {found}, this version knows {known}; run the newer version that wrote it"
+    )]
     NewerSchema {
         /// What the file says.
         found: i64,
@@ -69,7 +71,9 @@ pub enum EngineError {
     #[error("the server is shutting down; try again when it is back")]
     Closed,
     /// Stored data is not what it should be.
-    #[error("{what} is damaged: {reason}; run `roadbook-server check`, and restore a backup if it says so")]
+    #[error(
+        "{what} is damaged: {reason}; run `roadbook-server check`, and restore a backup if it says so"
+    )]
     Damaged {
         /// Such as `the snapshot of contact ...`.
         what: String,
@@ -77,7 +81,9 @@ pub enum EngineError {
         reason: String,
     },
     /// Code panicked; the panic was contained and nothing was written.
-    #[error("an internal error was contained while {during}; nothing was written, please report it with the log")]
+    #[error(
+        "an internal error was contained while {during}; nothing was written, please report it with the log"
+    )]
     Panicked {
         /// What was being done.
         during: &'static str,

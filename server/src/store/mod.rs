@@ -46,9 +46,7 @@ pub const DATABASE_FILE: &str = "roadbook.db";
 const SQLITE_VERSION_MIN: i32 = 3_051_003;
 /// How many prepared statements each connection keeps.
 const STATEMENTS_MAX: usize = 192;
-/// The WAL is checkpointed when it has so many pages (16 MiB).
-const CHECKPOINT_PAGES: u32 = 4_096;
-/// And is cut back to so many bytes once it was written back.
+/// The WAL is cut back to so many bytes once it was written back.
 const JOURNAL_BYTES_MAX: i64 = 64 * 1024 * 1024;
 
 /// How hard a transaction holds on to the disk.
@@ -90,7 +88,6 @@ pub fn open_writer(path: &Path) -> Result<Connection> {
         });
     }
     conn.pragma_update(None, "secure_delete", "ON")?;
-    conn.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
     // After a burst (an import behind a long read) the WAL gives its space back.
     conn.pragma_update(None, "journal_size_limit", JOURNAL_BYTES_MAX)?;
     prepare(&conn)?;

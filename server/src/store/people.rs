@@ -86,7 +86,8 @@ pub struct User {
     pub has_password: bool,
 }
 
-const USER_COLUMNS: &str = "workspace, id, login, name, role, team, created_at, disabled_at, password_hash IS NOT NULL";
+const USER_COLUMNS: &str =
+    "workspace, id, login, name, role, team, created_at, disabled_at, password_hash IS NOT NULL";
 
 fn user_row(row: &Row<'_>) -> rusqlite::Result<User> {
     let role: String = row.get(4)?;
@@ -123,7 +124,12 @@ pub struct NewUser<'a> {
 ///
 /// # Errors
 /// [`EngineError::Refused`] for an unusable login, [`EngineError::Taken`].
-pub fn create_user(tx: &Transaction<'_>, workspace: WorkspaceId, new: &NewUser<'_>, now: UnixMs) -> Result<()> {
+pub fn create_user(
+    tx: &Transaction<'_>,
+    workspace: WorkspaceId,
+    new: &NewUser<'_>,
+    now: UnixMs,
+) -> Result<()> {
     let login = new.login;
     let usable = !login.is_empty()
         && login.chars().count() <= 64
@@ -168,10 +174,12 @@ pub fn user(conn: &Connection, workspace: WorkspaceId, id: UserId) -> Result<Use
 /// # Errors
 /// [`EngineError::NotFound`].
 pub fn find_user(conn: &Connection, workspace: WorkspaceId, login: &str) -> Result<User> {
-    conn.prepare_cached(&format!("SELECT {USER_COLUMNS} FROM user WHERE workspace = ? AND login = ?"))?
-        .query_row(params![workspace.as_bytes(), login], user_row)
-        .optional()?
-        .ok_or_else(|| EngineError::not_found(format!("user `{login}`")))
+    conn.prepare_cached(&format!(
+        "SELECT {USER_COLUMNS} FROM user WHERE workspace = ? AND login = ?"
+    ))?
+    .query_row(params![workspace.as_bytes(), login], user_row)
+    .optional()?
+    .ok_or_else(|| EngineError::not_found(format!("user `{login}`")))
 }
 
 /// All users of a workspace, by login.
@@ -247,7 +255,11 @@ pub fn set_disabled(
 ///
 /// # Errors
 /// [`EngineError::NotFound`].
-pub fn password_hash(conn: &Connection, workspace: WorkspaceId, id: UserId) -> Result<Option<String>> {
+pub fn password_hash(
+    conn: &Connection,
+    workspace: WorkspaceId,
+    id: UserId,
+) -> Result<Option<String>> {
     conn.prepare_cached("SELECT password_hash FROM user WHERE workspace = ? AND id = ?")?
         .query_row(params![workspace.as_bytes(), id.as_bytes()], |row| row.get(0))
         .optional()?
@@ -328,9 +340,17 @@ pub fn new_code(
 /// # Errors
 /// [`EngineError::Refused`] with the code `code_unknown`, `code_used`, `code_expired` or
 /// `user_disabled`.
-pub fn redeem_code(tx: &Transaction<'_>, code: &str, purpose: Purpose, now: UnixMs) -> Result<User> {
+pub fn redeem_code(
+    tx: &Transaction<'_>,
+    code: &str,
+    purpose: Purpose,
+    now: UnixMs,
+) -> Result<User> {
     let refused = |code, reason: &str| {
-        Err(EngineError::Refused { code, reason: format!("{reason}; ask your administrator for a new one") })
+        Err(EngineError::Refused {
+            code,
+            reason: format!("{reason}; ask your administrator for a new one"),
+        })
     };
     let hash = code_hash(code);
     let row = tx
@@ -343,7 +363,10 @@ pub fn redeem_code(tx: &Transaction<'_>, code: &str, purpose: Purpose, now: Unix
         })
         .optional()?;
     let Some(((workspace, id), expires_at, used_at)) = row else {
-        return refused("code_unknown", "this code is not known here (mistyped, or of another server)");
+        return refused(
+            "code_unknown",
+            "this code is not known here (mistyped, or of another server)",
+        );
     };
     if used_at.is_some() {
         return refused("code_used", "this code was used already");
@@ -475,7 +498,11 @@ pub fn delete_web_session(tx: &Transaction<'_>, token: &str) -> Result<()> {
 ///
 /// # Errors
 /// What the database says.
-pub fn delete_web_sessions_of(tx: &Transaction<'_>, workspace: WorkspaceId, id: UserId) -> Result<()> {
+pub fn delete_web_sessions_of(
+    tx: &Transaction<'_>,
+    workspace: WorkspaceId,
+    id: UserId,
+) -> Result<()> {
     tx.execute(
         "DELETE FROM web_session WHERE workspace = ? AND user = ?",
         params![workspace.as_bytes(), id.as_bytes()],

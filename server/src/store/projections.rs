@@ -25,8 +25,9 @@ impl Prepared {
     /// # Errors
     /// [`EngineError::Damaged`] if the row can't be written as JSON.
     pub fn new(row: Row) -> Result<Self> {
-        let json = serde_json::to_string(&row)
-            .map_err(|error| EngineError::damaged(format!("the row of contact {}", row.id), error))?;
+        let json = serde_json::to_string(&row).map_err(|error| {
+            EngineError::damaged(format!("the row of contact {}", row.id), error)
+        })?;
         let sort_key = fold::sort_key(&fold::sort_name(&row));
         let search = fold::search_text(&row);
         Ok(Self { row, json, sort_key, search })
@@ -53,7 +54,13 @@ impl Prepared {
 ///
 /// # Errors
 /// What the database says.
-pub fn put(tx: &Transaction<'_>, n: i64, workspace: WorkspaceId, prepared: &Prepared, is_new: bool) -> Result<()> {
+pub fn put(
+    tx: &Transaction<'_>,
+    n: i64,
+    workspace: WorkspaceId,
+    prepared: &Prepared,
+    is_new: bool,
+) -> Result<()> {
     let Prepared { row, json, sort_key, search } = prepared;
     let text = |name: &str| row.fields.get(name).and_then(Value::as_text);
     let or_null = |text: &'_ str| (!text.is_empty()).then(|| text.to_owned());
@@ -119,8 +126,10 @@ fn put_external_ids(
         tx.prepare_cached("DELETE FROM external_id WHERE n = ?")?.execute([n])?;
     }
     for (system, value) in &row.external_ids {
-        tx.prepare_cached("INSERT OR IGNORE INTO external_id (workspace, system, value, n) VALUES (?, ?, ?, ?)")?
-            .execute(params![workspace.as_bytes(), system, value, n])?;
+        tx.prepare_cached(
+            "INSERT OR IGNORE INTO external_id (workspace, system, value, n) VALUES (?, ?, ?, ?)",
+        )?
+        .execute(params![workspace.as_bytes(), system, value, n])?;
     }
     Ok(())
 }

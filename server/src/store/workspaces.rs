@@ -62,10 +62,12 @@ pub fn list(conn: &Connection) -> Result<Vec<Workspace>> {
 /// # Errors
 /// [`EngineError::NotFound`].
 pub fn find(conn: &Connection, id: WorkspaceId) -> Result<Workspace> {
-    conn.prepare_cached("SELECT id, name, public_key, minimum_app, created_at FROM workspace WHERE id = ?")?
-        .query_row([id.as_bytes()], workspace_row)
-        .optional()?
-        .ok_or_else(|| EngineError::not_found(format!("workspace {id}")))
+    conn.prepare_cached(
+        "SELECT id, name, public_key, minimum_app, created_at FROM workspace WHERE id = ?",
+    )?
+    .query_row([id.as_bytes()], workspace_row)
+    .optional()?
+    .ok_or_else(|| EngineError::not_found(format!("workspace {id}")))
 }
 
 fn workspace_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Workspace> {

@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use roadbook_protocol::document;
 use roadbook_protocol::wire::Fate;
-use roadbook_server::engine::{EngineError, EngineOptions, backup};
+use roadbook_server::engine::{EngineError, EngineOptions, Event, backup};
 use roadbook_server::store::people::{self, Purpose};
 use roadbook_server::store::{Durability, workspaces};
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
-use super::support::{Replica, World, open, set};
+use super::support::{Replica, World, next_event, open, set};
 
 /// Changes the file behind the engine's back.
 fn tamper(world: &mut World, sql: &str) {
@@ -63,17 +63,22 @@ fn a_damaged_document_blocks_only_its_own_contact() {
     let contacts = world.import(Some(rep.user), 2);
     let docs: Vec<_> =
         contacts.iter().map(|c| world.engine.document(world.workspace, *c).unwrap()).collect();
-    tamper(&mut world, "UPDATE snapshot SET bytes = x'00' WHERE n = (SELECT min(n) FROM snapshot)");
+    let first =
+        "UPDATE snapshot SET bytes = x'00' WHERE n = (SELECT n FROM contact ORDER BY id LIMIT 1)";
+    tamper(&mut world, first);
     let made: Vec<_> = contacts
         .iter()
         .zip(docs)
         .map(|(contact, mut doc)| rep.edit(*contact, &mut doc, &[set("company", "After")]))
         .collect();
+    let mut events = world.engine.events();
     let answer = world.append(&rep, &made);
     assert!(answer.outcomes.iter().all(|o| o.fate == Fate::Stored));
-    while world.fates(&rep, &made) != [Fate::Stored, Fate::Merged] {
+    next_event(&mut events, |event| matches!(event, Event::Fates { .. }).then_some(()));
+    while world.engine.metrics().merges_failed == 0 {
         std::thread::yield_now();
     }
+    assert_eq!(world.fates(&rep, &made), [Fate::Stored, Fate::Merged]);
     assert_eq!(world.company(contacts[1]), "After");
 }
 
@@ -109,8 +114,11 @@ fn a_backup_is_whole_holds_no_sessions_and_restores_to_a_new_timeline() {
     assert_eq!(world.engine.state_hash(workspace, None, None).unwrap().hash, before.hash);
     assert_ne!(world.engine.timeline(workspace).unwrap(), timeline);
     assert_eq!(world.fates(&rep, &lost), [Fate::Unknown]);
-    assert!(world.engine.read(|conn| people::find_web_session(conn, "cookie", now)).unwrap().is_none());
-    let redeemed = world.engine.write(move |tx| people::redeem_code(tx, &code, Purpose::SignIn, now));
+    assert!(
+        world.engine.read(|conn| people::find_web_session(conn, "cookie", now)).unwrap().is_none()
+    );
+    let redeemed =
+        world.engine.write(move |tx| people::redeem_code(tx, &code, Purpose::SignIn, now));
     assert!(matches!(redeemed, Err(EngineError::Refused { code: "code_unknown", .. })));
     world.append(&rep, &lost);
     world.merged();
@@ -183,6 +191,27 @@ fn everything_that_is_queued_goes_into_one_durable_commit() {
 }
 
 #[test]
+fn the_wal_is_written_back_while_the_engine_works() {
+    let world = World::new();
+    let workspace = world.workspace;
+    let file = world.dir.path().join("roadbook.db");
+    let size = |file: &Path| std::fs::metadata(file).unwrap().len();
+    let text = "x".repeat(512 * 1024);
+    // 40 MiB of writes; a checkpoint is due every 16.
+    for i in 0..80 {
+        let text = text.clone();
+        world
+            .engine
+            .write(move |tx| workspaces::set_setting(tx, workspace, &i.to_string(), Some(&text)))
+            .unwrap();
+    }
+    while size(&file) < 16 * 1024 * 1024 {
+        std::thread::yield_now();
+    }
+    assert!(size(&world.dir.path().join("roadbook.db-wal")) < 100 * 1024 * 1024);
+}
+
+#[test]
 fn a_write_that_fails_is_undone_and_does_not_touch_its_neighbours() {
     let world = World::new();
     let workspace = world.workspace;
@@ -226,7 +255,15 @@ fn codes_are_good_once_and_for_ten_minutes() {
         world
             .engine
             .write(move |tx| {
-                people::new_code(tx, workspace, user, Purpose::Enrol, [seed; 16], now, people::CODE_MS)
+                people::new_code(
+                    tx,
+                    workspace,
+                    user,
+                    Purpose::Enrol,
+                    [seed; 16],
+                    now,
+                    people::CODE_MS,
+                )
             })
             .unwrap()
     };

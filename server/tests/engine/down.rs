@@ -23,8 +23,14 @@ fn a_device_gets_its_contacts_and_nothing_else() {
     replica.catch_up(&world, anna.user);
     assert!(replica.documents.keys().eq(&hers));
     let fetched = world.engine.fetch(world.workspace, anna.user, &his, 1 << 20).unwrap();
-    let unknown = world.engine.fetch(world.workspace, anna.user, &[world.contact_id()], 1 << 20).unwrap();
-    assert!(fetched.iter().chain(&unknown).all(|item| item.access == Access::Removed && item.snapshot.is_empty()));
+    let unknown =
+        world.engine.fetch(world.workspace, anna.user, &[world.contact_id()], 1 << 20).unwrap();
+    assert!(
+        fetched
+            .iter()
+            .chain(&unknown)
+            .all(|item| item.access == Access::Removed && item.snapshot.is_empty())
+    );
     let manifest = world.engine.manifest(world.workspace, anna.user).unwrap();
     assert_eq!(manifest.contacts.len(), 3);
     assert_eq!(manifest.cursor, world.cursor());
@@ -47,6 +53,46 @@ fn a_contact_that_is_assigned_late_is_never_skipped() {
     replica.apply(page);
     assert!(replica.documents.contains_key(&old[0]));
     world.assert_clean();
+}
+
+#[test]
+fn a_contact_that_the_office_makes_comes_whole_and_with_its_row() {
+    let world = World::new();
+    let anna = world.rep("anna");
+    let mut replica = Replica::default();
+    replica.catch_up(&world, anna.user);
+    world.import(Some(anna.user), 1);
+    let page = world.page(anna.user, replica.cursor);
+    assert!(!page.items[0].snapshot.is_empty() && page.items[0].row.contains("Company 0"));
+    let before = world.cursor();
+    let (_, made) = anna.create(world.contact_id(), 2);
+    world.append(&anna, &made);
+    world.merged();
+    let page = world.page(anna.user, before);
+    assert_eq!(
+        (page.items.len(), page.items[0].changes.len()),
+        (1, 2),
+        "one made on a device as changes"
+    );
+}
+
+#[test]
+fn content_is_sent_only_while_the_user_may_see_it() {
+    let world = World::new();
+    let anna = world.rep("anna");
+    let contact = world.import(Some(anna.user), 1);
+    let page = world.page(anna.user, 0);
+    let may = |world: &World| {
+        world.engine.may_send(world.workspace, anna.id, anna.user, page.as_of).unwrap()
+    };
+    assert!(may(&world));
+    world.office_edit(contact[0], vec![set("company", "Changed")]);
+    assert!(may(&world));
+    give(&world, &contact, None);
+    assert!(!may(&world), "the contact was taken away");
+    let page = world.page(anna.user, 0);
+    world.engine.revoke(world.workspace, None, anna.id).unwrap();
+    assert!(!world.engine.may_send(world.workspace, anna.id, anna.user, page.as_of).unwrap());
 }
 
 #[test]
@@ -78,16 +124,24 @@ fn a_change_of_owner_reaches_the_collaborator_with_a_new_epoch() {
     let world = World::new();
     let (anna, bert, carl) = (world.rep("anna"), world.rep("bert"), world.rep("carl"));
     let contact = world.import(Some(anna.user), 1);
-    let assign = Assign { contacts: contact.clone(), add_collaborators: vec![bert.user], ..Default::default() };
+    let assign = Assign {
+        contacts: contact.clone(),
+        add_collaborators: vec![bert.user],
+        ..Default::default()
+    };
     world.engine.assign(world.workspace, None, assign).unwrap();
     let before = world.page(bert.user, 0);
-    assert_eq!((before.items[0].access, before.items[0].owner), (Access::Collaborator, Some(anna.user)));
+    assert_eq!(
+        (before.items[0].access, before.items[0].owner),
+        (Access::Collaborator, Some(anna.user))
+    );
     give(&world, &contact, Some(carl.user));
     let after = world.page(bert.user, before.cursor);
     assert_eq!(after.items[0].owner, Some(carl.user));
     assert_eq!(after.items[0].epoch, before.items[0].epoch + 1);
     assert!(after.items[0].snapshot.is_empty() && after.items[0].changes.is_empty());
-    let assign = Assign { contacts: contact, remove_collaborators: vec![bert.user], ..Default::default() };
+    let assign =
+        Assign { contacts: contact, remove_collaborators: vec![bert.user], ..Default::default() };
     world.engine.assign(world.workspace, None, assign).unwrap();
     assert_eq!(world.page(bert.user, after.cursor).items[0].access, Access::Removed);
     world.assert_clean();
@@ -100,12 +154,15 @@ fn a_page_has_the_changes_since_the_cursor_and_skips_the_devices_own() {
     let contact = world.import(Some(anna.user), 1)[0];
     let mut replica = Replica::default();
     replica.catch_up(&world, anna.user);
-    let own = anna.edit(contact, &mut replica.documents[&contact].clone(), &[set("job_title", "Buyer")]);
+    let own =
+        anna.edit(contact, &mut replica.documents[&contact].clone(), &[set("job_title", "Buyer")]);
     world.append(&anna, std::slice::from_ref(&own));
     world.merged();
     let skipping = world
         .engine
-        .page(world.workspace, anna.user, replica.cursor, PageLimits::default(), &|hash| *hash == own.hash)
+        .page(world.workspace, anna.user, replica.cursor, PageLimits::default(), &|hash| {
+            *hash == own.hash
+        })
         .unwrap();
     assert_eq!((skipping.items.len(), skipping.cursor), (0, world.cursor()));
     world.office_edit(contact, vec![set("company", "New")]);
@@ -124,7 +181,10 @@ fn pages_are_bounded_and_together_complete() {
     let mut pages = 0;
     loop {
         let limits = PageLimits { items_max: 10, bytes_max: 1 << 20 };
-        let page = world.engine.page(world.workspace, anna.user, replica.cursor, limits, &|_| false).unwrap();
+        let page = world
+            .engine
+            .page(world.workspace, anna.user, replica.cursor, limits, &|_| false)
+            .unwrap();
         assert!(page.items.len() <= 10);
         pages += 1;
         let more = page.more;

@@ -46,7 +46,8 @@ fn a_bootstrap_change_is_taken_from_anyone_and_is_merged_already() {
     let world = World::new();
     let rep = world.rep("anna");
     let built_in = &bootstraps()[0];
-    let made = Made { contact: world.contact_id(), hash: built_in.hash, bytes: built_in.bytes.to_vec() };
+    let made =
+        Made { contact: world.contact_id(), hash: built_in.hash, bytes: built_in.bytes.to_vec() };
     let outcome = world.append(&rep, &[made]).outcomes.remove(0);
     assert_eq!((outcome.fate, outcome.duplicate), (Fate::Merged, true));
 }
@@ -67,9 +68,13 @@ fn two_changes_with_one_actor_and_number_are_a_fork_and_both_are_kept() {
     assert_eq!(fates, [(Fate::Stored, ""), (Fate::Forked, "forked"), (Fate::Forked, "dependency")]);
     world.merged();
     assert_eq!(world.company(contact), "Original");
-    let kept = world.engine.read(|conn| changes::set_aside(conn, world.workspace, None, None, 10)).unwrap();
+    let kept = world
+        .engine
+        .read(|conn| changes::set_aside(conn, world.workspace, None, None, 10))
+        .unwrap();
     assert_eq!(kept.len(), 2);
-    let bytes = world.engine.read(|conn| changes::bytes(conn, world.workspace, kept[1].seq)).unwrap();
+    let bytes =
+        world.engine.read(|conn| changes::bytes(conn, world.workspace, kept[1].seq)).unwrap();
     assert_eq!(bytes.unwrap(), forked.bytes);
     world.assert_clean();
 }
@@ -145,7 +150,8 @@ fn a_change_in_anothers_name_or_under_anothers_actor_is_quarantined() {
     world.append(&anna, &made);
     let other = world.contact_id();
     let mut doc = new_document();
-    let forged = bert.edit_with(other, &mut doc, &[set("company", "X")], EditOptions::default(), anna.user);
+    let forged =
+        bert.edit_with(other, &mut doc, &[set("company", "X")], EditOptions::default(), anna.user);
     let outcome = world.append(&bert, &[forged]).outcomes.remove(0);
     assert_eq!((outcome.fate, outcome.code.as_str()), (Fate::Quarantined, "author"));
     bert.actor = anna.actor;
@@ -169,7 +175,9 @@ fn nothing_is_taken_from_a_revoked_device() {
     world.engine.revoke(world.workspace, None, rep.id).unwrap();
     let refused = world.engine.append_blocking(rep.request(&made[1..]));
     assert!(matches!(refused, Err(EngineError::Refused { code: "revoked", .. })), "{refused:?}");
-    next_event(&mut events, |event| matches!(event, Event::Revoked { device, .. } if device == rep.id).then_some(()));
+    next_event(&mut events, |event| {
+        matches!(event, Event::Revoked { device, .. } if device == rep.id).then_some(())
+    });
     assert_eq!(world.fates(&rep, &made[1..]), [Fate::Unknown]);
 }
 

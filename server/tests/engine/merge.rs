@@ -40,7 +40,9 @@ fn one_bad_change_in_a_thousand_costs_only_itself() {
     assert_eq!(world.company(contacts[4]), "Edit 98");
     let kept = world
         .engine
-        .read(|conn| roadbook_server::store::changes::set_aside(conn, world.workspace, None, None, 10))
+        .read(|conn| {
+            roadbook_server::store::changes::set_aside(conn, world.workspace, None, None, 10)
+        })
         .unwrap();
     assert_eq!(kept.len(), 1);
     assert_eq!(kept[0].code, "start_op");
@@ -60,7 +62,9 @@ fn what_depends_on_a_quarantined_change_shares_its_fate_before_and_after() {
     let bad = poison(&good);
     let mut with_bad = new_document();
     with_bad
-        .apply_changes([&made[0], &bad].map(|m| automerge::Change::from_bytes(m.bytes.clone()).unwrap()))
+        .apply_changes(
+            [&made[0], &bad].map(|m| automerge::Change::from_bytes(m.bytes.clone()).unwrap()),
+        )
         .unwrap();
     let same_batch = rep.edit(contact, &mut with_bad, &[set("job_title", "Buyer")]);
     world.append(&rep, &[bad.clone(), same_batch.clone()]);
@@ -98,12 +102,21 @@ fn an_edit_of_the_office_is_merged_and_durable_on_return() {
     let mut world = World::new();
     let rep = world.rep("anna");
     let contact = world.import(Some(rep.user), 1)[0];
-    let AuthorOutcome::Merged { cursor, .. } = world.office_edit(contact, vec![set("company", "New")]) else {
+    let AuthorOutcome::Merged { cursor, .. } =
+        world.office_edit(contact, vec![set("company", "New")])
+    else {
         panic!("not merged")
     };
     assert_eq!(cursor, world.cursor());
-    assert!(matches!(world.office_edit(contact, vec![set("company", "New")]), AuthorOutcome::Unchanged));
-    let row = world.engine.read(|conn| projections::row(conn, world.workspace, contact)).unwrap().unwrap();
+    assert!(matches!(
+        world.office_edit(contact, vec![set("company", "New")]),
+        AuthorOutcome::Unchanged
+    ));
+    let row = world
+        .engine
+        .read(|conn| projections::row(conn, world.workspace, contact))
+        .unwrap()
+        .unwrap();
     assert_eq!(row.fields["company"], Value::from("New"));
     world.restart();
     assert_eq!(world.company(contact), "New");
@@ -170,7 +183,11 @@ fn concurrent_edits_are_all_merged_and_the_conflict_is_in_the_row() {
     world.append(&anna, &[one]);
     world.append(&bert, &[two]);
     world.merged();
-    let row = world.engine.read(|conn| projections::row(conn, world.workspace, contact)).unwrap().unwrap();
+    let row = world
+        .engine
+        .read(|conn| projections::row(conn, world.workspace, contact))
+        .unwrap()
+        .unwrap();
     assert_eq!(row.conflicts, 1);
     let doc = world.engine.document(world.workspace, contact).unwrap();
     assert_eq!(document::conflicts(contact, &doc)[0].values.len(), 3);
@@ -187,13 +204,16 @@ fn compaction_keeps_the_newest_raw_changes_and_the_whole_history() {
         world.append(&rep, part);
         world.merged();
     }
-    let found = world.engine.read(|conn| contacts::find(conn, world.workspace, contact)).unwrap().unwrap();
+    let found =
+        world.engine.read(|conn| contacts::find(conn, world.workspace, contact)).unwrap().unwrap();
     assert!(found.compacted_cursor > 0, "nothing was compacted");
     assert!(found.compacted_cursor < found.cursor);
     let raw: u64 = world
         .engine
         .read(|conn| {
-            Ok::<u64, EngineError>(conn.query_row("SELECT count(*) FROM log", [], |row| row.get(0))?)
+            Ok::<u64, EngineError>(
+                conn.query_row("SELECT count(*) FROM log", [], |row| row.get(0))?,
+            )
         })
         .unwrap();
     assert!((40..400).contains(&raw), "{raw} raw changes are left");
@@ -258,7 +278,8 @@ fn many_edits_of_one_contact_at_once_are_all_there() {
             scope.spawn(move || {
                 for i in 0..10_u8 {
                     let id = EntryId::from_time(1, [thread, i, 0, 0, 0, 0, 0, 0, 0, 0]);
-                    let fields = [("number".to_owned(), Some(Value::from(format!("+49 30 {thread}{i}"))))];
+                    let fields =
+                        [("number".to_owned(), Some(Value::from(format!("+49 30 {thread}{i}"))))];
                     let put = Command::Put {
                         collection: document::Collection::Phones,
                         id,

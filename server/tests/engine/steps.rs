@@ -32,7 +32,8 @@ fn log_and_merge_work_step_by_step() {
     let rep = world.rep("anna");
     world.engine.shutdown();
     let (_, made) = rep.create(world.contact_id(), 3);
-    let step = log.step(&mut conn, 1, vec![rep.request(&made[..2]), rep.request(&made[2..])]).unwrap();
+    let step =
+        log.step(&mut conn, 1, vec![rep.request(&made[..2]), rep.request(&made[2..])]).unwrap();
     assert_eq!(step.answers.len(), 2);
     assert_eq!((step.committed.stored, step.committed.to_merge.len()), (3, 1));
     let key = step.committed.to_merge[0];
@@ -50,12 +51,14 @@ fn a_change_that_is_replaced_while_its_merge_is_prepared_is_not_merged() {
     let contact = world.contact_id();
     let (doc, made) = rep.create(contact, 1);
     let original = rep.edit(contact, &mut doc.clone(), &[set("company", "Original")]);
-    log.step(&mut conn, 1, vec![rep.request(&made), rep.request(std::slice::from_ref(&original))]).unwrap();
+    log.step(&mut conn, 1, vec![rep.request(&made), rep.request(std::slice::from_ref(&original))])
+        .unwrap();
     let key = (world.workspace, contact);
     let prepared = merger.prepare(&conn, key, 2).unwrap().unwrap();
     rep.actor = Actor::from_random([7; 16]);
     let options = EditOptions { replaces: vec![original.hash], ..EditOptions::default() };
-    let again = rep.edit_with(contact, &mut doc.clone(), &[set("company", "Again")], options, rep.user);
+    let again =
+        rep.edit_with(contact, &mut doc.clone(), &[set("company", "Again")], options, rep.user);
     let step = log.step(&mut conn, 3, vec![rep.request(std::slice::from_ref(&again))]).unwrap();
     assert_eq!(step.committed.settled[0].2[0].fate, Fate::Replaced);
     assert!(matches!(write(&mut conn, prepared), Commit::Stale(stale) if stale == key));
@@ -79,7 +82,8 @@ fn what_depends_on_a_change_that_was_replaced_in_the_log_shares_its_fate() {
     log.step(&mut conn, 1, vec![rep.request(&changes)]).unwrap();
     rep.actor = Actor::from_random([7; 16]);
     let options = EditOptions { replaces: vec![original.hash], ..EditOptions::default() };
-    let again = rep.edit_with(contact, &mut doc.clone(), &[set("company", "Again")], options, rep.user);
+    let again =
+        rep.edit_with(contact, &mut doc.clone(), &[set("company", "Again")], options, rep.user);
     log.step(&mut conn, 2, vec![rep.request(std::slice::from_ref(&again))]).unwrap();
     let prepared = merger.prepare(&conn, (world.workspace, contact), 3).unwrap().unwrap();
     let Commit::Written(written) = write(&mut conn, prepared) else { panic!("stale") };
@@ -96,7 +100,7 @@ fn a_transaction_that_is_rolled_back_leaves_no_trace_in_the_waiting_room() {
     let (_, made) = rep.create(world.contact_id(), 2);
     let tx = conn.transaction().unwrap();
     let mut stage = log.begin(1);
-    let answer = log.append(&tx, 1, &mut stage, rep.request(&made[1..])).unwrap().unwrap();
+    let answer = log.append(&tx, &mut stage, rep.request(&made[1..])).unwrap().unwrap();
     assert_eq!(answer.outcomes[0].fate, Fate::Waiting);
     drop(stage);
     tx.rollback().unwrap();
@@ -109,7 +113,8 @@ fn what_is_acknowledged_is_written_with_full_synchronisation_and_what_is_derived
     let synchronous = |tx: &rusqlite::Transaction<'_>| {
         tx.pragma_query_value(None, "synchronous", |row| row.get::<_, i64>(0))
     };
-    let durable = world.engine.write(move |tx| Ok::<_, store::EngineError>(synchronous(tx)?)).unwrap();
+    let durable =
+        world.engine.write(move |tx| Ok::<_, store::EngineError>(synchronous(tx)?)).unwrap();
     assert_eq!(durable, 2, "FULL");
     let (sent, received) = std::sync::mpsc::channel();
     world.engine.write_soon(move |tx| {

@@ -45,7 +45,8 @@ impl World {
         let clock = Arc::new(TestClock(AtomicI64::new(1_780_000_000_000)));
         let engine = open(dir.path(), &clock);
         let workspace = engine.create_workspace("Nordwind").unwrap();
-        let mut world = Self { dir, engine, clock, workspace, office: UserId::from_random([0; 16]) };
+        let mut world =
+            Self { dir, engine, clock, workspace, office: UserId::from_random([0; 16]) };
         world.office = world.user("office", Role::Manager);
         world
     }
@@ -111,7 +112,9 @@ impl World {
         let items = ids
             .iter()
             .enumerate()
-            .map(|(i, id)| Authored::create(*id, owner, vec![set("company", &format!("Company {i}"))]))
+            .map(|(i, id)| {
+                Authored::create(*id, owner, vec![set("company", &format!("Company {i}"))])
+            })
             .collect();
         for outcome in self.engine.author(self.workspace, self.office, items).unwrap() {
             assert!(matches!(outcome, AuthorOutcome::Merged { .. }), "{outcome:?}");
@@ -166,7 +169,8 @@ impl World {
 
 pub fn open(dir: &std::path::Path, clock: &Arc<TestClock>) -> Arc<Engine> {
     let clock: Arc<TestClock> = Arc::clone(clock);
-    Engine::open(dir, EngineOptions { clock, merge_threads: 2, ..EngineOptions::default() }).unwrap()
+    Engine::open(dir, EngineOptions { clock, merge_threads: 2, ..EngineOptions::default() })
+        .unwrap()
 }
 
 pub fn set(field: &str, value: &str) -> Command {
@@ -206,7 +210,8 @@ impl TestDevice {
     ) -> Made {
         let author = Author { by, at: self.at };
         let applied =
-            document::apply(doc, self.actor, commands, &author, &options, &Limits::DEFAULT).unwrap();
+            document::apply(doc, self.actor, commands, &author, &options, &Limits::DEFAULT)
+                .unwrap();
         match applied {
             Applied::Change { hash, bytes } => Made { contact, hash, bytes },
             Applied::Unchanged => panic!("the edit changed nothing"),
@@ -263,7 +268,8 @@ impl Replica {
         }
         let doc = self.documents.entry(item.contact).or_insert_with(new_document);
         if !item.snapshot.is_empty() {
-            *doc = roadbook_protocol::guard::load_snapshot(&item.snapshot, &Limits::DEFAULT).unwrap();
+            *doc =
+                roadbook_protocol::guard::load_snapshot(&item.snapshot, &Limits::DEFAULT).unwrap();
         }
         for bytes in &item.changes {
             let change = automerge::Change::from_bytes(bytes.clone()).unwrap();

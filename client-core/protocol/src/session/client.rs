@@ -431,6 +431,10 @@ impl ClientSession {
         if problem.code == ProblemCode::ActorTaken {
             effects.push(ClientEffect::ReplaceActors(problem.actors.clone()));
         }
+        if problem.code == ProblemCode::MinimumVersion {
+            // No page will come: nothing more is to be expected from that direction.
+            self.down_idle = true;
+        }
         if problem.fatal {
             self.close(CloseReason::Problem(problem), effects);
         }

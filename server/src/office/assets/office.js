@@ -232,7 +232,8 @@ document.addEventListener("submit", async (event) => {
       document.activeElement?.blur();
       const box = form.closest("details");
       if (box) box.open = false;
-      adopt(html);
+      // The page may have been asked for in another way (a further page, authors shown): as it was.
+      if (answer.url === location.href.split("#")[0]) adopt(html); else await refresh();
       $("summary", document.getElementById(box?.id ?? ""))?.focus();
       say("Saved.");
     } else {

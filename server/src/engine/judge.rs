@@ -1,0 +1,482 @@
+//! How a change is judged inside the log's transaction, and what is written of it.
+//!
+//! Rights are read from rows of that transaction (rule 7); every change gets one fate (rule 8). What
+//! was read is remembered for the rest of the transaction.
+
+use std::collections::{HashMap, HashSet};
+
+use roadbook_protocol::ChangeHash;
+use roadbook_protocol::document::bootstraps;
+use roadbook_protocol::guard::Admitted;
+use roadbook_protocol::ids::{Actor, ContactId, DeviceId, UnixMs, UserId, WorkspaceId};
+use roadbook_protocol::wire::{Access, ChangeFate, Fate};
+use rusqlite::Transaction;
+
+use super::waiting::WaitingRoom;
+use crate::store::changes::NewChange;
+use crate::store::devices::ActorOwner;
+use crate::store::{EngineError, Result, changes, contacts, devices, people};
+
+/// What one transaction has learned and done. Thrown away if it does not commit.
+#[derive(Debug)]
+pub struct Stage {
+    pub(super) now: UnixMs,
+    pub(super) room: WaitingRoom,
+    contacts: HashMap<(WorkspaceId, ContactId), Known>,
+    access: HashMap<(WorkspaceId, ContactId, UserId), bool>,
+    actors: HashMap<(WorkspaceId, Actor), Option<ActorOwner>>,
+    fates: HashMap<(WorkspaceId, ContactId, ChangeHash), Fate>,
+    pub(super) to_merge: HashSet<(WorkspaceId, ContactId)>,
+    pub(super) settled: HashMap<(WorkspaceId, DeviceId), Vec<ChangeFate>>,
+    pub(super) stored: u64,
+    pub(super) set_aside: u64,
+}
+
+/// A contact as far as the log needs it.
+#[derive(Debug, Clone)]
+enum Known {
+    Absent,
+    Erased,
+    Present { epoch: u64, heads: Vec<ChangeHash> },
+}
+
+/// Who sent a change.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sender {
+    pub workspace: WorkspaceId,
+    pub device: DeviceId,
+    pub user: UserId,
+}
+
+/// How a change was judged.
+pub(super) enum Verdict {
+    /// To be stored, by this epoch.
+    Ordinary { epoch: u64 },
+    /// To be kept and never merged.
+    Aside { fate: Fate, code: &'static str, reason: String },
+    /// Not to be kept: erased.
+    Erased,
+    /// To wait for these.
+    Wait { missing: Vec<ChangeHash> },
+}
+
+/// Refuses a device that is revoked or whose user is disabled or another.
+pub(super) fn admit_sender(tx: &Transaction<'_>, sender: Sender) -> Result<()> {
+    let refused = |code, reason| Err(EngineError::Refused { code, reason });
+    let Some(device) = devices::find_device(tx, sender.workspace, sender.device)? else {
+        return refused(
+            "unauthorized",
+            format!("device {} is not known here; enrol it", sender.device),
+        );
+    };
+    if device.revoked_at.is_some() {
+        return refused(
+            "revoked",
+            format!("device {} was revoked; ask your administrator", sender.device),
+        );
+    }
+    if device.user != sender.user {
+        return refused(
+            "unauthorized",
+            format!("device {} belongs to another user", sender.device),
+        );
+    }
+    if people::user(tx, sender.workspace, sender.user)?.disabled_at.is_some() {
+        return refused(
+            "user_disabled",
+            "your user is disabled; ask your administrator".to_owned(),
+        );
+    }
+    Ok(())
+}
+
+impl Stage {
+    pub(super) fn new(now: UnixMs, room: WaitingRoom) -> Self {
+        Stage {
+            now,
+            room,
+            contacts: HashMap::new(),
+            access: HashMap::new(),
+            actors: HashMap::new(),
+            fates: HashMap::new(),
+            to_merge: HashSet::new(),
+            settled: HashMap::new(),
+            stored: 0,
+            set_aside: 0,
+        }
+    }
+
+    pub(super) fn judge(
+        &mut self,
+        tx: &Transaction<'_>,
+        sender: Sender,
+        contact: ContactId,
+        admitted: &Admitted,
+    ) -> Result<Verdict> {
+        let aside = |fate, code, reason| Ok(Verdict::Aside { fate, code, reason });
+        let known = self.contact(tx, sender.workspace, contact)?.clone();
+        if matches!(known, Known::Erased) {
+            return Ok(Verdict::Erased);
+        }
+        if !self.owns_actor(tx, sender, admitted.actor)? {
+            return aside(
+                Fate::Quarantined,
+                "actor_taken",
+                format!(
+                    "the actor {} belongs to another device; make the edit again under a new one",
+                    admitted.actor
+                ),
+            );
+        }
+        if let Some(message) = &admitted.message
+            && message.by != sender.user
+        {
+            return aside(
+                Fate::Quarantined,
+                "author",
+                "the change says that another user made it; only one's own edits are taken"
+                    .to_owned(),
+            );
+        }
+        if let Known::Present { .. } = &known
+            && !self.may_write(tx, sender, contact)?
+        {
+            // Late edits of an earlier owner become proposals here (rules 18 and 19).
+            return aside(
+                Fate::Quarantined,
+                "not_yours",
+                format!(
+                    "contact {contact} is not assigned to you; ask your manager, the edit is kept"
+                ),
+            );
+        }
+        if changes::is_forked(
+            tx,
+            sender.workspace,
+            contact,
+            admitted.actor,
+            admitted.seq,
+            &admitted.hash,
+        )? {
+            return aside(
+                Fate::Forked,
+                "forked",
+                "another change has this actor and number: the replica was copied; make the edit again under a new actor".to_owned(),
+            );
+        }
+        match self.judge_dependencies(tx, sender.workspace, contact, &known, &admitted.deps)? {
+            Dependencies::Good => {}
+            Dependencies::Missing(missing) => return Ok(Verdict::Wait { missing }),
+            Dependencies::Bad { hash, fate } => {
+                return aside(
+                    fate,
+                    "dependency",
+                    format!("it was made on top of change {hash}, which is {}", fate.as_str()),
+                );
+            }
+        }
+        if let Some(verdict) = self.judge_replacement(tx, sender, contact, admitted)? {
+            return Ok(verdict);
+        }
+        Ok(Verdict::Ordinary {
+            epoch: match known {
+                Known::Present { epoch, .. } => epoch,
+                _ => 1,
+            },
+        })
+    }
+
+    fn judge_dependencies(
+        &mut self,
+        tx: &Transaction<'_>,
+        workspace: WorkspaceId,
+        contact: ContactId,
+        known: &Known,
+        deps: &[ChangeHash],
+    ) -> Result<Dependencies> {
+        let mut missing = Vec::new();
+        for dep in deps {
+            if bootstraps().iter().any(|bootstrap| bootstrap.hash == *dep)
+                || matches!(known, Known::Present { heads, .. } if heads.contains(dep))
+            {
+                continue;
+            }
+            let fate = match self.fates.get(&(workspace, contact, *dep)) {
+                Some(fate) => Some(*fate),
+                None => changes::find(tx, workspace, contact, dep)?.map(|found| found.0),
+            };
+            match fate {
+                Some(Fate::Stored | Fate::Merged) => {}
+                Some(fate) => return Ok(Dependencies::Bad { hash: *dep, fate }),
+                None => missing.push(*dep),
+            }
+        }
+        Ok(if missing.is_empty() { Dependencies::Good } else { Dependencies::Missing(missing) })
+    }
+
+    /// Rule 8: of a change and its replacement at most one is ever merged.
+    fn judge_replacement(
+        &mut self,
+        tx: &Transaction<'_>,
+        sender: Sender,
+        contact: ContactId,
+        admitted: &Admitted,
+    ) -> Result<Option<Verdict>> {
+        let workspace = sender.workspace;
+        if let Some(by) =
+            changes::replacement_of(tx, workspace, contact, &admitted.hash, sender.user)?
+        {
+            return Ok(Some(Verdict::Aside {
+                fate: Fate::Replaced,
+                code: "replaced",
+                reason: format!("change {by} carries the same edit and came first"),
+            }));
+        }
+        let replaces = admitted
+            .message
+            .as_ref()
+            .map(|message| message.replaces.as_slice())
+            .unwrap_or_default();
+        let mut to_replace = Vec::new();
+        for hash in replaces {
+            let Some((fate, seq)) = changes::find(tx, workspace, contact, hash)? else { continue };
+            let own = changes::sender(tx, seq)?.is_none_or(|(user, _)| user == sender.user);
+            if !own {
+                return Ok(Some(Verdict::Aside {
+                    fate: Fate::Quarantined,
+                    code: "replaces_foreign",
+                    reason: format!("it would replace change {hash}, which another user made"),
+                }));
+            }
+            match fate {
+                Fate::Merged => {
+                    return Ok(Some(Verdict::Aside {
+                        fate: Fate::Replaced,
+                        code: "original_merged",
+                        reason: format!(
+                            "the edit is part of the contact already, as change {hash}"
+                        ),
+                    }));
+                }
+                Fate::Stored => to_replace.push((*hash, seq)),
+                _ => {}
+            }
+        }
+        for (hash, seq) in to_replace {
+            let reason = format!("change {} carries the same edit", admitted.hash);
+            changes::settle(
+                tx,
+                (workspace, contact),
+                seq,
+                &hash,
+                Fate::Replaced,
+                0,
+                Some(("replaced", &reason)),
+            )?;
+            self.note_fate(workspace, contact, hash, Fate::Replaced);
+            if let Some((_, Some(device))) = changes::sender(tx, seq)? {
+                self.settled.entry((workspace, device)).or_default().push(ChangeFate {
+                    contact,
+                    hash,
+                    fate: Fate::Replaced,
+                    code: "replaced".to_owned(),
+                    reason,
+                });
+            }
+        }
+        Ok(None)
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "one change with its surroundings")]
+    pub(super) fn store(
+        &mut self,
+        tx: &Transaction<'_>,
+        sender: Sender,
+        contact: ContactId,
+        admitted: &Admitted,
+        bytes: &[u8],
+        verdict: Verdict,
+    ) -> Result<(Fate, &'static str, String)> {
+        let workspace = sender.workspace;
+        let (fate, code, reason, epoch) = match verdict {
+            Verdict::Ordinary { epoch } => (Fate::Stored, "", String::new(), epoch),
+            Verdict::Aside { fate, code, reason } => {
+                (fate, code, reason, self.epoch(workspace, contact))
+            }
+            Verdict::Erased | Verdict::Wait { .. } => {
+                return Ok((Fate::Unknown, "", String::new()));
+            }
+        };
+        let stored = fate == Fate::Stored;
+        if stored && matches!(self.contacts.get(&(workspace, contact)), Some(Known::Absent)) {
+            contacts::create(tx, workspace, contact, Some(sender.user), 0, self.now)?;
+            self.contacts
+                .insert((workspace, contact), Known::Present { epoch: 1, heads: Vec::new() });
+            self.access.insert((workspace, contact, sender.user), true);
+        }
+        let replaces = admitted
+            .message
+            .as_ref()
+            .map(|message| message.replaces.as_slice())
+            .unwrap_or_default();
+        changes::append(
+            tx,
+            &NewChange {
+                workspace,
+                contact,
+                fate,
+                fate_cursor: 0,
+                actor: admitted.actor,
+                actor_seq: admitted.seq,
+                hash: admitted.hash,
+                device: Some(sender.device),
+                user: sender.user,
+                received_at: self.now,
+                epoch,
+                verdict: if stored { "ordinary" } else { code },
+                code: (!stored).then_some(code),
+                reason: (!stored).then_some(reason.as_str()),
+                replaces,
+                bytes,
+            },
+        )?;
+        if stored {
+            for replaced in replaces {
+                changes::add_replaced(
+                    tx,
+                    workspace,
+                    contact,
+                    replaced,
+                    &admitted.hash,
+                    sender.user,
+                )?;
+            }
+            self.to_merge.insert((workspace, contact));
+            self.stored += 1;
+        } else {
+            self.set_aside += 1;
+        }
+        self.note_fate(workspace, contact, admitted.hash, fate);
+        Ok((fate, code, reason))
+    }
+
+    /// Judges what waits for a change of this contact, until none of it can be called in any more.
+    pub(super) fn call_in(
+        &mut self,
+        tx: &Transaction<'_>,
+        workspace: WorkspaceId,
+        contact: ContactId,
+    ) -> Result<()> {
+        loop {
+            let mut called = false;
+            for waiting in self.room.of(workspace, contact).to_vec() {
+                let sender = Sender { workspace, device: waiting.device, user: waiting.user };
+                let verdict = self.judge(tx, sender, contact, &waiting.admitted)?;
+                if matches!(verdict, Verdict::Wait { .. }) {
+                    continue;
+                }
+                let (fate, code, reason) =
+                    self.store(tx, sender, contact, &waiting.admitted, &waiting.bytes, verdict)?;
+                let fate = if fate == Fate::Unknown { Fate::Erased } else { fate };
+                self.room.remove(workspace, contact, &waiting.admitted.hash);
+                self.settled.entry((workspace, waiting.device)).or_default().push(ChangeFate {
+                    contact,
+                    hash: waiting.admitted.hash,
+                    fate,
+                    code: code.to_owned(),
+                    reason,
+                });
+                called = true;
+            }
+            if !called {
+                return Ok(());
+            }
+        }
+    }
+
+    fn note_fate(
+        &mut self,
+        workspace: WorkspaceId,
+        contact: ContactId,
+        hash: ChangeHash,
+        fate: Fate,
+    ) {
+        self.fates.insert((workspace, contact, hash), fate);
+    }
+
+    fn epoch(&self, workspace: WorkspaceId, contact: ContactId) -> u64 {
+        match self.contacts.get(&(workspace, contact)) {
+            Some(Known::Present { epoch, .. }) => *epoch,
+            _ => 0,
+        }
+    }
+
+    fn contact(
+        &mut self,
+        tx: &Transaction<'_>,
+        workspace: WorkspaceId,
+        contact: ContactId,
+    ) -> Result<&Known> {
+        use std::collections::hash_map::Entry;
+        match self.contacts.entry((workspace, contact)) {
+            Entry::Occupied(entry) => Ok(entry.into_mut()),
+            Entry::Vacant(entry) => {
+                Ok(entry.insert(match contacts::find(tx, workspace, contact)? {
+                    None => Known::Absent,
+                    Some(found) if found.erased_at.is_some() => Known::Erased,
+                    Some(found) => Known::Present { epoch: found.epoch, heads: found.heads },
+                }))
+            }
+        }
+    }
+
+    fn may_write(
+        &mut self,
+        tx: &Transaction<'_>,
+        sender: Sender,
+        contact: ContactId,
+    ) -> Result<bool> {
+        let key = (sender.workspace, contact, sender.user);
+        if let Some(known) = self.access.get(&key) {
+            return Ok(*known);
+        }
+        let access = contacts::access(tx, sender.workspace, contact, sender.user)?;
+        let may = matches!(access, Some(Access::Owner | Access::Collaborator));
+        self.access.insert(key, may);
+        Ok(may)
+    }
+
+    /// Whether the actor is the device's. One that nobody has is registered to it: announcing an
+    /// actor first would prove no more.
+    fn owns_actor(&mut self, tx: &Transaction<'_>, sender: Sender, actor: Actor) -> Result<bool> {
+        let key = (sender.workspace, actor);
+        let owner = match self.actors.get(&key) {
+            Some(owner) => *owner,
+            None => devices::actor_owner(tx, sender.workspace, actor)?,
+        };
+        let owner = match owner {
+            Some(owner) => owner,
+            None => {
+                devices::register_actor(tx, sender.workspace, actor, sender.device, self.now)?;
+                ActorOwner::Device(sender.device)
+            }
+        };
+        self.actors.insert(key, Some(owner));
+        Ok(owner == ActorOwner::Device(sender.device))
+    }
+
+    /// Forgets what was read of contacts and rights: another part of the same transaction may have
+    /// changed them.
+    pub fn forget_rows(&mut self) {
+        self.contacts.clear();
+        self.access.clear();
+        self.actors.clear();
+        self.fates.clear();
+    }
+}
+
+enum Dependencies {
+    Good,
+    Missing(Vec<ChangeHash>),
+    Bad { hash: ChangeHash, fate: Fate },
+}

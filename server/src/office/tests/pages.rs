@@ -1,0 +1,164 @@
+//! What the pages show, and that they are live.
+
+use super::*;
+
+#[tokio::test]
+async fn the_list_searches_filters_and_tells_a_wrong_filter_where_it_is_wrong() {
+    let house = House::new();
+    let (by, browser) = house.manager().await;
+    house.contact(
+        house.workspace,
+        by,
+        None,
+        &[("company", "Østergård Handel"), ("status", "customer")],
+    );
+    house.contact(house.workspace, by, None, &[("company", "Müller & Söhne"), ("status", "lead")]);
+    browser
+        .get("/contacts")
+        .await
+        .assert_has("Østergård Handel")
+        .assert_has("Müller &amp; Söhne")
+        .assert_has("2 contacts");
+    browser
+        .get("/contacts?q=ostergard")
+        .await
+        .assert_has("Østergård Handel")
+        .assert_lacks("Söhne")
+        .assert_has("1 contact of 2");
+    browser
+        .get("/contacts?filter=status%3Alead")
+        .await
+        .assert_has("Söhne")
+        .assert_lacks("Østergård Handel");
+    let owned = house.user(house.workspace, "rep", Role::Rep);
+    house.contact(house.workspace, by, Some(owned), &[("company", "Third")]);
+    browser
+        .get("/contacts?filter=owner%3Anone")
+        .await
+        .assert_has("2 contacts of 3")
+        .assert_lacks("Third");
+    browser.get("/contacts?filter=archived%3Aany").await.assert_has("3 contacts of 3");
+    browser.get("/contacts?q=%22%27%28NOT").await.assert_has("Nothing fits");
+    let wrong = browser.get("/contacts?filter=staatus%3Alead").await;
+    assert_eq!(wrong.status, StatusCode::OK);
+    wrong.assert_has("filter, character 1").assert_lacks("Østergård Handel");
+    for sort in ["touched", "contacted", "silent", "visit", "due", "nonsense"] {
+        let page = browser.get(&format!("/contacts?sort={sort}&page=2&q=a&filter=city%3AA")).await;
+        assert_eq!(page.status, StatusCode::OK, "{sort}: {}", page.body);
+        assert_eq!(browser.get(&format!("/contacts?sort={sort}")).await.status, StatusCode::OK);
+    }
+}
+
+#[tokio::test]
+async fn pages_of_the_list_follow_one_another_without_a_gap() {
+    let house = House::new();
+    let (by, browser) = house.manager().await;
+    for n in 0..53 {
+        house.contact(house.workspace, by, None, &[("company", &format!("Firm {n:03}"))]);
+    }
+    browser
+        .get("/contacts")
+        .await
+        .assert_has("Firm 049")
+        .assert_lacks("Firm 050")
+        .assert_has("page=2")
+        .assert_has("53 contacts");
+    browser
+        .get("/contacts?page=2")
+        .await
+        .assert_has("Firm 050")
+        .assert_has("Firm 052")
+        .assert_lacks("Firm 049")
+        .assert_lacks("page=3");
+    browser.get("/contacts?page=999999999").await.assert_lacks("Firm 0");
+}
+
+#[tokio::test]
+async fn what_people_type_is_text_and_never_markup() {
+    let house = House::new();
+    let (by, browser) = house.manager().await;
+    let evil = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>";
+    let id = house.contact(
+        house.workspace,
+        by,
+        None,
+        &[("company", evil), ("job_title", evil), ("personal_note", evil)],
+    );
+    browser.post(&format!("/contacts/{id}/tag"), &[("tag", evil)]).await;
+    browser.post(&format!("/contacts/{id}/log"), &[("kind", "visit"), ("summary", evil)]).await;
+    for path in [
+        format!("/contacts/{id}?authors=1"),
+        "/contacts".into(),
+        "/".into(),
+        format!("/contacts?q={}", super::super::url::encode(evil)),
+        "/contacts?filter=%3Cscript%3Ealert(1)".into(),
+    ] {
+        let page = browser.get(&path).await;
+        assert_eq!(page.status, StatusCode::OK, "{path}");
+        page.assert_lacks("<script>alert").assert_lacks("<img").assert_has("&lt;script&gt;");
+    }
+}
+
+#[tokio::test]
+async fn devices_are_listed_with_their_freshness_and_revoked() {
+    let house = House::new();
+    let (_, browser) = house.manager().await;
+    let rep = house.user(house.workspace, "rep", Role::Rep);
+    let (device, _) = house.device(rep);
+    browser
+        .get("/devices")
+        .await
+        .assert_has("Phone")
+        .assert_has("never seen")
+        .assert_has("nothing unsent");
+    let answer = browser.post(&format!("/devices/{}/revoke", device.id), &[]).await;
+    assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.body);
+    browser.get("/devices").await.assert_has(">revoked<");
+}
+
+#[tokio::test]
+async fn an_edit_from_the_field_reaches_an_open_page_as_an_event() {
+    use futures_util::StreamExt;
+    let house = House::new();
+    let (by, browser) = house.manager().await;
+    let rep = house.user(house.workspace, "rep", Role::Rep);
+    let device = house.device(rep);
+    let id = house.contact(house.workspace, by, Some(rep), &[("company", "Ernst Handel")]);
+    let cursor = house.engine.public_cursor(house.workspace).unwrap();
+    let request = Request::get(format!("/events?since={cursor}"))
+        .header(header::COOKIE, &browser.cookie)
+        .body(Body::empty())
+        .unwrap();
+    let response = house.router.clone().oneshot(request).await.unwrap();
+    assert_eq!(response.headers()[header::CONTENT_TYPE], "text/event-stream");
+    let mut stream = response.into_body().into_data_stream();
+    house
+        .sent(&device, id, &house.document(id), &[set("job_title", "Owner & <b>founder</b>")])
+        .await;
+    let mut seen = String::new();
+    // The hint of the contact's creation may still come first.
+    while !seen.contains("Owner &amp; &lt;b&gt;founder") {
+        seen.push_str(std::str::from_utf8(&stream.next().await.unwrap().unwrap()).unwrap());
+    }
+    assert!(
+        seen.contains("event: merged")
+            && seen.contains(&id.to_string())
+            && seen.contains("Ernst Handel"),
+        "{seen}"
+    );
+    assert!(!seen.contains("event: refresh"), "nothing was missed before: {seen}");
+
+    // A page that knows less is told to read itself again, at once.
+    let request = Request::get("/events")
+        .header(header::COOKIE, &browser.cookie)
+        .header("last-event-id", cursor.to_string())
+        .body(Body::empty())
+        .unwrap();
+    let mut stream =
+        house.router.clone().oneshot(request).await.unwrap().into_body().into_data_stream();
+    let mut seen = String::new();
+    while !seen.contains("event: refresh") {
+        seen.push_str(std::str::from_utf8(&stream.next().await.unwrap().unwrap()).unwrap());
+    }
+    drop(house.dir);
+}
