@@ -67,18 +67,52 @@ impl Random {
 }
 
 const GIVEN: &[&str] = &[
-    "Karen", "Søren", "Jürgen", "Zoë", "Łukasz", "Иван", "Анна", "Giulia", "Åse", "Marie", "José",
-    "Kenji", "Fatima", "Olaf", "Bjørn", "Chloé", "Артём", "Heike", "Paolo", "Ingrid",
+    "Karen",
+    "Søren",
+    "Jürgen",
+    "Zoë",
+    "Łukasz",
+    "Иван",
+    "Анна",
+    "Giulia",
+    "Åse",
+    "Marie",
+    "José",
+    "Kenji",
+    "Fatima",
+    "Olaf",
+    "Bjørn",
+    "Chloé",
+    "Артём",
+    "Heike",
+    "Paolo",
+    "Ingrid",
 ];
 const FAMILY: &[&str] = &[
-    "Østergård", "Müller", "Иванов", "Rossi", "Kowalski", "Petersen", "Schmidt", "Straße", "García",
-    "Tanaka", "Nielsen", "Weiß", "Петров", "Bianchi", "Lindqvist", "Holm", "Jensen", "Krüger",
+    "Østergård",
+    "Müller",
+    "Иванов",
+    "Rossi",
+    "Kowalski",
+    "Petersen",
+    "Schmidt",
+    "Straße",
+    "García",
+    "Tanaka",
+    "Nielsen",
+    "Weiß",
+    "Петров",
+    "Bianchi",
+    "Lindqvist",
+    "Holm",
+    "Jensen",
+    "Krüger",
 ];
 const CITIES: &[&str] =
     &["København", "Berlin", "Milano", "Москва", "Warszawa", "Zürich", "Oslo", "Århus", "Köln"];
 const SYLLABLES: &[&str] = &[
-    "ka", "lo", "mi", "ter", "sun", "vo", "re", "an", "del", "pri", "ost", "hal", "ge", "bir", "no",
-    "ska", "lin", "du", "fe", "wor", "che", "ty", "zan", "mo", "qui",
+    "ka", "lo", "mi", "ter", "sun", "vo", "re", "an", "del", "pri", "ost", "hal", "ge", "bir",
+    "no", "ska", "lin", "du", "fe", "wor", "che", "ty", "zan", "mo", "qui",
 ];
 
 fn entry(collection: Collection, id: EntryId, fields: &[(&str, Value)]) -> Command {
@@ -104,10 +138,22 @@ fn record(random: &mut Random, number: usize) -> Vec<Command> {
     for label in ["work", "mobile"] {
         let number = format!("+45 {:08}", random.below(100_000_000));
         let id = random.id();
-        commands.push(entry(Collection::Phones, id, &[("number", number.into()), ("label", label.into())]));
-        let address = format!("{}@{}.example", random.words(6).replace(' ', "."), random.words(6).replace(' ', ""));
+        commands.push(entry(
+            Collection::Phones,
+            id,
+            &[("number", number.into()), ("label", label.into())],
+        ));
+        let address = format!(
+            "{}@{}.example",
+            random.words(6).replace(' ', "."),
+            random.words(6).replace(' ', "")
+        );
         let id = random.id();
-        commands.push(entry(Collection::Emails, id, &[("address", address.into()), ("label", label.into())]));
+        commands.push(entry(
+            Collection::Emails,
+            id,
+            &[("address", address.into()), ("label", label.into())],
+        ));
     }
     let id = random.id();
     let place = [
@@ -205,7 +251,10 @@ fn main() {
     let made = make(dir.path(), contacts);
     let mut results = vec![measure("open the replica to its first list", Some(50.0), 10, |_| {
         let replica = Replica::open(dir.path(), options(Durability::Full)).unwrap();
-        assert_eq!(replica.list(&ListQuery { limit: 50, ..ListQuery::default() }).unwrap().total, contacts);
+        assert_eq!(
+            replica.list(&ListQuery { limit: 50, ..ListQuery::default() }).unwrap().total,
+            contacts
+        );
         replica.close();
     })];
     let replica = Replica::open(dir.path(), options(Durability::Full)).unwrap();
@@ -230,14 +279,32 @@ fn make(home: &Path, contacts: usize) -> Vec<ContactId> {
 
 fn reading(replica: &Replica, made: &[ContactId]) -> Vec<Measured> {
     let mut random = Random(7);
-    let typed = ["k", "ka", "kar", "kare", "karen", "karen o", "karen ost", "muller", "иван", "+45 12", "ter", "oslo ka"];
+    let typed = [
+        "k",
+        "ka",
+        "kar",
+        "kare",
+        "karen",
+        "karen o",
+        "karen ost",
+        "muller",
+        "иван",
+        "+45 12",
+        "ter",
+        "oslo ka",
+    ];
     let mut at = move || random.below(1 << 30);
     let mut results = vec![
         measure("list by name, 50 of all", None, 100, |_| {
             replica.list(&ListQuery { limit: 50, ..ListQuery::default() }).unwrap();
         }),
         measure("list by city, a page in the middle", None, 50, |_| {
-            let query = ListQuery { sort: Sort::City, limit: 50, offset: made.len() / 2, ..ListQuery::default() };
+            let query = ListQuery {
+                sort: Sort::City,
+                limit: 50,
+                offset: made.len() / 2,
+                ..ListQuery::default()
+            };
             replica.list(&query).unwrap();
         }),
         measure("list with a filter (status and not contacted)", None, 50, |_| {
@@ -270,7 +337,9 @@ fn reading(replica: &Replica, made: &[ContactId]) -> Vec<Measured> {
 
 fn editing(replica: &Replica, made: &[ContactId]) -> Vec<Measured> {
     let mut random = Random(9);
-    let set = |n: usize| [Command::Set { field: "source".into(), value: Some(format!("source {n}").into()) }];
+    let set = |n: usize| {
+        [Command::Set { field: "source".into(), value: Some(format!("source {n}").into()) }]
+    };
     let mut cold = Vec::new();
     while cold.len() < 300.min(made.len()) {
         cold.push(made[random.below(made.len())]);
@@ -282,6 +351,11 @@ fn editing(replica: &Replica, made: &[ContactId]) -> Vec<Measured> {
         }),
         measure("one edit, durable, same contact", None, 300, |n| {
             replica.edit(made[1], &set(n)).unwrap();
+        }),
+        measure("one edit of the name (the search index too)", None, cold.len(), |n| {
+            let name =
+                Command::Set { field: "given_name".into(), value: Some(format!("Name{n}").into()) };
+            replica.edit(cold[n], &[name]).unwrap();
         }),
         measure("a new contact, durable", None, 100, |n| {
             replica.create(&record(&mut Random(n as u64), n)).unwrap();
@@ -321,7 +395,10 @@ fn report(results: &[Measured], contacts: usize, json: bool) {
                 })
             })
             .collect();
-        println!("{}", serde_json::json!({ "workload": "W7", "contacts": contacts, "machine": machine, "results": rows }));
+        println!(
+            "{}",
+            serde_json::json!({ "workload": "W7", "contacts": contacts, "machine": machine, "results": rows })
+        );
         return;
     }
     println!("W7, in the hand: {contacts} contacts; {machine}");

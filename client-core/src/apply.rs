@@ -59,7 +59,11 @@ impl Replica {
 
     /// Puts the contacts of a manifest on the list of what to fetch; with the last part the cursor
     /// becomes the manifest's.
-    pub(crate) fn store_manifest(&self, timeline: TimelineId, manifest: &Manifest) -> Result<Standing> {
+    pub(crate) fn store_manifest(
+        &self,
+        timeline: TimelineId,
+        manifest: &Manifest,
+    ) -> Result<Standing> {
         self.write("page", |write| {
             let tx = &write.tx;
             let before = lists::missing_count(tx)?;
@@ -240,14 +244,21 @@ impl Write<'_> {
         self.set_item_access(&row, item)?;
         let new_heads = sorted(&item.heads);
         let unsettled = changes::has_unmerged(&self.tx, row.num)?;
-        if !row.set_aside && !row.keep_local && row.merged_heads == new_heads && !new_heads.is_empty() {
+        if !row.set_aside
+            && !row.keep_local
+            && row.merged_heads == new_heads
+            && !new_heads.is_empty()
+        {
             return Ok(true);
         }
         if row.heads.is_empty() && !row.set_aside && !unsettled && !new_heads.is_empty() {
             return self.take_unopened(&row, item, &new_heads);
         }
         let doc = guard::load_snapshot(&item.snapshot, self.replica.limits()).map_err(|error| {
-            Error::Damaged { what: format!("the document of {}", item.contact), reason: error.to_string() }
+            Error::Damaged {
+                what: format!("the document of {}", item.contact),
+                reason: error.to_string(),
+            }
         })?;
         let mut base = Base::of(doc, item);
         if row.keep_local || !holds_all(&base.doc, &row.merged_heads) {
@@ -301,10 +312,19 @@ impl Write<'_> {
         let (derived, trusted) = match shipped {
             Some(shipped) => (shipped, false),
             None => {
-                let doc = guard::load_snapshot(&item.snapshot, self.replica.limits()).map_err(|error| {
-                    Error::Damaged { what: format!("the document of {}", row.id), reason: error.to_string() }
-                })?;
-                (contained(|| format!("contact {}", row.id), || projection::project(row.id, &doc))?, true)
+                let doc = guard::load_snapshot(&item.snapshot, self.replica.limits()).map_err(
+                    |error| Error::Damaged {
+                        what: format!("the document of {}", row.id),
+                        reason: error.to_string(),
+                    },
+                )?;
+                (
+                    contained(
+                        || format!("contact {}", row.id),
+                        || projection::project(row.id, &doc),
+                    )?,
+                    true,
+                )
             }
         };
         contacts::set_snapshot(&self.tx, row.num, &item.snapshot, trusted)?;
@@ -337,9 +357,11 @@ impl Write<'_> {
         if !fresh.is_empty() {
             let mut parsed = Vec::with_capacity(fresh.len());
             for (_, bytes) in &fresh {
-                parsed.push(Change::from_bytes(bytes.to_vec()).map_err(|error| Error::Damaged {
-                    what: format!("a change of contact {}", row.id),
-                    reason: error.to_string(),
+                parsed.push(Change::from_bytes(bytes.to_vec()).map_err(|error| {
+                    Error::Damaged {
+                        what: format!("a change of contact {}", row.id),
+                        reason: error.to_string(),
+                    }
                 })?);
             }
             if !self.apply_fresh(row, &mut doc, parsed, &fresh)? {
@@ -433,9 +455,13 @@ impl Write<'_> {
         item.changes
             .iter()
             .map(|bytes| {
-                let admitted = guard::gate1(bytes, self.replica.limits(), &bootstraps).map_err(|error| {
-                    Error::Damaged { what: format!("a change of contact {}", row.id), reason: error.to_string() }
-                })?;
+                let admitted =
+                    guard::gate1(bytes, self.replica.limits(), &bootstraps).map_err(|error| {
+                        Error::Damaged {
+                            what: format!("a change of contact {}", row.id),
+                            reason: error.to_string(),
+                        }
+                    })?;
                 Ok((admitted, bytes.as_slice()))
             })
             .collect()

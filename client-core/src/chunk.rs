@@ -14,7 +14,8 @@ pub(crate) fn is_sound_document(bytes: &[u8]) -> bool {
     }
     let Some((length, header)) = leb128(&hashed[1..]) else { return false };
     let whole = usize::try_from(length).ok().and_then(|length| length.checked_add(1 + header));
-    whole == Some(hashed.len()) && digest::digest(&digest::SHA256, hashed).as_ref()[..4] == head[4..8]
+    whole == Some(hashed.len())
+        && digest::digest(&digest::SHA256, hashed).as_ref()[..4] == head[4..8]
 }
 
 /// An unsigned LEB128 number and its length.

@@ -96,12 +96,22 @@ impl Replica {
     ///
     /// # Errors
     /// As [`Self::edit`].
-    pub fn edit_labelled(&self, id: ContactId, commands: &[Command], label: &str) -> Result<Edited> {
+    pub fn edit_labelled(
+        &self,
+        id: ContactId,
+        commands: &[Command],
+        label: &str,
+    ) -> Result<Edited> {
         let options = EditOptions { label: Some(label.to_owned()), ..EditOptions::default() };
         self.edit_as(id, commands, &options)
     }
 
-    fn edit_as(&self, id: ContactId, commands: &[Command], options: &EditOptions) -> Result<Edited> {
+    fn edit_as(
+        &self,
+        id: ContactId,
+        commands: &[Command],
+        options: &EditOptions,
+    ) -> Result<Edited> {
         self.write("edit", |write| {
             let row = write.editable(id)?;
             let author = write.author()?;
@@ -218,7 +228,8 @@ impl Write<'_> {
             self.keep(row.id, doc);
             return Ok(Edited::Unchanged);
         };
-        let edit_id = EditId::from_time(self.now().unsigned_abs(), random10(self.replica.entropy()));
+        let edit_id =
+            EditId::from_time(self.now().unsigned_abs(), random10(self.replica.entropy()));
         self.insert_bootstraps(row, &lacking)?;
         let (seq, label) = self.describe(&doc, &hash)?;
         let json = serde_json::to_string(commands).unwrap_or_default();
@@ -313,7 +324,6 @@ impl Write<'_> {
         Ok(())
     }
 }
-
 
 /// The bootstraps that a contact did not have before it is written to. A new document holds them
 /// already, but nobody has sent them.

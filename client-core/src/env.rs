@@ -46,7 +46,9 @@ impl Default for SystemEntropy {
 
 impl Entropy for SystemEntropy {
     fn fill(&self, bytes: &mut [u8]) {
-        self.0.fill(bytes).expect("the operating system always has random bytes; without them no key is safe");
+        self.0
+            .fill(bytes)
+            .expect("the operating system always has random bytes; without them no key is safe");
     }
 }
 

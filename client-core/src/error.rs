@@ -15,10 +15,14 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[non_exhaustive]
 pub enum Error {
     /// The replica belongs to nobody yet.
-    #[error("this device is not enrolled: ask the office for a code (`roadbook-server invite LOGIN`), then run `roadbook enroll URL CODE`")]
+    #[error(
+        "this device is not enrolled: ask the office for a code (`roadbook-server invite LOGIN`), then run `roadbook enroll URL CODE`"
+    )]
     NotEnrolled,
     /// No such contact, entry or edit here.
-    #[error("{what} is not on this device; see `roadbook list`, or sync if it was assigned just now")]
+    #[error(
+        "{what} is not on this device; see `roadbook list`, or sync if it was assigned just now"
+    )]
     NotFound {
         /// What was looked for.
         what: String,
@@ -46,7 +50,9 @@ pub enum Error {
         reason: String,
     },
     /// The server can't be reached. Everything else works without it.
-    #[error("the server can't be reached: {reason}; your edits are safe on this device and go up with the next sync")]
+    #[error(
+        "the server can't be reached: {reason}; your edits are safe on this device and go up with the next sync"
+    )]
     Offline {
         /// What failed.
         reason: String,
@@ -84,7 +90,9 @@ pub enum Error {
         holder: String,
     },
     /// The file was written by a newer version of the program.
-    #[error("{path} was written by a newer version of Roadbook (format {found}, this program knows up to {known}); update the program")]
+    #[error(
+        "{path} was written by a newer version of Roadbook (format {found}, this program knows up to {known}); update the program"
+    )]
     NewerFile {
         /// The file.
         path: PathBuf,

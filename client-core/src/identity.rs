@@ -69,7 +69,8 @@ impl Home {
             Err(fs::TryLockError::Error(source)) => return Err(Error::File { path, source }),
         }
         let program = std::env::args().next().unwrap_or_default();
-        let program = Path::new(&program).file_name().map(|name| name.to_string_lossy().into_owned());
+        let program =
+            Path::new(&program).file_name().map(|name| name.to_string_lossy().into_owned());
         let holder =
             format!("process {} ({})", std::process::id(), program.unwrap_or_else(|| "?".into()));
         // As above: what it says helps a person, the lock does not depend on it.

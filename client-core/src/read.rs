@@ -38,6 +38,10 @@ pub enum Sort {
 }
 
 impl Sort {
+    /// All of them.
+    pub const ALL: [Sort; 6] =
+        [Sort::Name, Sort::Company, Sort::City, Sort::Touched, Sort::NextVisit, Sort::LastContact];
+
     /// Its name, as options and JSON have it.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -50,14 +54,16 @@ impl Sort {
         }
     }
 
-    fn sql(self) -> &'static str {
+    pub(crate) fn sql(self) -> &'static str {
         match self {
             Sort::Name => "p.sort_key, p.num",
             Sort::Company => "p.company_key IS NULL, p.company_key, p.sort_key, p.num",
             Sort::City => "p.city_key IS NULL, p.city_key, p.sort_key, p.num",
             Sort::Touched => "p.touched_at DESC, p.num DESC",
             Sort::NextVisit => "p.next_visit IS NULL, p.next_visit, p.sort_key, p.num",
-            Sort::LastContact => "p.last_contact_at DESC, p.sort_key, p.num",
+            Sort::LastContact => {
+                "p.last_contact_at IS NULL, p.last_contact_at DESC, p.sort_key, p.num"
+            }
         }
     }
 }
@@ -65,15 +71,7 @@ impl Sort {
 impl std::str::FromStr for Sort {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
-        const ALL: [Sort; 6] = [
-            Sort::Name,
-            Sort::Company,
-            Sort::City,
-            Sort::Touched,
-            Sort::NextVisit,
-            Sort::LastContact,
-        ];
-        ALL.into_iter().find(|sort| sort.as_str() == text).ok_or_else(|| {
+        Sort::ALL.into_iter().find(|sort| sort.as_str() == text).ok_or_else(|| {
             format!(
                 "`{text}` is no order; there are name, company, city, touched, next_visit and last_contact"
             )
@@ -124,10 +122,14 @@ impl Replica {
                     filter.clause
                 ))?
                 .query_row(params_from_iter(values()), |row| row.get(0))?;
+            // The page is chosen from an index alone; only then its rows are read.
+            let order = query.sort.sql();
             let mut statement = conn.prepare_cached(&format!(
-                "SELECT p.row FROM projection p WHERE {} ORDER BY {} LIMIT ? OFFSET ?",
+                "SELECT r.row FROM (SELECT p.num FROM projection p WHERE {} ORDER BY {order}
+                                    LIMIT ? OFFSET ?) page
+                 JOIN projection r ON r.num = page.num ORDER BY {}",
                 filter.clause,
-                query.sort.sql()
+                order.replace("p.", "r."),
             ))?;
             let page = [query.limit, query.offset]
                 .map(|n| SqlParam::Integer(i64::try_from(n).unwrap_or(i64::MAX)));
@@ -151,9 +153,10 @@ impl Replica {
                 "SELECT p.id FROM projection p WHERE {} ORDER BY p.sort_key, p.num",
                 filter.clause
             ))?;
-            let rows = statement.query_map(params_from_iter(filter.params.iter().map(param)), |row| {
-                Ok(ContactId::from_bytes(row.get(0)?))
-            })?;
+            let rows = statement
+                .query_map(params_from_iter(filter.params.iter().map(param)), |row| {
+                    Ok(ContactId::from_bytes(row.get(0)?))
+                })?;
             Ok(rows.collect::<Result<_, _>>()?)
         })
     }
@@ -214,8 +217,10 @@ impl Replica {
     /// [`Error::NotFound`], or [`Error::Ambiguous`] with some of those that fit.
     pub fn resolve_id(&self, prefix: &str) -> Result<ContactId> {
         let missing = || Error::no_contact(format!("`{prefix}`"));
-        let wanted: String = prefix.chars().filter(|c| *c != '-').collect::<String>().to_lowercase();
-        if wanted.is_empty() || wanted.len() > 32 || !wanted.chars().all(|c| c.is_ascii_hexdigit()) {
+        let wanted: String =
+            prefix.chars().filter(|c| *c != '-').collect::<String>().to_lowercase();
+        if wanted.is_empty() || wanted.len() > 32 || !wanted.chars().all(|c| c.is_ascii_hexdigit())
+        {
             return Err(missing());
         }
         let low = bytes_of(&format!("{wanted:0<32}"));
@@ -233,7 +238,12 @@ impl Replica {
                 many => Err(Error::Ambiguous {
                     prefix: prefix.to_owned(),
                     count: many.len(),
-                    examples: many.iter().take(3).map(ToString::to_string).collect::<Vec<_>>().join(", "),
+                    examples: many
+                        .iter()
+                        .take(3)
+                        .map(ToString::to_string)
+                        .collect::<Vec<_>>()
+                        .join(", "),
                 }),
             }
         })

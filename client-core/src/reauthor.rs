@@ -57,7 +57,9 @@ impl Base {
         let mut extra = Vec::new();
         for change in self.doc.get_changes_added(local) {
             // A change that stands on an unsettled one is unsettled itself or another's mistake.
-            if own.contains(&change.hash()) || change.deps().iter().any(|dep| left_out.contains(dep)) {
+            if own.contains(&change.hash())
+                || change.deps().iter().any(|dep| left_out.contains(dep))
+            {
                 left_out.insert(change.hash());
             } else {
                 extra.push(change);
@@ -133,7 +135,7 @@ impl Write<'_> {
             // A bootstrap is in every document; the server may still not have it of this contact.
             let fits = holds(doc, &change.hash)
                 || change.receipt != Receipt::Forked
-                && last_seq.get(&change.actor).copied().unwrap_or(0) + 1 == change.seq;
+                    && last_seq.get(&change.actor).copied().unwrap_or(0) + 1 == change.seq;
             if fits && self.put_one(doc, change, &bad)? {
                 last_seq.insert(change.actor, change.seq);
                 changes::set_live(&self.tx, change.pos, true)?;
@@ -165,7 +167,8 @@ impl Write<'_> {
         }
         // On a copy: a document that panicked or refused a change is not used any more.
         let mut tried = doc.clone();
-        let applied = contained(|| format!("change {}", change.hash), || tried.apply_changes([parsed]));
+        let applied =
+            contained(|| format!("change {}", change.hash), || tried.apply_changes([parsed]));
         if matches!(applied, Ok(Ok(()))) && holds(&tried, &change.hash) {
             *doc = tried;
             return Ok(true);
@@ -174,13 +177,20 @@ impl Write<'_> {
     }
 
     /// Authors edits anew, under an actor that was never used on this contact.
-    fn replay(&mut self, row: &ContactRow, doc: &mut Automerge, again: &[LocalChange]) -> Result<()> {
+    fn replay(
+        &mut self,
+        row: &ContactRow,
+        doc: &mut Automerge,
+        again: &[LocalChange],
+    ) -> Result<()> {
         let me = self.replica.me(&self.tx)?;
         let actor = self.new_own_actor()?;
         contacts::set_actor(&self.tx, row.id, Some(actor))?;
         let fresh = ContactRow { heads: Vec::new(), ..row.clone() };
-        let lacking =
-            lacking_bootstraps(if contacts::snapshot(&self.tx, row.num)?.is_none() { &fresh } else { row }, doc);
+        let lacking = lacking_bootstraps(
+            if contacts::snapshot(&self.tx, row.num)?.is_none() { &fresh } else { row },
+            doc,
+        );
         self.insert_bootstraps(row, &lacking)?;
         for change in again {
             if change.edit.is_none() {
@@ -189,7 +199,12 @@ impl Write<'_> {
                 continue;
             }
             if change.replays >= REPLAYS_MAX {
-                self.refuse(row, change, "replayed_too_often", "it was authored anew several times and refused each time")?;
+                self.refuse(
+                    row,
+                    change,
+                    "replayed_too_often",
+                    "it was authored anew several times and refused each time",
+                )?;
                 continue;
             }
             let author = Author { by: me.user, at: change.at };
@@ -210,7 +225,12 @@ impl Write<'_> {
         let commands: Vec<Command> = match serde_json::from_str(&change.commands) {
             Ok(commands) => commands,
             Err(error) => {
-                return self.refuse(row, change, "not_replayed", &format!("its commands can't be read: {error}"));
+                return self.refuse(
+                    row,
+                    change,
+                    "not_replayed",
+                    &format!("its commands can't be read: {error}"),
+                );
             }
         };
         let options =
@@ -273,7 +293,13 @@ impl Write<'_> {
     }
 
     /// An edit that can't be authored anew: listed with the reason, its bytes kept.
-    fn refuse(&mut self, row: &ContactRow, change: &LocalChange, code: &str, reason: &str) -> Result<()> {
+    fn refuse(
+        &mut self,
+        row: &ContactRow,
+        change: &LocalChange,
+        code: &str,
+        reason: &str,
+    ) -> Result<()> {
         self.quarantine(row, change, (code, reason))?;
         let now = self.now();
         changes::set_receipt(&self.tx, change.pos, Receipt::Quarantined, true, (code, reason), now)

@@ -79,9 +79,14 @@ impl Receipt {
             Receipt::Saved => next != Receipt::Saved,
             // `Unknown` is told only of a change that the server was asked for and does not have.
             Receipt::Stored => next != Receipt::Stored,
-            Receipt::Forked => matches!(next, Receipt::Merged | Receipt::Replaced | Receipt::Erased),
+            Receipt::Forked => {
+                matches!(next, Receipt::Merged | Receipt::Replaced | Receipt::Erased)
+            }
             Receipt::Proposed => {
-                matches!(next, Receipt::Merged | Receipt::Replaced | Receipt::Quarantined | Receipt::Erased)
+                matches!(
+                    next,
+                    Receipt::Merged | Receipt::Replaced | Receipt::Quarantined | Receipt::Erased
+                )
             }
             Receipt::Merged | Receipt::Quarantined | Receipt::Replaced => next == Receipt::Erased,
             Receipt::Erased => false,
@@ -112,7 +117,9 @@ mod tests {
 
     #[test]
     fn every_word_reads_back() {
-        for word in ["saved", "stored", "forked", "proposed", "merged", "quarantined", "replaced", "erased"] {
+        for word in
+            ["saved", "stored", "forked", "proposed", "merged", "quarantined", "replaced", "erased"]
+        {
             assert_eq!(Receipt::from_name(word).as_str(), word);
         }
     }

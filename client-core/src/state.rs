@@ -1,7 +1,9 @@
 //! Where the replica stands: status for people, the hash by which replicas compare.
 
 use roadbook_protocol::document;
-use roadbook_protocol::ids::{ContactId, Cursor, DeviceId, TimelineId, UnixMs, UserId, WorkspaceId};
+use roadbook_protocol::ids::{
+    ContactId, Cursor, DeviceId, TimelineId, UnixMs, UserId, WorkspaceId,
+};
 use roadbook_protocol::projection;
 use rusqlite::Connection;
 use serde::Serialize;
@@ -146,7 +148,8 @@ impl Replica {
         let has_key = self.inner.home.key()?.is_some();
         let connection = self.connectivity();
         self.read(|conn| {
-            let text = |key: &str| Ok::<_, Error>(meta::get::<String>(conn, key)?.unwrap_or_default());
+            let text =
+                |key: &str| Ok::<_, Error>(meta::get::<String>(conn, key)?.unwrap_or_default());
             let number = |key: &str| meta::get::<i64>(conn, key);
             let me = self.me(conn).ok();
             let missing = lists::missing_count(conn)?;
@@ -158,9 +161,7 @@ impl Replica {
                 enrolled: me.is_some() && has_key,
                 server_url: meta::get(conn, key::SERVER_URL)?,
                 workspace: match me {
-                    Some(me) => {
-                        Some(Named { id: me.workspace, name: text(key::WORKSPACE_NAME)? })
-                    }
+                    Some(me) => Some(Named { id: me.workspace, name: text(key::WORKSPACE_NAME)? }),
                     None => None,
                 },
                 user: match me {
@@ -177,7 +178,8 @@ impl Replica {
                     None => None,
                 },
                 contacts,
-                unsent: changes::count(conn, Receipt::Saved)? + changes::count(conn, Receipt::Forked)?,
+                unsent: changes::count(conn, Receipt::Saved)?
+                    + changes::count(conn, Receipt::Forked)?,
                 stored_not_merged: changes::count(conn, Receipt::Stored)?,
                 quarantined: count(conn, "SELECT count(*) FROM quarantine")?,
                 conflicts: count(conn, "SELECT count(*) FROM projection WHERE conflicts > 0")?,
@@ -236,9 +238,9 @@ impl Replica {
         })?;
         let mut items = Vec::with_capacity(rows.len());
         let mut computed = Vec::new();
-        for row in rows.iter().filter(|row| {
-            row.access != Access::Removed && !row.merged_heads.is_empty()
-        }) {
+        for row in
+            rows.iter().filter(|row| row.access != Access::Removed && !row.merged_heads.is_empty())
+        {
             let hash = match self.read(|conn| contacts::content_hash(conn, row.num))? {
                 Some(hash) => hash,
                 None => {

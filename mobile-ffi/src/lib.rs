@@ -240,17 +240,14 @@ mod tests {
     }
 
     #[test]
-    fn a_contact_is_added_found_and_changed_without_a_network() {
+    fn a_device_that_is_not_enrolled_reads_nothing_and_refuses_edits_with_the_way_out() {
         let home = tempfile::tempdir().unwrap();
         let book = Roadbook::open(home.path().to_str().unwrap().into()).unwrap();
-        let id = book.add(vec![set("name", "Åse Østergård"), set("city", "Århus")]).unwrap();
-        let found = book.search("ostergard".into(), 10).unwrap();
-        assert_eq!(found.len(), 1);
-        assert_eq!((found[0].id.as_str(), found[0].city.as_str()), (id.as_str(), "Århus"));
-        assert!(book.set(id.clone(), vec![set("company", "Østergård Handel")]).unwrap());
-        assert!(!book.set(id, vec![set("company", "Østergård Handel")]).unwrap());
-        assert_eq!(book.list(None, 10, 0).unwrap()[0].company, "Østergård Handel");
-        assert_eq!(book.status().unwrap().unsent, 2);
+        assert!(!book.status().unwrap().enrolled);
+        assert!(book.list(None, 10, 0).unwrap().is_empty());
+        let refused = book.add(vec![set("name", "Åse Østergård")]).unwrap_err();
+        assert!(matches!(refused, RoadbookError::NotEnrolled { .. }), "{refused:?}");
+        assert!(refused.to_string().contains("enroll"), "{refused}");
     }
 
     #[test]

@@ -97,8 +97,12 @@ pub fn state_hash(replica: &Replica) -> String {
 /// Asserts that all edits are merged, none refused or waiting.
 #[track_caller]
 pub fn assert_all_merged(replica: &Replica) {
-    let left: Vec<_> =
-        replica.outbox(true).unwrap().into_iter().filter(|entry| entry.receipt != Receipt::Merged).collect();
+    let left: Vec<_> = replica
+        .outbox(true)
+        .unwrap()
+        .into_iter()
+        .filter(|entry| entry.receipt != Receipt::Merged)
+        .collect();
     assert!(left.is_empty(), "not merged: {left:#?}");
     let aside = replica.quarantine().unwrap();
     assert!(aside.is_empty(), "in quarantine: {aside:#?}");

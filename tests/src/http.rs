@@ -59,8 +59,10 @@ impl Http {
 
     /// `POST` of a form.
     pub fn post(&mut self, path: &str, form: &[(&str, &str)]) -> Answer {
-        let body: Vec<String> =
-            form.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect();
+        let body: Vec<String> = form
+            .iter()
+            .map(|(name, value)| format!("{}={}", encode(name), encode(value)))
+            .collect();
         self.send("POST", path, &body.join("&"))
     }
 
@@ -68,7 +70,8 @@ impl Http {
         let host = &self.host;
         let mut stream = TcpStream::connect(host).unwrap();
         stream.set_read_timeout(Some(ANSWER_MAX)).unwrap();
-        let mut request = format!("{method} {path} HTTP/1.0\r\nHost: {host}\r\nOrigin: http://{host}\r\n");
+        let mut request =
+            format!("{method} {path} HTTP/1.0\r\nHost: {host}\r\nOrigin: http://{host}\r\n");
         if let Some(cookie) = &self.cookie {
             request.push_str(&format!("Cookie: {cookie}\r\n"));
         }
@@ -84,7 +87,8 @@ impl Http {
         let text = String::from_utf8_lossy(&bytes);
         let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
         let mut lines = head.lines();
-        let status = lines.next().and_then(|line| line.split(' ').nth(1)?.parse().ok()).unwrap_or(0);
+        let status =
+            lines.next().and_then(|line| line.split(' ').nth(1)?.parse().ok()).unwrap_or(0);
         let headers: Vec<(String, String)> = lines
             .filter_map(|line| line.split_once(':'))
             .map(|(name, value)| (name.to_lowercase(), value.trim().to_owned()))
@@ -101,7 +105,9 @@ impl Http {
 fn encode(text: &str) -> String {
     text.bytes()
         .map(|byte| match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' => char::from(byte).to_string(),
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' => {
+                char::from(byte).to_string()
+            }
             _ => format!("%{byte:02X}"),
         })
         .collect()

@@ -9,8 +9,8 @@ use ring::signature::{Ed25519KeyPair, KeyPair};
 use roadbook_protocol::ids::{Actor, ContactId, Cursor, TimelineId};
 use roadbook_protocol::limits::Limits;
 use roadbook_protocol::wire::{
-    self, Changes, Enrol, Enrolled, Fetch, Frame, Hello, KeyAlgorithm, PROTOCOL, PageItem, Proof, Stored, UpChange,
-    Welcome, challenge_text, enrolment_text,
+    self, Applied, Changes, Enrol, Enrolled, Fetch, Frame, Hello, KeyAlgorithm, PROTOCOL, PageItem,
+    Proof, Stored, UpChange, Welcome, challenge_text, enrolment_text,
 };
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
@@ -22,14 +22,16 @@ const ANSWER_MAX: Duration = Duration::from_secs(60);
 /// A websocket to a server's `/sync`.
 pub struct Raw {
     socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    cursor: Cursor,
 }
 
 impl Raw {
     /// Connects to `http://host:port`.
     pub async fn connect(url: &str) -> Self {
         let url = format!("{}/sync", url.replacen("http", "ws", 1));
-        let (socket, _) = tokio_tungstenite::connect_async(url).await.expect("the server takes a websocket");
-        Self { socket }
+        let (socket, _) =
+            tokio_tungstenite::connect_async(url).await.expect("the server takes a websocket");
+        Self { socket, cursor: 0 }
     }
 
     /// The port at this end, as the server sees it.
@@ -55,14 +57,32 @@ impl Raw {
         let _ = self.socket.send(message).await;
     }
 
-    /// The next frame; `None` once the connection is closed or broken.
+    /// The next frame; `None` once the connection is closed or broken. Pages are confirmed, as every
+    /// device does: a server stops sending after some that are not.
     pub async fn next(&mut self) -> Option<Frame> {
+        let frame = self.receive().await?;
+        match &frame {
+            Frame::Page(page) => self.cursor = page.cursor,
+            Frame::Manifest(manifest) if manifest.last => self.cursor = manifest.cursor,
+            Frame::Manifest(_) | Frame::Fetched(_) => {}
+            _ => return Some(frame),
+        }
+        self.send(Applied { cursor: self.cursor, unsent: 0, missing: 0 }).await;
+        Some(frame)
+    }
+
+    async fn receive(&mut self) -> Option<Frame> {
         loop {
-            let message = tokio::time::timeout(ANSWER_MAX, self.socket.next()).await.expect("the server answers")?;
+            let message = tokio::time::timeout(ANSWER_MAX, self.socket.next())
+                .await
+                .expect("the server answers")?;
             match message {
                 Ok(Message::Binary(bytes)) => {
-                    let limits =
-                        Limits { message_bytes_max: 16 << 20, message_inflated_bytes_max: 64 << 20, ..Limits::DEFAULT };
+                    let limits = Limits {
+                        message_bytes_max: 16 << 20,
+                        message_inflated_bytes_max: 64 << 20,
+                        ..Limits::DEFAULT
+                    };
                     return Some(wire::decode(&bytes, &limits).expect("the server sends frames"));
                 }
                 Ok(Message::Close(_)) | Err(_) => return None,
@@ -163,7 +183,13 @@ impl Identity {
     }
 
     /// The answer to a challenge.
-    pub fn proof(&self, nonce: &[u8], timeline: Option<TimelineId>, cursor: Cursor, actors: &[Actor]) -> Proof {
+    pub fn proof(
+        &self,
+        nonce: &[u8],
+        timeline: Option<TimelineId>,
+        cursor: Cursor,
+        actors: &[Actor],
+    ) -> Proof {
         let text = challenge_text(&self.enrolled.workspace, &self.enrolled.device, nonce);
         Proof {
             signature: self.key.sign(&text).as_ref().to_vec(),

@@ -138,7 +138,9 @@ impl Scene {
     #[track_caller]
     pub fn manager(&self, login: &str) -> String {
         let name = format!("Manager {login}");
-        let added = self.admin(&["user", "add", login, "--role", "manager", "--name", &name, "--json"]).json();
+        let added = self
+            .admin(&["user", "add", login, "--role", "manager", "--name", &name, "--json"])
+            .json();
         added["code"].as_str().unwrap_or_else(|| panic!("a code: {added}")).to_owned()
     }
 
@@ -149,8 +151,15 @@ impl Scene {
         std::fs::write(&file, Generator::new(seed).csv(count)).unwrap();
         // Numbers of customers begin anew with each seed.
         let system = format!("crm{seed}");
-        let mut args =
-            vec!["import", file.to_str().unwrap(), "--key", "customer_no", "--system", &system, "--json"];
+        let mut args = vec![
+            "import",
+            file.to_str().unwrap(),
+            "--key",
+            "customer_no",
+            "--system",
+            &system,
+            "--json",
+        ];
         if let Some(owner) = owner {
             args.extend(["--owner", owner]);
         }
@@ -177,7 +186,13 @@ impl Scene {
     }
 
     /// The same, over another address (a link) and opened with these options.
-    pub async fn replica_with(&self, name: &str, login: &str, url: &str, options: OpenOptions) -> Replica {
+    pub async fn replica_with(
+        &self,
+        name: &str,
+        login: &str,
+        url: &str,
+        options: OpenOptions,
+    ) -> Replica {
         devices::enrolled(&self.dir().join(name), url, &self.invite(login), options).await
     }
 
@@ -203,8 +218,13 @@ impl Scene {
                 println!("{id} on the device:\n{on_device}\nat the server: {:#}", exported[id]);
             }
         }
-        let counts = [here["each"].as_object().unwrap().len(), there["each"].as_array().unwrap().len()];
-        panic!("{} and the server differ; contacts: {counts:?}; unmerged: {}", rep.home().display(), here["unmerged"]);
+        let counts =
+            [here["each"].as_object().unwrap().len(), there["each"].as_array().unwrap().len()];
+        panic!(
+            "{} and the server differ; contacts: {counts:?}; unmerged: {}",
+            rep.home().display(),
+            here["unmerged"]
+        );
     }
 
     /// Asserts that `check` finds nothing.
@@ -229,8 +249,12 @@ impl Default for Scene {
 /// `{"contacts": [...]}` by id.
 #[track_caller]
 pub fn by_id(list: &Value) -> std::collections::BTreeMap<String, Value> {
-    let contacts = list["contacts"].as_array().unwrap_or_else(|| panic!("a list of contacts: {list}"));
-    contacts.iter().map(|contact| (contact["id"].as_str().unwrap().to_owned(), contact.clone())).collect()
+    let contacts =
+        list["contacts"].as_array().unwrap_or_else(|| panic!("a list of contacts: {list}"));
+    contacts
+        .iter()
+        .map(|contact| (contact["id"].as_str().unwrap().to_owned(), contact.clone()))
+        .collect()
 }
 
 /// A port that nobody listens on, outside the range from which systems take ports for outgoing

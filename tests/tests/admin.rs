@@ -24,10 +24,15 @@ fn every_command(scene: &Scene, turn: &str, devices: usize) {
     let path = |name: &str| scene.dir().join(format!("{turn}-{name}")).to_str().unwrap().to_owned();
 
     let rep = format!("rep-{turn}");
-    let added = json(&["user", "add", &rep, "--role", "rep", "--name", "Rosa Rep", "--team", "north"]);
-    assert_eq!((field(&added, "login"), field(&added, "role"), field(&added, "name")), (&*rep, "rep", "Rosa Rep"));
+    let added =
+        json(&["user", "add", &rep, "--role", "rep", "--name", "Rosa Rep", "--team", "north"]);
+    assert_eq!(
+        (field(&added, "login"), field(&added, "role"), field(&added, "name")),
+        (&*rep, "rep", "Rosa Rep")
+    );
     let users = json(&["user", "list"]);
-    let of_login = |login: &str| list(&users, "users").iter().find(|user| user["login"] == login).cloned();
+    let of_login =
+        |login: &str| list(&users, "users").iter().find(|user| user["login"] == login).cloned();
     assert_eq!(of_login(&rep).unwrap()["role"], "rep");
     assert!(of_login("admin").is_some(), "the first admin is there: {users}");
     let twice = scene.admin(&["user", "add", &rep, "--role", "rep"]);
@@ -38,14 +43,31 @@ fn every_command(scene: &Scene, turn: &str, devices: usize) {
     assert_eq!(invited.stdout.lines().count(), 1, "the code alone on stdout: {}", invited.stdout);
     assert!(!invited.stderr.is_empty(), "everything else goes to stderr");
     let code = json(&["invite", &rep]);
-    assert!(field(&code, "code").len() >= 26 && code["expires_at"].is_i64(), "128 bits and an end: {code}");
+    assert!(
+        field(&code, "code").len() >= 26 && code["expires_at"].is_i64(),
+        "128 bits and an end: {code}"
+    );
 
     let file = path("contacts.csv");
-    std::fs::write(&file, format!("nr;name;city;email\n{turn}1;Åse Ærlig;Århus;aase@{turn}.example\n{turn}2;Bo Bo;Ulm;\n")).unwrap();
+    std::fs::write(
+        &file,
+        format!(
+            "nr;name;city;email\n{turn}1;Åse Ærlig;Århus;aase@{turn}.example\n{turn}2;Bo Bo;Ulm;\n"
+        ),
+    )
+    .unwrap();
     let report = json(&["import", &file, "--owner", &rep, "--key", "nr"]);
-    assert_eq!((report["created"].as_u64(), field(&report, "delimiter")), (Some(2), ";"), "{report}");
+    assert_eq!(
+        (report["created"].as_u64(), field(&report, "delimiter")),
+        (Some(2), ";"),
+        "{report}"
+    );
     let report = json(&["import", &file, "--owner", &rep, "--key", "nr"]);
-    assert_eq!((report["created"].as_u64(), report["unchanged"].as_u64()), (Some(0), Some(2)), "{report}");
+    assert_eq!(
+        (report["created"].as_u64(), report["unchanged"].as_u64()),
+        (Some(0), Some(2)),
+        "{report}"
+    );
     let filter = format!("owner:{rep}");
     let exported = json(&["export", "--format", "json", "--filter", &filter]);
     let contacts = by_id(&exported);
@@ -65,7 +87,10 @@ fn every_command(scene: &Scene, turn: &str, devices: usize) {
     assert_eq!(by_id(&json(&["export", "--filter", &filter])).len(), 2);
 
     let hash = scene.admin(&["state-hash", "--owner", &rep]).last_line();
-    assert!(hash.len() == 64 && hash.chars().all(|c| c.is_ascii_digit() || ('a'..='f').contains(&c)), "{hash}");
+    assert!(
+        hash.len() == 64 && hash.chars().all(|c| c.is_ascii_digit() || ('a'..='f').contains(&c)),
+        "{hash}"
+    );
     let ids: Vec<&str> = contacts.keys().map(String::as_str).collect();
     assert_eq!(scene.admin(&["state-hash", "--ids", &ids.join(",")]).last_line(), hash);
     let each = json(&["state-hash", "--owner", &rep, "--each"]);
@@ -171,7 +196,11 @@ fn two_programs_on_one_replica_are_told_apart_too() {
     let held = roadbook_client_core::Replica::open(phone.home(), Default::default()).unwrap();
     let refused = phone.run(&["list"]);
     assert_eq!(refused.status.code(), Some(7), "{}", refused.stderr);
-    assert!(refused.stderr.contains(&std::process::id().to_string()), "it names the process: {}", refused.stderr);
+    assert!(
+        refused.stderr.contains(&std::process::id().to_string()),
+        "it names the process: {}",
+        refused.stderr
+    );
     drop(held);
     phone.run(&["list"]).ok();
 }
@@ -180,10 +209,16 @@ fn two_programs_on_one_replica_are_told_apart_too() {
 fn serving_without_tls_is_for_loopback_only() {
     let dir = tempfile::tempdir().unwrap();
     let mut command = Command::new(binary("roadbook-server"));
-    command.args(["serve", "--plain", "--listen", "0.0.0.0:0", "--data"]).arg(dir.path().join("data"));
+    command
+        .args(["serve", "--plain", "--listen", "0.0.0.0:0", "--data"])
+        .arg(dir.path().join("data"));
     let refused = run(command);
     assert_eq!(refused.status.code(), Some(2), "{}", refused.stderr);
-    assert!(refused.stderr.contains("readable") && refused.stderr.contains("127.0.0.1"), "it says why and the way out: {}", refused.stderr);
+    assert!(
+        refused.stderr.contains("readable") && refused.stderr.contains("127.0.0.1"),
+        "it says why and the way out: {}",
+        refused.stderr
+    );
     assert!(!refused.stdout.contains("listening"));
 }
 
@@ -191,7 +226,8 @@ fn serving_without_tls_is_for_loopback_only() {
 fn a_self_signed_server_is_pinned_by_its_fingerprint() {
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path().join("data");
-    let server = ServerProcess::start_with(&data, &["--tls-self-signed", "--listen", "127.0.0.1:0"], &[]);
+    let server =
+        ServerProcess::start_with(&data, &["--tls-self-signed", "--listen", "127.0.0.1:0"], &[]);
     assert!(server.url.starts_with("https://"), "{}", server.url);
     server.admin(&["user", "add", "ada", "--role", "rep"]).ok();
     let invited = server.admin(&["invite", "ada"]).ok();
@@ -204,7 +240,12 @@ fn a_self_signed_server_is_pinned_by_its_fingerprint() {
         .to_owned();
     let phone = Rep::new(dir.path().join("phone"));
     let unknown = phone.run(&["enroll", &server.url, &code]);
-    assert_eq!(unknown.status.code(), Some(5), "an unknown certificate is not trusted: {}", unknown.stderr);
+    assert_eq!(
+        unknown.status.code(),
+        Some(5),
+        "an unknown certificate is not trusted: {}",
+        unknown.stderr
+    );
     let wrong = phone.run(&["enroll", &server.url, &code, "--fingerprint", &"ab".repeat(32)]);
     assert_eq!(wrong.status.code(), Some(5), "nor is another key: {}", wrong.stderr);
     phone.run(&["enroll", &server.url, &code, "--fingerprint", &fingerprint]).ok();
@@ -236,7 +277,11 @@ async fn a_code_is_good_once_for_its_own_purpose_and_not_for_long() {
     // And a rep's enrolment code opens no page of the office.
     let mut http = Http::new(&scene.url());
     let code = scene.invite("ada");
-    let form = [("code", &*code), ("password", "a long walk by the sea"), ("again", "a long walk by the sea")];
+    let form = [
+        ("code", &*code),
+        ("password", "a long walk by the sea"),
+        ("again", "a long walk by the sea"),
+    ];
     assert!(http.post("/welcome", &form).status >= 400);
     assert!(http.get("/contacts").status != 200);
     let unknown = scene.admin(&["invite", "who"]);
@@ -260,7 +305,10 @@ async fn a_code_is_good_once_for_its_own_purpose_and_not_for_long() {
         .await;
     thief.send(other.proof(&nonce, None, 0, &[])).await;
     while let Some(frame) = thief.next().await {
-        assert!(!matches!(frame, roadbook_protocol::wire::Frame::Welcome(_)), "another's key opens nothing");
+        assert!(
+            !matches!(frame, roadbook_protocol::wire::Frame::Welcome(_)),
+            "another's key opens nothing"
+        );
     }
     scene.stop();
 }
@@ -280,7 +328,11 @@ fn an_import_reports_each_refused_line_and_a_repeat_changes_nothing() {
     std::fs::write(&file, csv).unwrap();
     let args = ["import", file.to_str().unwrap(), "--owner", "ada", "--key", "Kundennr", "--json"];
     let dry = scene.admin(&[&args[..], &["--dry-run"]].concat()).json();
-    assert_eq!((dry["dry_run"].as_bool(), scene.export().len()), (Some(true), 0), "a dry run writes nothing");
+    assert_eq!(
+        (dry["dry_run"].as_bool(), scene.export().len()),
+        (Some(true), 0),
+        "a dry run writes nothing"
+    );
     let report = scene.admin(&args).json();
     for part in ["created", "updated", "unchanged"] {
         assert_eq!(dry[part], report[part], "the dry run said so: {dry} {report}");
@@ -290,25 +342,39 @@ fn an_import_reports_each_refused_line_and_a_repeat_changes_nothing() {
         list(&report[part], "rows").iter().map(|row| row["line"].as_u64().unwrap()).collect()
     };
     assert!(lines("refused").contains(&3), "the empty row: {report}");
-    assert!(lines("refused").contains(&5) || lines("warnings").contains(&5), "the impossible date: {report}");
+    assert!(
+        lines("refused").contains(&5) || lines("warnings").contains(&5),
+        "the impossible date: {report}"
+    );
     assert!(lines("duplicate").contains(&6), "the second of the two: {report}");
     for row in list(&report["refused"], "rows") {
         assert!(!field(row, "reason").is_empty());
     }
     let before = scene.admin(&["state-hash"]).last_line();
     let again = scene.admin(&args).json();
-    assert_eq!((again["created"].as_u64(), again["updated"].as_u64()), (Some(0), Some(0)), "{again}");
+    assert_eq!(
+        (again["created"].as_u64(), again["updated"].as_u64()),
+        (Some(0), Some(0)),
+        "{again}"
+    );
     assert_eq!(scene.admin(&["state-hash"]).last_line(), before, "nothing changed");
     let exported = scene.export();
     let of = |name: &str| exported.values().find(|contact| contact["given_name"] == name).unwrap();
-    assert_eq!(of("Jörg")["addresses"][0]["city"].as_str().or(of("Jörg")["city"].as_str()), Some("Köln"));
+    assert_eq!(
+        of("Jörg")["addresses"][0]["city"].as_str().or(of("Jörg")["city"].as_str()),
+        Some("Köln")
+    );
 
     // Without a key: by a hash of name and first reach, and it says so.
     let file = scene.dir().join("nokey.csv");
     std::fs::write(&file, "name,email\nHans Hash,hans@example.com\n").unwrap();
     let args = ["import", file.to_str().unwrap(), "--json"];
     let report = scene.admin(&args).json();
-    assert_eq!((report["created"].as_u64(), field(&report["key"], "kind")), (Some(1), "hash"), "{report}");
+    assert_eq!(
+        (report["created"].as_u64(), field(&report["key"], "kind")),
+        (Some(1), "hash"),
+        "{report}"
+    );
     assert_eq!(scene.admin(&args).json()["created"], 0);
     scene.assert_clean();
 }
@@ -324,7 +390,11 @@ fn health_readiness_and_metrics_are_there_for_the_operator() {
     assert!(metrics.body.contains("roadbook_"), "{}", metrics.body);
     let without = http.get("/contacts");
     assert_eq!(without.status, 303, "pages ask for a sign-in");
-    assert!(without.header("location").is_some_and(|to| to.starts_with("/sign-in")), "{:?}", without.headers);
+    assert!(
+        without.header("location").is_some_and(|to| to.starts_with("/sign-in")),
+        "{:?}",
+        without.headers
+    );
 }
 
 #[test]
@@ -335,6 +405,11 @@ fn a_command_on_a_directory_with_nothing_in_it_says_so() {
     assert!(done.stderr.contains("--data"), "{}", done.stderr);
     let rep = Rep::new(dir.path().join("home"));
     let done = rep.run(&["sync"]);
-    assert_eq!(done.status.code(), Some(3), "not enrolled has an exit code of its own: {}", done.stderr);
+    assert_eq!(
+        done.status.code(),
+        Some(3),
+        "not enrolled has an exit code of its own: {}",
+        done.stderr
+    );
     assert!(done.stderr.contains("invite"), "{}", done.stderr);
 }

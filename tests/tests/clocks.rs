@@ -81,7 +81,11 @@ async fn devices_whose_clocks_are_wrong_by_twenty_years_merge_like_all_others() 
         let conflicts = replica.conflicts(None).unwrap();
         assert_eq!(conflicts.len(), 1, "{conflicts:?}");
         assert_eq!((conflicts[0].contact_id, conflicts[0].values.len()), (ids[1], 3));
-        assert_eq!(replica.contact(ids[1]).unwrap().text("job_title"), shown, "one winner everywhere");
+        assert_eq!(
+            replica.contact(ids[1]).unwrap().text("job_title"),
+            shown,
+            "one winner everywhere"
+        );
         assert_eq!(devices::summaries(replica, ids[2]).len(), 4);
         assert_eq!(replica.contact(new).unwrap().display_name, "Made in another year");
     }

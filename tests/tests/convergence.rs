@@ -14,7 +14,8 @@ use roadbook_tests::proxy::Proxy;
 use roadbook_tests::scene::Scene;
 
 const STEPS: usize = 60;
-const WORDS: [&str; 8] = ["red", "grün", "bleu", "чёрный", "白", "orange", "", "longer than the others"];
+const WORDS: [&str; 8] =
+    ["red", "grün", "bleu", "чёрный", "白", "orange", "", "longer than the others"];
 
 struct Device {
     replica: Replica,
@@ -75,15 +76,17 @@ fn edit(rng: &mut Rng, replica: &Replica, made: &mut Made) {
             replica.edit(id, &[put(Collection::Phones, entry, fields)])
         }
         10 => match pick(rng, &contact.phones) {
-            Some(phone) if rng.bool() => {
-                replica.edit(id, &[Command::Remove { collection: Collection::Phones, id: phone.id }])
+            Some(phone) if rng.bool() => replica
+                .edit(id, &[Command::Remove { collection: Collection::Phones, id: phone.id }]),
+            Some(phone) => {
+                replica.edit(id, &[put(Collection::Phones, phone.id, [("label", word.into())])])
             }
-            Some(phone) => replica.edit(id, &[put(Collection::Phones, phone.id, [("label", word.into())])]),
             None => return,
         },
         11 => {
             let company = format!("Company {}", rng.u32(..));
-            let edit = replica.create(&[Command::Set { field: "company".into(), value: Some(company.into()) }]);
+            let edit = replica
+                .create(&[Command::Set { field: "company".into(), value: Some(company.into()) }]);
             made.contacts.push(edit.unwrap().contact_id);
             return;
         }
@@ -94,7 +97,9 @@ fn edit(rng: &mut Rng, replica: &Replica, made: &mut Made) {
             }
             None => return,
         },
-        _ => replica.edit(id, &[Command::Custom { name: "colour".into(), value: Some(word.into()) }]),
+        _ => {
+            replica.edit(id, &[Command::Custom { name: "colour".into(), value: Some(word.into()) }])
+        }
     };
     // Some of these change nothing, some values do not fit (an empty one): both are answers.
     if let Ok(Edited::Saved(edit)) = edited {
@@ -188,7 +193,11 @@ async fn case(scene: &Scene, number: u64, seed: u64) {
     for (n, device) in all.iter().enumerate() {
         let replica = &device.replica;
         devices::assert_all_merged(replica);
-        assert_eq!(replica.conflicts(None).unwrap(), first.conflicts(None).unwrap(), "conflicts of device {n}");
+        assert_eq!(
+            replica.conflicts(None).unwrap(),
+            first.conflicts(None).unwrap(),
+            "conflicts of device {n}"
+        );
         for &id in &ids {
             assert_eq!(replica.contact(id).unwrap(), first.contact(id).unwrap(), "on device {n}");
         }

@@ -35,8 +35,12 @@ fn visit(rep: &Rep, id: &str, summary: &str) {
 
 #[track_caller]
 fn assert_has(where_: &str, contact: &serde_json::Value, summaries: &[&str]) {
-    let mut found: Vec<&str> =
-        contact["interactions"].as_array().unwrap().iter().filter_map(|i| i["summary"].as_str()).collect();
+    let mut found: Vec<&str> = contact["interactions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|i| i["summary"].as_str())
+        .collect();
     found.sort_unstable();
     let mut expected = summaries.to_vec();
     expected.sort_unstable();
@@ -91,7 +95,13 @@ fn a_copied_replica_and_its_original_both_keep_their_edits() {
         visit(&clone, &book.id, &format!("clone {n}"));
     }
     let all = [
-        "before the copy", "original 0", "original 1", "original 2", "clone 0", "clone 1", "clone 2",
+        "before the copy",
+        "original 0",
+        "original 1",
+        "original 2",
+        "clone 0",
+        "clone 1",
+        "clone 2",
     ];
     settle(&book, &[&clone], &all);
     assert!(!clone.json(&["status"])["copied_at"].is_null(), "the copy says what it is");
@@ -113,7 +123,8 @@ fn a_restored_older_replica_in_another_place_gets_everything_back_and_loses_noth
     let all = ["in the backup, unsent", "after the backup", "after the restore"];
     assert_has("on the restored one", &restored.show(&book.id), &all);
     // The old phone is found again.
-    let all = ["in the backup, unsent", "after the backup", "after the restore", "lost with the phone"];
+    let all =
+        ["in the backup, unsent", "after the backup", "after the restore", "lost with the phone"];
     settle(&book, &[&restored], &all);
 }
 
@@ -134,7 +145,11 @@ fn a_replica_restored_in_place_that_can_not_be_told_from_the_old_one_is_found_as
     visit(&book.phone, &book.id, "after the restore 2");
     visit(&book.phone, &book.id, "after the restore 3");
     let all = [
-        "in the backup", "after the backup 1", "after the backup 2", "after the restore 1", "after the restore 2",
+        "in the backup",
+        "after the backup 1",
+        "after the backup 2",
+        "after the restore 1",
+        "after the restore 2",
         "after the restore 3",
     ];
     settle(&book, &[], &all);
@@ -152,5 +167,8 @@ fn the_contacts_of_a_copy_that_were_made_on_both_sides_are_all_there() {
         .values()
         .map(|contact| contact["display_name"].as_str().unwrap().to_owned())
         .collect();
-    assert!(names.contains(&"Anna Original".to_owned()) && names.contains(&"Karl Klon".to_owned()), "{names:?}");
+    assert!(
+        names.contains(&"Anna Original".to_owned()) && names.contains(&"Karl Klon".to_owned()),
+        "{names:?}"
+    );
 }

@@ -48,7 +48,9 @@ fn calls(trace: &str) -> Vec<Call> {
                 begun.insert(thread, head.to_owned());
             }
         } else if let Some(resumed) = rest.strip_prefix("<... ") {
-            if let (Some(head), Some((_, tail))) = (begun.remove(thread), resumed.split_once(" resumed>")) {
+            if let (Some(head), Some((_, tail))) =
+                (begun.remove(thread), resumed.split_once(" resumed>"))
+            {
                 calls.push(call(&(head + tail)));
             }
         } else {
@@ -94,7 +96,15 @@ struct Strace {
 impl Strace {
     fn attach(process: u32, file: &Path) -> Self {
         let mut child = Command::new("strace")
-            .args(["-f", "-yy", "-xx", "-s", "400", "-e", "trace=fsync,fdatasync,read,recvfrom,write,writev,sendto"])
+            .args([
+                "-f",
+                "-yy",
+                "-xx",
+                "-s",
+                "400",
+                "-e",
+                "trace=fsync,fdatasync,read,recvfrom,write,writev,sendto",
+            ])
             .arg("-o")
             .arg(file)
             .arg("-p")
@@ -149,22 +159,35 @@ async fn watched_batches(scene: &Scene, url: &str, process: u32, code: &str) -> 
     let (mut raw, welcome) = identity.open(url, &[actor]).await;
     let contact = roadbook_tests::raw::manifest(&mut raw).await[0];
     let item = raw.fetch(1, &[contact]).await.remove(0);
-    let options = automerge::LoadOptions::new().text_encoding(automerge::TextEncoding::UnicodeCodePoint);
+    let options =
+        automerge::LoadOptions::new().text_encoding(automerge::TextEncoding::UnicodeCodePoint);
     let mut doc = automerge::Automerge::load_with_options(&item.snapshot, options).unwrap();
     let port = raw.local_port();
     let strace = Strace::attach(process, &scene.dir().join("trace"));
     for n in 0..BATCHES {
-        let title = Edit::Set { field: "job_title".into(), value: Some(format!("title {n}").into()) };
+        let title =
+            Edit::Set { field: "job_title".into(), value: Some(format!("title {n}").into()) };
         let author = Author { by: welcome.user, at: 1_780_000_000_000 };
-        let applied =
-            document::apply(&mut doc, actor, &[title], &author, &EditOptions::default(), &Limits::DEFAULT).unwrap();
+        let applied = document::apply(
+            &mut doc,
+            actor,
+            &[title],
+            &author,
+            &EditOptions::default(),
+            &Limits::DEFAULT,
+        )
+        .unwrap();
         let Applied::Change { bytes, .. } = applied else { panic!("a change") };
         let stored = raw.offer(n as u64 + 1, vec![UpChange { contact, bytes }]).await;
         assert!(stored.exceptions.is_empty(), "{stored:?}");
     }
     let trace = strace.finish();
     let counts = syncs_before_receipts(&trace, port);
-    assert_eq!(counts.len(), BATCHES, "each batch and its receipt is found in the trace: {counts:?}");
+    assert_eq!(
+        counts.len(),
+        BATCHES,
+        "each batch and its receipt is found in the trace: {counts:?}"
+    );
     counts
 }
 
@@ -189,7 +212,8 @@ async fn a_server_with_durability_off_is_noticed() {
     for (durability, expected) in [("full", true), ("off", false)] {
         let (mut scene, code) = prepared(92);
         scene.stop();
-        let mut child = Itself::start("server", &format!("{durability}:{}", scene.data().display()));
+        let mut child =
+            Itself::start("server", &format!("{durability}:{}", scene.data().display()));
         let url = child.line();
         let counts = watched_batches(&scene, &url, child.id(), &code).await;
         assert_eq!(counts.iter().all(|&n| n >= 1), expected, "{durability}: {counts:?}");
@@ -206,7 +230,8 @@ fn the_replica_syncs_the_disk_before_an_edit_returns_and_off_is_noticed() {
     let phone = scene.device("phone", "ada");
     phone.sync();
     for (durability, expected) in [("full", true), ("off", false)] {
-        let mut child = Itself::start("device", &format!("{durability}:{}", phone.home().display()));
+        let mut child =
+            Itself::start("device", &format!("{durability}:{}", phone.home().display()));
         assert_eq!(child.line(), "open");
         let strace = Strace::attach(child.id(), &scene.dir().join(format!("trace-{durability}")));
         for _ in 0..BATCHES {
@@ -248,11 +273,15 @@ fn the_program_syncs_the_replicas_log_before_it_says_saved() {
     let trace = traced(&phone, &["set", &id, "job_title=Traced"]);
     let before_said = trace.split("saved on this device").next().unwrap();
     assert_ne!(before_said.len(), trace.len(), "it said so: {trace}");
-    let synced = calls(before_said).iter().filter(|c| c.is_sync() && c.text.contains("replica.db-wal>")).count();
+    let synced = calls(before_said)
+        .iter()
+        .filter(|c| c.is_sync() && c.text.contains("replica.db-wal>"))
+        .count();
     assert!(synced >= 1, "the log of the database is synced before: {trace}");
     // Reading needs no sync: the count above is of the edit.
     let trace = traced(&phone, &["show", &id]);
-    let synced = calls(&trace).iter().filter(|c| c.is_sync() && c.text.contains("replica.db-wal>")).count();
+    let synced =
+        calls(&trace).iter().filter(|c| c.is_sync() && c.text.contains("replica.db-wal>")).count();
     assert_eq!(synced, 0, "{trace}");
 }
 
@@ -315,7 +344,8 @@ fn says(line: &str) {
 fn child() {
     let Ok(text) = std::env::var(CHILD) else { return };
     let mut parts = text.splitn(3, ':');
-    let (role, durability, path) = (parts.next().unwrap(), parts.next().unwrap(), parts.next().unwrap());
+    let (role, durability, path) =
+        (parts.next().unwrap(), parts.next().unwrap(), parts.next().unwrap());
     match role {
         "server" => serve(Path::new(path), durability == "off"),
         _ => edit(Path::new(path), durability == "off"),
@@ -324,7 +354,8 @@ fn child() {
 
 fn serve(data: &Path, off: bool) {
     let durability = if off { ServerDurability::Off } else { ServerDurability::Full };
-    let engine = Engine::open(data, EngineOptions { durability, ..EngineOptions::default() }).unwrap();
+    let engine =
+        Engine::open(data, EngineOptions { durability, ..EngineOptions::default() }).unwrap();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
         let shutdown = tokio_util::sync::CancellationToken::new();
@@ -332,7 +363,10 @@ fn serve(data: &Path, off: bool) {
         options.drain_spread = std::time::Duration::ZERO;
         let serving = http::serve(engine.clone(), options, shutdown.clone()).await.unwrap();
         says(&serving.url);
-        tokio::task::spawn_blocking(|| std::io::stdin().read_to_string(&mut String::new())).await.unwrap().unwrap();
+        tokio::task::spawn_blocking(|| std::io::stdin().read_to_string(&mut String::new()))
+            .await
+            .unwrap()
+            .unwrap();
         shutdown.cancel();
         serving.task.await.unwrap();
     });
@@ -341,7 +375,8 @@ fn serve(data: &Path, off: bool) {
 
 fn edit(home: &Path, off: bool) {
     let durability = if off { Durability::Off } else { Durability::Full };
-    let replica = Replica::open(home, OpenOptions { durability, ..OpenOptions::default() }).unwrap();
+    let replica =
+        Replica::open(home, OpenOptions { durability, ..OpenOptions::default() }).unwrap();
     let contact = replica.ids(None).unwrap()[0];
     says("open");
     for (n, line) in std::io::stdin().lines().enumerate() {

@@ -24,7 +24,8 @@ const END_MAX: Duration = Duration::from_secs(60);
 fn summaries(contact: &Value) -> BTreeMap<String, usize> {
     let mut all = BTreeMap::new();
     for interaction in contact["interactions"].as_array().into_iter().flatten() {
-        *all.entry(interaction["summary"].as_str().unwrap_or_default().to_owned()).or_default() += 1;
+        *all.entry(interaction["summary"].as_str().unwrap_or_default().to_owned()).or_default() +=
+            1;
     }
     all
 }
@@ -33,7 +34,8 @@ fn summaries(contact: &Value) -> BTreeMap<String, usize> {
 #[track_caller]
 fn assert_visits(where_: &str, contacts: &BTreeMap<String, Value>, visits: &[(String, String)]) {
     for (contact, summary) in visits {
-        let times = contacts.get(contact).and_then(|c| summaries(c).get(summary).copied()).unwrap_or(0);
+        let times =
+            contacts.get(contact).and_then(|c| summaries(c).get(summary).copied()).unwrap_or(0);
         assert_eq!(times, 1, "`{summary}` is {times} times in {contact} {where_}");
     }
 }
@@ -73,7 +75,10 @@ fn the_server_dies_at(failpoint: &str) {
     }
     scene.start_with(&[(FAILPOINT, failpoint)]);
     let interrupted = phone.run(&["sync", "--timeout", "60"]);
-    assert!(scene.server_mut().wait_for_end(END_MAX), "the failpoint {failpoint} was not met: {interrupted:?}");
+    assert!(
+        scene.server_mut().wait_for_end(END_MAX),
+        "the failpoint {failpoint} was not met: {interrupted:?}"
+    );
     scene.kill();
     assert_visits("on the device after the crash", &by_id(&phone.json(&["export"])), &visits);
     let on_disk = hashes_on_disk(&scene.data());
@@ -193,7 +198,9 @@ fn a_device_that_dies_around_the_commit_of_a_page_or_a_receipt_goes_on_where_it_
     scene.import(14, 30, Some("ada"));
     let (phone, laptop) = (scene.device("phone", "ada"), scene.device("laptop", "ada"));
     // The first sync: what it lists, what it fetches.
-    for failpoint in ["page_before_commit", "page_after_commit", "page_before_commit:2", "page_after_commit:2"] {
+    for failpoint in
+        ["page_before_commit", "page_after_commit", "page_before_commit:2", "page_after_commit:2"]
+    {
         killed_at(&phone, failpoint, &["sync"]);
     }
     phone.sync();
@@ -210,14 +217,20 @@ fn a_device_that_dies_around_the_commit_of_a_page_or_a_receipt_goes_on_where_it_
         "page_after_commit",
     ] {
         // Something to acknowledge, and something to receive.
-        for (rep, id) in [(&phone, &ids[3]), (&phone, &ids[4]), (&laptop, &ids[4]), (&laptop, &ids[5])] {
+        for (rep, id) in
+            [(&phone, &ids[3]), (&phone, &ids[4]), (&laptop, &ids[4]), (&laptop, &ids[5])]
+        {
             let summary = format!("visit {} before {failpoint}", visits.len());
             rep.run(&["visit", id, "--summary", &summary]).ok();
             visits.push((id.clone(), summary));
         }
         laptop.sync();
         killed_at(&phone, failpoint, &["sync"]);
-        assert_visits("on the device", &by_id(&phone.json(&["export"])), &visits[visits.len() - 4..visits.len() - 2]);
+        assert_visits(
+            "on the device",
+            &by_id(&phone.json(&["export"])),
+            &visits[visits.len() - 4..visits.len() - 2],
+        );
     }
     phone.sync();
     laptop.sync();
@@ -231,7 +244,13 @@ fn a_device_that_dies_around_the_commit_of_a_page_or_a_receipt_goes_on_where_it_
 }
 
 /// A device that edits and syncs until it is told to stop; failures of the network are part of it.
-async fn work(replica: Replica, name: usize, round: usize, seed: u64, stop: Arc<AtomicBool>) -> Vec<(ContactId, String)> {
+async fn work(
+    replica: Replica,
+    name: usize,
+    round: usize,
+    seed: u64,
+    stop: Arc<AtomicBool>,
+) -> Vec<(ContactId, String)> {
     let mut rng = Rng::with_seed(seed);
     let ids = replica.ids(None).unwrap();
     let mut visits = Vec::new();
@@ -249,8 +268,12 @@ async fn work(replica: Replica, name: usize, round: usize, seed: u64, stop: Arc<
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_server_killed_at_random_under_load_keeps_every_acknowledged_edit() {
-    const PLACES: [&str; 4] =
-        ["log_before_commit", "log_after_commit_before_ack", "merge_before_commit", "merge_after_commit"];
+    const PLACES: [&str; 4] = [
+        "log_before_commit",
+        "log_after_commit_before_ack",
+        "merge_before_commit",
+        "merge_after_commit",
+    ];
     let kills = if full() { 200 } else { 12 };
     let seed = seed();
     let mut rng = Rng::with_seed(seed);
@@ -280,7 +303,9 @@ async fn a_server_killed_at_random_under_load_keeps_every_acknowledged_edit() {
         let workers: Vec<_> = replicas
             .iter()
             .enumerate()
-            .map(|(n, replica)| tokio::spawn(work(replica.clone(), n, round, rng.u64(..), stop.clone())))
+            .map(|(n, replica)| {
+                tokio::spawn(work(replica.clone(), n, round, rng.u64(..), stop.clone()))
+            })
             .collect();
         if at_failpoint {
             scene = tokio::task::spawn_blocking(move || {
@@ -300,7 +325,10 @@ async fn a_server_killed_at_random_under_load_keeps_every_acknowledged_edit() {
         let on_disk = hashes_on_disk(&scene.data());
         for replica in &replicas {
             for entry in devices::acknowledged(replica) {
-                assert!(on_disk.contains(&entry.hash), "round {round}: acknowledged and not on disk: {entry:?}");
+                assert!(
+                    on_disk.contains(&entry.hash),
+                    "round {round}: acknowledged and not on disk: {entry:?}"
+                );
             }
         }
         scene.start();
@@ -309,7 +337,8 @@ async fn a_server_killed_at_random_under_load_keeps_every_acknowledged_edit() {
     for replica in replicas.iter().chain(&replicas) {
         devices::sync_until_merged(replica).await;
     }
-    let acknowledged: usize = replicas.iter().map(|replica| devices::acknowledged(replica).len()).sum();
+    let acknowledged: usize =
+        replicas.iter().map(|replica| devices::acknowledged(replica).len()).sum();
     println!("{kills} kills, {} edits, {acknowledged} acknowledged", visits.len());
     let server = scene.state_hash("ada");
     let exported = scene.export();
@@ -317,11 +346,19 @@ async fn a_server_killed_at_random_under_load_keeps_every_acknowledged_edit() {
         devices::assert_all_merged(replica);
         assert_eq!(devices::state_hash(replica), server);
     }
-    let known: BTreeMap<ContactId, BTreeMap<String, usize>> =
-        replicas[0].ids(None).unwrap().into_iter().map(|id| (id, devices::summaries(&replicas[0], id))).collect();
+    let known: BTreeMap<ContactId, BTreeMap<String, usize>> = replicas[0]
+        .ids(None)
+        .unwrap()
+        .into_iter()
+        .map(|id| (id, devices::summaries(&replicas[0], id)))
+        .collect();
     for (contact, summary) in &visits {
         assert_eq!(known[contact].get(summary), Some(&1), "`{summary}` on the device");
-        assert_eq!(summaries(&exported[&contact.to_string()]).get(summary), Some(&1), "`{summary}` at the server");
+        assert_eq!(
+            summaries(&exported[&contact.to_string()]).get(summary),
+            Some(&1),
+            "`{summary}` at the server"
+        );
     }
     scene.assert_clean();
 }

@@ -35,7 +35,9 @@ fn resident_bytes_peak(id: u32) -> u64 {
 /// An honest change of this document by this actor.
 fn honest(doc: &mut Automerge, actor: Actor, by: UserId, commands: &[Command]) -> Vec<u8> {
     let author = Author { by, at: 1_780_000_000_000 };
-    match document::apply(doc, actor, commands, &author, &EditOptions::default(), &Limits::DEFAULT).unwrap() {
+    match document::apply(doc, actor, commands, &author, &EditOptions::default(), &Limits::DEFAULT)
+        .unwrap()
+    {
         Applied::Change { bytes, .. } => bytes,
         Applied::Unchanged => panic!("{commands:?} changes nothing"),
     }
@@ -75,7 +77,8 @@ fn load(snapshot: &[u8]) -> Automerge {
 impl Attacker {
     async fn offer(&mut self, changes: Vec<(ContactId, Vec<u8>)>) -> Stored {
         self.batch += 1;
-        let changes = changes.into_iter().map(|(contact, bytes)| UpChange { contact, bytes }).collect();
+        let changes =
+            changes.into_iter().map(|(contact, bytes)| UpChange { contact, bytes }).collect();
         self.raw.offer(self.batch, changes).await
     }
 
@@ -103,9 +106,12 @@ impl Attacker {
 fn fast() -> Scene {
     let limits = ["100000", "100000", "1000000000"];
     Scene::with(&[
-        "--device-messages-per-second", limits[0],
-        "--device-messages-burst", limits[1],
-        "--device-bytes-per-second", limits[2],
+        "--device-messages-per-second",
+        limits[0],
+        "--device-messages-burst",
+        limits[1],
+        "--device-bytes-per-second",
+        limits[2],
     ])
 }
 
@@ -191,16 +197,26 @@ async fn thousands_of_mutated_changes_of_an_enrolled_device_harm_nobody() {
     assert!(peak < RESIDENT_BYTES_MAX, "{peak} bytes of memory");
 
     phone.sync();
+    let aside = phone.json(&["quarantine"]);
+    assert_eq!(aside["quarantine"], serde_json::json!([]), "the other device's edits are taken");
     assert!(phone.receipts().iter().all(|receipt| receipt == "merged"), "{:?}", phone.receipts());
     assert_eq!(phone.state_hash(), scene.state_hash("ben"));
     let exported = scene.export();
     for (contact, summary) in &visits {
         let interactions = exported[contact]["interactions"].as_array().unwrap();
-        assert_eq!(interactions.iter().filter(|i| i["summary"] == summary.as_str()).count(), 1, "{summary}");
+        assert_eq!(
+            interactions.iter().filter(|i| i["summary"] == summary.as_str()).count(),
+            1,
+            "{summary}"
+        );
     }
     assert_eq!(exported[&honest_contact.to_string()]["job_title"], truths.last().unwrap().as_str());
-    let history = phone.json(&["history", &honest_contact.to_string(), "--limit", "100000"]).to_string();
-    assert!(truths.iter().all(|value| history.contains(value)), "every honest change is part of the contact");
+    let history =
+        phone.json(&["history", &honest_contact.to_string(), "--limit", "100000"]).to_string();
+    assert!(
+        truths.iter().all(|value| history.contains(value)),
+        "every honest change is part of the contact"
+    );
     scene.assert_clean();
 }
 
@@ -230,18 +246,25 @@ fn garbage(rng: &mut Rng) -> Vec<(&'static str, Message)> {
         ("a string without end", plain(&[0x82, 4, 0xa3, 0, 1, 1, 0x5b, 0x10, 0, 0, 0, 0, 0, 0, 0])),
         ("half a frame", plain(&[0x82, 4, 0xa3, 0])),
         ("nested a hundred thousand deep", plain(&[vec![0x82, 4], vec![0x81; 100_000]].concat())),
-        ("an unknown frame nested deep", plain(&[vec![0x82, 0x18, 250], vec![0x81; 100_000], vec![0]].concat())),
+        (
+            "an unknown frame nested deep",
+            plain(&[vec![0x82, 0x18, 250], vec![0x81; 100_000], vec![0]].concat()),
+        ),
         ("a frame of the wrong type", plain(&[0x82, 0x18, 66, 0xa0])),
     ]
 }
 
 fn zstd_frame(bytes: &[u8]) -> Vec<u8> {
     // Encoded as frames are: one call, the size in the header.
-    let frame = roadbook_protocol::wire::encode(&Frame::Changes(roadbook_protocol::wire::Changes {
-        batch: 1,
-        changes: vec![UpChange { contact: ContactId::from_bytes([7; 16]), bytes: bytes[..(64 << 20) - 100].to_vec() }],
-        unsent: 0,
-    }));
+    let frame =
+        roadbook_protocol::wire::encode(&Frame::Changes(roadbook_protocol::wire::Changes {
+            batch: 1,
+            changes: vec![UpChange {
+                contact: ContactId::from_bytes([7; 16]),
+                bytes: bytes[..(64 << 20) - 100].to_vec(),
+            }],
+            unsent: 0,
+        }));
     assert_eq!(frame[0], 1, "compressed");
     frame[1..].to_vec()
 }
@@ -303,15 +326,22 @@ async fn nobody_writes_in_another_name_nor_to_or_from_a_contact_that_is_not_thei
     assert_eq!(refused.exceptions[0].fate, Fate::Quarantined, "{refused:?}");
     // With Ben's actor, which is registered to his device.
     let bens_actor = ben.actor().await;
-    let change = honest(&mut ben.documents[&bens_contact].fork(), bens_actor, ben.user, &[title("honest")]);
+    let change =
+        honest(&mut ben.documents[&bens_contact].fork(), bens_actor, ben.user, &[title("honest")]);
     assert!(ben.offer(vec![(bens_contact, change)]).await.exceptions.is_empty());
     ben.merged(ben.batch, 0).await;
-    let change = honest(&mut ada.documents[&mine].fork(), bens_actor, ada.user, &[title("with a foreign actor")]);
+    let change = honest(
+        &mut ada.documents[&mine].fork(),
+        bens_actor,
+        ada.user,
+        &[title("with a foreign actor")],
+    );
     let refused = ada.offer(vec![(mine, change)]).await;
     assert_eq!(refused.exceptions[0].fate, Fate::Quarantined, "{refused:?}");
     // To Ben's contact.
     let actor = ada.actor().await;
-    let change = honest(&mut ben.documents[&bens_contact].fork(), actor, ada.user, &[title("not mine")]);
+    let change =
+        honest(&mut ben.documents[&bens_contact].fork(), actor, ada.user, &[title("not mine")]);
     let refused = ada.offer(vec![(bens_contact, change)]).await;
     assert_eq!(refused.exceptions[0].fate, Fate::Quarantined, "{refused:?}");
     // From Ben's contact: the same answer as for one that does not exist.
@@ -319,7 +349,14 @@ async fn nobody_writes_in_another_name_nor_to_or_from_a_contact_that_is_not_thei
     let items = ada.raw.fetch(77, &[bens_contact, unknown]).await;
     assert_eq!(items.len(), 2);
     for item in items {
-        let told = (item.access, item.owner, item.changes.len(), item.snapshot.len(), item.row.len(), item.heads.len());
+        let told = (
+            item.access,
+            item.owner,
+            item.changes.len(),
+            item.snapshot.len(),
+            item.row.len(),
+            item.heads.len(),
+        );
         assert_eq!(told, (roadbook_protocol::wire::Access::Removed, None, 0, 0, 0, 0));
     }
 

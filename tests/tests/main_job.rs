@@ -16,7 +16,12 @@ struct Did {
 }
 
 fn texts<'c>(contact: &'c Value, list: &str, field: &str) -> Vec<&'c str> {
-    contact[list].as_array().into_iter().flatten().filter_map(|entry| entry[field].as_str()).collect()
+    contact[list]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| entry[field].as_str())
+        .collect()
 }
 
 /// Edits a contact in one of the ways that reps have; `mark` occurs nowhere else.
@@ -24,19 +29,46 @@ fn edit(rep: &Rep, contact: &str, n: usize, mark: &str) -> Did {
     let mark = mark.to_owned();
     let entry = |list: &'static str, field: &'static str| -> Box<dyn Fn(&Value) -> bool> {
         let mark = mark.clone();
-        Box::new(move |contact| texts(contact, list, field).iter().filter(|text| text.contains(&mark)).count() == 1)
+        Box::new(move |contact| {
+            texts(contact, list, field).iter().filter(|text| text.contains(&mark)).count() == 1
+        })
     };
     let phone = format!("+49 30 {:07}", 1_000_000 + n);
     let (args, holds): (Vec<&str>, Box<dyn Fn(&Value) -> bool>) = match n % 9 {
-        0 => (vec!["visit", contact, "--summary", &mark, "--nps", "9"], entry("interactions", "summary")),
-        1 => (vec!["call", contact, "--summary", &mark, "--outcome", "agreed"], entry("interactions", "summary")),
+        0 => (
+            vec!["visit", contact, "--summary", &mark, "--nps", "9"],
+            entry("interactions", "summary"),
+        ),
+        1 => (
+            vec!["call", contact, "--summary", &mark, "--outcome", "agreed"],
+            entry("interactions", "summary"),
+        ),
         2 => (vec!["task", "add", contact, &mark, "--due", "2030-01-31"], entry("tasks", "text")),
         3 => {
-            let args = vec!["deal", "add", contact, "--title", &mark, "--amount", "1200.50", "--currency", "EUR"];
+            let args = vec![
+                "deal",
+                "add",
+                contact,
+                "--title",
+                &mark,
+                "--amount",
+                "1200.50",
+                "--currency",
+                "EUR",
+            ];
             (args, entry("deals", "title"))
         }
         4 => {
-            let args = vec!["purchase", contact, "--amount", "99.50", "--currency", "EUR", "--product", &mark];
+            let args = vec![
+                "purchase",
+                contact,
+                "--amount",
+                "99.50",
+                "--currency",
+                "EUR",
+                "--product",
+                &mark,
+            ];
             (args, entry("purchases", "product"))
         }
         5 => {
@@ -56,7 +88,17 @@ fn edit(rep: &Rep, contact: &str, n: usize, mark: &str) -> Did {
         }
         7 => (vec!["phone", "add", contact, &phone, "--label", &mark], entry("phones", "label")),
         _ => {
-            let args = vec!["consent", "give", contact, "--channel", "email", "--purpose", "offers", "--how", &mark];
+            let args = vec![
+                "consent",
+                "give",
+                contact,
+                "--channel",
+                "email",
+                "--purpose",
+                "offers",
+                "--how",
+                &mark,
+            ];
             (args, entry("consents", "how"))
         }
     };
@@ -81,7 +123,12 @@ fn assert_holds(where_: &str, contacts: &BTreeMap<String, Value>, did: &[Did]) {
         .filter(|did| !contacts.get(&did.contact).is_some_and(|contact| (did.holds)(contact)))
         .map(|did| format!("{}: {}", did.contact, did.what))
         .collect();
-    assert!(missing.is_empty(), "{} of {} edits are missing {where_}: {missing:#?}", missing.len(), did.len());
+    assert!(
+        missing.is_empty(),
+        "{} of {} edits are missing {where_}: {missing:#?}",
+        missing.len(),
+        did.len()
+    );
 }
 
 fn contacts_of(rep: &Rep) -> BTreeMap<String, Value> {
@@ -97,7 +144,8 @@ fn sides(conflicts: &[Value]) -> Sides {
     for conflict in conflicts {
         let values = conflict["values"].as_array().unwrap();
         assert!(values.iter().all(|side| side["at"].is_i64()), "each side has a time: {conflict}");
-        let values = values.iter().map(|side| (text(&side["value"]), text(&side["author"]))).collect();
+        let values =
+            values.iter().map(|side| (text(&side["value"]), text(&side["author"]))).collect();
         let known = all.insert((text(&conflict["contact_id"]), text(&conflict["field"])), values);
         assert!(known.is_none(), "one entry per conflicting field");
     }
@@ -137,7 +185,8 @@ fn play(scene: &Scene, a: &Rep, b: &Rep, owner: &str, authors: [&str; 2], office
     for (n, id) in ids.iter().skip(30).take(20).enumerate() {
         did.push(edit(b, id, n, &format!("only B {n}")));
     }
-    let fields = [("job_title", "Buyer"), ("website", "https://example.com/"), ("industry", "Trade")];
+    let fields =
+        [("job_title", "Buyer"), ("website", "https://example.com/"), ("industry", "Trade")];
     for (n, id) in ids.iter().skip(20).take(5).enumerate() {
         let field = fields[n % 3].0;
         let values = ["A", "B"].map(|side| format!("{}{side}{n}", fields[n % 3].1));
@@ -173,7 +222,11 @@ fn play(scene: &Scene, a: &Rep, b: &Rep, owner: &str, authors: [&str; 2], office
     assert_eq!(sides(&a.conflicts()), expected, "the conflicts on device A");
     assert_eq!(sides(&b.conflicts()), expected, "the conflicts on device B");
     let listed = scene.admin(&["conflicts", "--json"]).json();
-    assert_eq!(sides(listed["conflicts"].as_array().unwrap()), expected, "the conflicts at the server");
+    assert_eq!(
+        sides(listed["conflicts"].as_array().unwrap()),
+        expected,
+        "the conflicts at the server"
+    );
     shown_at_the_office(office, &expected);
     for rep in [a, b] {
         let receipts = rep.receipts();
@@ -218,12 +271,23 @@ fn prepared(seed: u64) -> (Scene, Http) {
     std::fs::write(&file, orders).unwrap();
     let report = scene
         .admin(&[
-            "import", file.to_str().unwrap(), "--kind", "purchases", "--key", "customer_no", "--system",
-            &format!("crm{seed}"), "--json",
+            "import",
+            file.to_str().unwrap(),
+            "--kind",
+            "purchases",
+            "--key",
+            "customer_no",
+            "--system",
+            &format!("crm{seed}"),
+            "--json",
         ])
         .json();
     assert_eq!(report["created"], 60, "{report}");
-    assert_eq!(report["money"]["totals"]["EUR"], (1..=60).map(|n| n * 10_000 + 725).sum::<i64>(), "{report}");
+    assert_eq!(
+        report["money"]["totals"]["EUR"],
+        (1..=60).map(|n| n * 10_000 + 725).sum::<i64>(),
+        "{report}"
+    );
     (scene, office)
 }
 
@@ -257,7 +321,13 @@ fn everything_but_enrolment_and_sync_works_with_no_network() {
     let ids = phone.ids();
     assert_eq!(ids.len(), 20);
     let id = &ids[7];
-    let added = phone.json(&["add", "given_name=Zoë", "family_name=Østergård", "company=Blåbær", "city=Århus"]);
+    let added = phone.json(&[
+        "add",
+        "given_name=Zoë",
+        "family_name=Østergård",
+        "company=Blåbær",
+        "city=Århus",
+    ]);
     let new = added["contact_id"].as_str().unwrap();
     for n in 0..9 {
         let did = edit(&phone, id, n, &format!("offline {n}"));
@@ -272,14 +342,26 @@ fn everything_but_enrolment_and_sync_works_with_no_network() {
     assert_eq!(phone.json(&["status"])["unsent"], 12);
 
     let failed = phone.run(&["sync", "--timeout", "5"]);
-    assert_eq!(failed.status.code(), Some(5), "no network has an exit code of its own: {}", failed.stderr);
-    assert!(failed.stderr.contains("safe on this device"), "it says that nothing is lost: {}", failed.stderr);
+    assert_eq!(
+        failed.status.code(),
+        Some(5),
+        "no network has an exit code of its own: {}",
+        failed.stderr
+    );
+    assert!(
+        failed.stderr.contains("safe on this device"),
+        "it says that nothing is lost: {}",
+        failed.stderr
+    );
     assert_eq!(phone.json(&["status"])["unsent"], 12, "the failed sync lost nothing");
 
     scene.start();
     phone.sync();
     assert_eq!(phone.state_hash(), scene.state_hash("ada"));
-    assert!(scene.export().contains_key(new), "a rep's new contact is the rep's, and at the server");
+    assert!(
+        scene.export().contains_key(new),
+        "a rep's new contact is the rep's, and at the server"
+    );
     assert_eq!(phone.json(&["status"])["unsent"], 0);
     scene.assert_clean();
 }

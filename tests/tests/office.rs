@@ -43,7 +43,8 @@ impl Browser {
     fn read(&mut self) -> Value {
         let mut line = String::new();
         self.output.read_line(&mut line).unwrap();
-        serde_json::from_str(&line).unwrap_or_else(|error| panic!("the driver ended ({error}); it said `{line}`"))
+        serde_json::from_str(&line)
+            .unwrap_or_else(|error| panic!("the driver ended ({error}); it said `{line}`"))
     }
 
     #[track_caller]
@@ -70,7 +71,10 @@ impl Browser {
     /// Clicks something that leads to another page; gives its path.
     #[track_caller]
     fn follow(&mut self, selector: &str) -> String {
-        self.ask(json!({"do": "click", "selector": selector, "follow": true}))["path"].as_str().unwrap().to_owned()
+        self.ask(json!({"do": "click", "selector": selector, "follow": true}))["path"]
+            .as_str()
+            .unwrap()
+            .to_owned()
     }
     #[track_caller]
     fn click(&mut self, selector: &str) {
@@ -131,13 +135,21 @@ fn office(seed: u64) -> (Scene, String) {
     let (phone, laptop) = (scene.device("phone", "ada"), scene.device("laptop", "ada"));
     phone.sync();
     laptop.sync();
-    let id = phone.run(&["add", "given_name=Zoë", "family_name=Østergård", "company=Blåbær A/S", "city=Århus"]);
+    let id = phone.run(&[
+        "add",
+        "given_name=Zoë",
+        "family_name=Ærø-Quistgård",
+        "company=Blåbær A/S",
+        "city=Århus",
+    ]);
     let id = id.last_line();
     phone.sync();
     laptop.sync();
     phone.run(&["set", &id, "job_title=Head of purchasing"]).ok();
     laptop.run(&["set", &id, "job_title=Managing director"]).ok();
-    laptop.run(&["visit", &id, "--summary", "Tasted three cheeses", "--outcome", "Wants samples"]).ok();
+    laptop
+        .run(&["visit", &id, "--summary", "Tasted three cheeses", "--outcome", "Wants samples"])
+        .ok();
     phone.sync();
     laptop.sync();
     (scene, id)
@@ -148,24 +160,32 @@ fn a_manager_signs_in_finds_a_contact_and_decides_its_conflict() {
     let (scene, id) = office(81);
     let code = scene.manager("mona");
     let mut browser = Browser::new(&scene.url());
-    assert_eq!(browser.open("/contacts")["path"], "/sign-in", "nothing is shown before the sign-in");
+    assert_eq!(
+        browser.open("/contacts")["path"],
+        "/sign-in",
+        "nothing is shown before the sign-in"
+    );
     browser.ask(json!({"do": "complaints"}));
 
     browser.sign_in(&code);
     browser.assert_quiet("signing in");
-    assert!(browser.text("main").contains("81"), "the number of contacts: {}", browser.text("main"));
+    assert!(
+        browser.text("main").contains("81"),
+        "the number of contacts: {}",
+        browser.text("main")
+    );
     browser.open("/contacts");
     assert_eq!(browser.count("tbody tr"), 50, "a page of the list");
     assert!(browser.text("#count").contains("81"));
     assert_eq!(browser.follow("a[rel=next]"), "/contacts");
     assert_eq!(browser.count("tbody tr"), 31);
 
-    browser.fill("#q", "ostergard");
+    browser.fill("#q", "aero quistgard");
     browser.see("#count", "1 contact of 81");
     assert_eq!(browser.count("tbody tr"), 1, "found by its folded name, as one types");
     browser.see("tbody tr", "1 conflict");
     assert_eq!(browser.follow("tbody a.name"), format!("/contacts/{id}"));
-    browser.see("h1", "Zoë Østergård");
+    browser.see("h1", "Zoë Ærø-Quistgård");
     browser.see("#conflicts", "Head of purchasing");
     browser.see("#conflicts", "Managing director");
     browser.see("#conflicts", "Rep ada");
@@ -199,7 +219,8 @@ async fn an_edit_of_a_device_that_is_online_is_on_the_page_within_a_second() {
     let scene = Scene::new();
     scene.reps(&["ada"]);
     scene.import(82, 20, Some("ada"));
-    let mut phone = Device::open(&scene.dir().join("phone"), roadbook_client_core::Durability::Full);
+    let mut phone =
+        Device::open(&scene.dir().join("phone"), roadbook_client_core::Durability::Full);
     phone.enrol(&scene.url(), &scene.invite("ada"), None, "phone").await;
     phone.sync().await;
     let id = phone.replica.ids(None).unwrap()[3];
@@ -253,7 +274,10 @@ fn the_pages_are_usable_on_a_phone_in_the_dark_and_from_the_keyboard() {
         for path in pages {
             assert_eq!(browser.open(path)["status"], 200, "{path}");
             let overflow = browser.ask(json!({"do": "overflow"}));
-            assert!(overflow["by"].as_i64().unwrap() <= 0, "{path} is wider than {width} px: {overflow}");
+            assert!(
+                overflow["by"].as_i64().unwrap() <= 0,
+                "{path} is wider than {width} px: {overflow}"
+            );
             let nameless = browser.ask(json!({"do": "nameless"}));
             assert_eq!(nameless, json!([]), "controls of {path} that a screen reader can't name");
             assert_eq!(browser.count("h1"), 1, "{path} has one heading of the first level");
@@ -277,8 +301,14 @@ fn what_reps_wrote_is_text_and_never_markup() {
     let scene = Scene::new();
     scene.reps(&["ada"]);
     let phone = scene.device("phone", "ada");
-    let evil = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>";
-    let id = phone.run(&["add", &format!("given_name={evil}"), &format!("company={evil}"), &format!("note={evil}")]);
+    let evil =
+        "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>";
+    let id = phone.run(&[
+        "add",
+        &format!("given_name={evil}"),
+        &format!("company={evil}"),
+        &format!("note={evil}"),
+    ]);
     let id = id.last_line();
     phone.run(&["visit", &id, "--summary", evil]).ok();
     phone.run(&["tag", "add", &id, evil]).ok();
@@ -286,7 +316,8 @@ fn what_reps_wrote_is_text_and_never_markup() {
     let code = scene.manager("mona");
     let mut browser = Browser::new(&scene.url());
     browser.sign_in(&code);
-    for path in ["/", "/contacts", &format!("/contacts/{id}"), &format!("/contacts/{id}?authors=1")] {
+    for path in ["/", "/contacts", &format!("/contacts/{id}"), &format!("/contacts/{id}?authors=1")]
+    {
         assert_eq!(browser.open(path)["status"], 200);
         browser.see("main", "onerror");
         assert_eq!(browser.count("main img[src=x]"), 0, "{path}");

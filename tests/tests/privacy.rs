@@ -11,7 +11,11 @@ use roadbook_tests::scene::Scene;
 
 /// How often the marker occurs in what went down.
 fn on_the_wire(heard: &[Tapped], marker: &str) -> usize {
-    heard.iter().filter(|tapped| !tapped.up).map(|tapped| count(&tapped.bytes, marker.as_bytes())).sum()
+    heard
+        .iter()
+        .filter(|tapped| !tapped.up)
+        .map(|tapped| count(&tapped.bytes, marker.as_bytes()))
+        .sum()
 }
 
 fn count(bytes: &[u8], marker: &[u8]) -> usize {
@@ -31,7 +35,9 @@ fn in_files(dir: &Path, marker: &str) -> usize {
 
 /// Three contacts: one of Ada, one of Ben, one of nobody; each with a marker in several fields.
 fn import(scene: &Scene) {
-    for (owner, marker) in [(Some("ada"), "zzadamarkzz"), (Some("ben"), "zzbenmarkzz"), (None, "zznobodyzz")] {
+    for (owner, marker) in
+        [(Some("ada"), "zzadamarkzz"), (Some("ben"), "zzbenmarkzz"), (None, "zznobodyzz")]
+    {
         let csv = format!(
             "customer_no,given_name,family_name,company,city,note,tags\n\
              {marker}no,Name{marker},Family{marker},Company{marker},City{marker},Note {marker} text,tag{marker}\n"
@@ -69,7 +75,10 @@ async fn what_is_not_assigned_is_never_sent_nor_stored() {
     let heard = tap.heard();
     ada.close();
     assert!(on_the_wire(&heard, "zzadamarkzz") >= 5, "the assigned marker is found in the frames");
-    assert!(in_files(&scene.dir().join("ada"), "zzadamarkzz") >= 5, "the assigned marker is found in the files");
+    assert!(
+        in_files(&scene.dir().join("ada"), "zzadamarkzz") >= 5,
+        "the assigned marker is found in the files"
+    );
     for marker in ["zzbenmarkzz", "zznobodyzz"] {
         assert!(in_files(&scene.data(), marker) >= 5, "{marker} is at the server");
         assert_eq!(on_the_wire(&heard, marker), 0, "{marker} was sent");
@@ -95,9 +104,12 @@ async fn a_contact_assigned_late_comes_and_one_taken_away_gets_no_further_byte()
     scene.admin(&["assign", "--to", "ben", "--filter", "company:Companyzznobodyzz"]).ok();
     let ben = scene.replica("ben", "ben").await;
     devices::sync(&ben).await.unwrap();
-    let id = *ben.ids(None).unwrap().iter().find(|id| {
-        ben.contact(**id).unwrap().text("company") == "Companyzznobodyzz"
-    }).expect("Ben has it now");
+    let id = *ben
+        .ids(None)
+        .unwrap()
+        .iter()
+        .find(|id| ben.contact(**id).unwrap().text("company") == "Companyzznobodyzz")
+        .expect("Ben has it now");
     devices::visit(&ben, id, "zzsecretzz of the new owner");
     devices::sync(&ben).await.unwrap();
     let tap = Tap::default();

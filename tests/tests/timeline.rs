@@ -58,7 +58,10 @@ fn advance(book: &Book) -> String {
         visit(phone, &ids[n % 2], &format!("phone, after the backup {n}"));
         visit(laptop, &ids[n % 2 + 1], &format!("laptop, after the backup {n}"));
     }
-    let added = phone.json(&["add", "name=Nina Neu", "city=Ulm"])["contact_id"].as_str().unwrap().to_owned();
+    let added = phone.json(&["add", "name=Nina Neu", "city=Ulm"])["contact_id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     phone.run(&["set", &ids[3], "job_title=Set after the backup"]).ok();
     for rep in [phone, laptop, phone] {
         rep.sync();
@@ -83,7 +86,10 @@ fn reconnect(book: &Book, added: &str) {
         assert!(receipts.iter().all(|receipt| receipt == "merged"), "{receipts:?}");
         assert_eq!(rep.json(&["quarantine"])["quarantine"], serde_json::json!([]));
     }
-    assert_eq!(exported[added]["city"].as_str().or(exported[added]["addresses"][0]["city"].as_str()), Some("Ulm"));
+    assert_eq!(
+        exported[added]["city"].as_str().or(exported[added]["addresses"][0]["city"].as_str()),
+        Some("Ulm")
+    );
     assert_eq!(exported[&ids[3]]["job_title"], "Set after the backup");
     let mut expected: Vec<Vec<String>> = vec![Vec::new(); 3];
     expected[0].extend(["phone, in the backup".to_owned(), "phone, before it knows".to_owned()]);

@@ -23,6 +23,9 @@ pub struct Limits {
     pub document_changes_max: u64,
     /// Actors in one document.
     pub document_actors_max: usize,
+    /// Heads of one document: branches that know nothing of each other. The next edit of an honest
+    /// device names them all as its dependencies, so this is below `change_deps_max`.
+    pub document_heads_max: usize,
     /// One string value.
     pub string_bytes_max: usize,
     /// The note of a contact, in bytes of UTF-8.
@@ -62,6 +65,7 @@ impl Limits {
         document_ops_max: 100_000,
         document_changes_max: 20_000,
         document_actors_max: 256,
+        document_heads_max: 48,
         string_bytes_max: 16 * 1024,
         text_bytes_max: 64 * 1024,
         depth_max: 8,

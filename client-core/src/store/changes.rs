@@ -128,9 +128,8 @@ pub(crate) fn locals(
     condition: &'static str,
     params: impl rusqlite::Params,
 ) -> Result<Vec<LocalChange>> {
-    let mut statement = conn.prepare_cached(&format!(
-        "SELECT {LOCAL} WHERE c.local = 1 AND {condition}"
-    ))?;
+    let mut statement =
+        conn.prepare_cached(&format!("SELECT {LOCAL} WHERE c.local = 1 AND {condition}"))?;
     let rows = statement.query_map(params, local)?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
@@ -139,14 +138,12 @@ pub(crate) fn locals(
 /// document that comes from the server, or authored anew. In causal order, which is not the order of
 /// `pos`: [`offer_again`] moves a change behind those that stand on it.
 pub(crate) fn unmerged_of(conn: &Connection, contact: i64) -> Result<Vec<LocalChange>> {
-    let mut changes = locals(
-        conn,
-        "c.settled = 0 AND c.contact = ?1 ORDER BY c.pos",
-        params![contact],
-    )?;
+    let mut changes =
+        locals(conn, "c.settled = 0 AND c.contact = ?1 ORDER BY c.pos", params![contact])?;
     // The first operation of a change has a higher number than all operations of its dependencies.
     changes.sort_by_cached_key(|change| {
-        automerge::Change::from_bytes(change.bytes.clone()).map_or(u64::MAX, |parsed| parsed.start_op().get())
+        automerge::Change::from_bytes(change.bytes.clone())
+            .map_or(u64::MAX, |parsed| parsed.start_op().get())
     });
     Ok(changes)
 }
@@ -154,9 +151,7 @@ pub(crate) fn unmerged_of(conn: &Connection, contact: i64) -> Result<Vec<LocalCh
 /// Whether a contact has local changes whose fate is not known or not dealt with.
 pub(crate) fn has_unmerged(conn: &Connection, contact: i64) -> Result<bool> {
     Ok(conn
-        .prepare_cached(
-            "SELECT EXISTS(SELECT 1 FROM change WHERE contact = ?1 AND settled = 0)",
-        )?
+        .prepare_cached("SELECT EXISTS(SELECT 1 FROM change WHERE contact = ?1 AND settled = 0)")?
         .query_row(params![contact], |row| row.get(0))?)
 }
 
@@ -229,7 +224,8 @@ pub(crate) fn offer_again(conn: &Connection, pos: i64) -> Result<()> {
 
 /// Whether the document needs this change beside its snapshot.
 pub(crate) fn set_live(conn: &Connection, pos: i64, live: bool) -> Result<()> {
-    conn.prepare_cached("UPDATE change SET live = ?2 WHERE pos = ?1")?.execute(params![pos, live])?;
+    conn.prepare_cached("UPDATE change SET live = ?2 WHERE pos = ?1")?
+        .execute(params![pos, live])?;
     Ok(())
 }
 

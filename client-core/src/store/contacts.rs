@@ -79,16 +79,18 @@ pub(crate) fn find(conn: &Connection, id: ContactId) -> Result<Option<ContactRow
 
 /// All contacts that match a condition on their own columns.
 pub(crate) fn all(conn: &Connection, condition: &'static str) -> Result<Vec<ContactRow>> {
-    let mut statement =
-        conn.prepare_cached(&format!("SELECT {COLUMNS} FROM contact WHERE {condition} ORDER BY id"))?;
+    let mut statement = conn
+        .prepare_cached(&format!("SELECT {COLUMNS} FROM contact WHERE {condition} ORDER BY id"))?;
     let rows = statement.query_map([], read)?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
 /// Adds a contact without a document.
 pub(crate) fn insert(conn: &Connection, id: ContactId, access: Access) -> Result<ContactRow> {
-    conn.prepare_cached("INSERT INTO contact(id, access, heads, merged_heads) VALUES (?1, ?2, x'', x'')")?
-        .execute(params![id.as_bytes(), access.as_str()])?;
+    conn.prepare_cached(
+        "INSERT INTO contact(id, access, heads, merged_heads) VALUES (?1, ?2, x'', x'')",
+    )?
+    .execute(params![id.as_bytes(), access.as_str()])?;
     Ok(ContactRow {
         num: conn.last_insert_rowid(),
         id,
@@ -127,11 +129,11 @@ pub(crate) fn set_access(
 ) -> Result<()> {
     conn.prepare_cached("UPDATE contact SET access = ?2, owner = ?3, epoch = ?4 WHERE num = ?1")?
         .execute(params![
-            num,
-            access.as_str(),
-            owner.map(|user| *user.as_bytes()),
-            i64::try_from(epoch).unwrap_or(i64::MAX)
-        ])?;
+        num,
+        access.as_str(),
+        owner.map(|user| *user.as_bytes()),
+        i64::try_from(epoch).unwrap_or(i64::MAX)
+    ])?;
     Ok(())
 }
 
@@ -163,8 +165,10 @@ pub(crate) fn set_content_hash(
     merged_heads: &[ChangeHash],
     hash: &[u8; 32],
 ) -> Result<()> {
-    conn.prepare_cached("UPDATE contact SET content_hash = ?3 WHERE num = ?1 AND merged_heads = ?2")?
-        .execute(params![num, pack(merged_heads), hash])?;
+    conn.prepare_cached(
+        "UPDATE contact SET content_hash = ?3 WHERE num = ?1 AND merged_heads = ?2",
+    )?
+    .execute(params![num, pack(merged_heads), hash])?;
     Ok(())
 }
 

@@ -77,7 +77,9 @@ pub(crate) fn learn(
 /// The name of a user.
 pub(crate) fn user_name(conn: &Connection, user: UserId) -> Result<Option<String>> {
     Ok(conn
-        .prepare_cached("SELECT coalesce(nullif(name, ''), login) FROM directory_user WHERE user = ?1")?
+        .prepare_cached(
+            "SELECT coalesce(nullif(name, ''), login) FROM directory_user WHERE user = ?1",
+        )?
         .query_row(params![user.as_bytes()], |row| row.get(0))
         .optional()?)
 }
@@ -112,8 +114,8 @@ pub(crate) fn add_own_actor(
 
 /// The actors that belong to a device.
 pub(crate) fn own_actors(conn: &Connection, device: DeviceId) -> Result<Vec<Actor>> {
-    let mut statement = conn
-        .prepare_cached("SELECT actor FROM own_actor WHERE device = ?1 ORDER BY since, actor")?;
+    let mut statement =
+        conn.prepare_cached("SELECT actor FROM own_actor WHERE device = ?1 ORDER BY since, actor")?;
     let rows = statement
         .query_map(params![device.as_bytes()], |row| Ok(Actor::from_bytes(row.get(0)?)))?;
     Ok(rows.collect::<Result<_, _>>()?)

@@ -35,6 +35,8 @@ pub(crate) mod key {
     pub const COPIED_AT: &str = "copied_at";
     /// When a damaged file was last set aside, and as what.
     pub const SET_ASIDE: &str = "set_aside";
+    /// Set while what a dropped contact left behind is still to be wiped.
+    pub const WIPE_DUE: &str = "wipe_due";
     /// What the server announced.
     pub const MINIMUM_APP: &str = "minimum_app";
     pub const LEASE_UNTIL: &str = "lease_until";

@@ -200,3 +200,53 @@ pub(crate) fn configure(conn: &Connection, durability: Durability) -> Result<()>
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// P1 and P2 stand on these two lines.
+    #[test]
+    fn an_edit_waits_for_the_disk() {
+        let dir = tempfile::TempDir::new().unwrap();
+        let store = Store::open(&dir.path().join("replica.db"), Durability::Full).unwrap();
+        let writer = store.lock_writer();
+        let pragma = |name: &str| {
+            writer
+                .as_ref()
+                .unwrap()
+                .query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, i64>(0))
+                .unwrap()
+        };
+        assert_eq!(
+            (pragma("synchronous"), pragma("fullfsync"), pragma("secure_delete")),
+            (2, 1, 1)
+        );
+        drop(writer);
+        let mode = store.read(|conn| {
+            Ok(conn.query_row("PRAGMA journal_mode", [], |row| row.get::<_, String>(0))?)
+        });
+        assert_eq!(mode.unwrap(), "wal");
+    }
+
+    #[test]
+    fn a_page_in_the_middle_of_any_order_is_found_in_an_index() {
+        let dir = tempfile::TempDir::new().unwrap();
+        let store = Store::open(&dir.path().join("replica.db"), Durability::Off).unwrap();
+        for sort in crate::Sort::ALL {
+            let plan: String = store
+                .read(|conn| {
+                    let mut statement = conn.prepare(&format!(
+                        "EXPLAIN QUERY PLAN SELECT p.num FROM projection p WHERE (p.archived = 0)
+                         ORDER BY {} LIMIT 50 OFFSET 5000",
+                        sort.sql()
+                    ))?;
+                    let lines = statement.query_map([], |row| row.get::<_, String>(3))?;
+                    Ok(lines.collect::<Result<Vec<_>, _>>()?.join("; "))
+                })
+                .unwrap();
+            assert!(!plan.contains("TEMP B-TREE"), "{sort:?}: {plan}");
+            assert!(plan.contains("COVERING INDEX"), "{sort:?}: {plan}");
+        }
+    }
+}

@@ -85,7 +85,15 @@ fn insert_search(conn: &Connection, num: i64, text: &fold::SearchText) -> Result
         "INSERT INTO search(rowid, names, company, reach, place, tags, note)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     )?
-    .execute(params![num, text.names, text.company, text.reach, text.place, text.tags, text.note])?;
+    .execute(params![
+        num,
+        text.names,
+        text.company,
+        text.reach,
+        text.place,
+        text.tags,
+        text.note
+    ])?;
     Ok(())
 }
 
@@ -114,7 +122,9 @@ pub(crate) fn get(conn: &Connection, num: i64) -> Result<Option<Row>> {
 pub(crate) fn parse(json: &str) -> Result<Row> {
     serde_json::from_str(json).map_err(|error| Error::Damaged {
         what: "a projection row".into(),
-        reason: format!("{error}; sync again, or delete the replica's file to fetch everything anew"),
+        reason: format!(
+            "{error}; sync again, or delete the replica's file to fetch everything anew"
+        ),
     })
 }
 
@@ -122,8 +132,8 @@ pub(crate) fn parse(json: &str) -> Result<Row> {
 pub(crate) fn outdated(conn: &Connection) -> Result<Vec<i64>> {
     let mut statement =
         conn.prepare_cached("SELECT num FROM projection WHERE version <> ?1 LIMIT 100000")?;
-    let rows = statement
-        .query_map(params![roadbook_protocol::projection::VERSION], |row| row.get(0))?;
+    let rows =
+        statement.query_map(params![roadbook_protocol::projection::VERSION], |row| row.get(0))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 

@@ -56,18 +56,27 @@ fn first(tx: &rusqlite::Transaction<'_>) -> rusqlite::Result<()> {
            version INTEGER NOT NULL,
            row TEXT NOT NULL
          ) STRICT;
-         CREATE INDEX projection_name ON projection(sort_key, num);
-         CREATE INDEX projection_company ON projection(company_key, sort_key);
-         CREATE INDEX projection_city ON projection(city_key, sort_key);
-         CREATE INDEX projection_touched ON projection(touched_at);
-         CREATE INDEX projection_visit ON projection(next_visit) WHERE next_visit IS NOT NULL;
-         CREATE INDEX projection_contacted ON projection(last_contact_at);
+         -- One per order of `Sort`, with `archived`, so that paging reads no rows but its own.
+         CREATE INDEX projection_name ON projection(sort_key, num, archived);
+         CREATE INDEX projection_company
+           ON projection(company_key IS NULL, company_key, sort_key, num, archived);
+         CREATE INDEX projection_city
+           ON projection(city_key IS NULL, city_key, sort_key, num, archived);
+         CREATE INDEX projection_touched ON projection(touched_at, num, archived);
+         CREATE INDEX projection_visit
+           ON projection(next_visit IS NULL, next_visit, sort_key, num, archived);
+         CREATE INDEX projection_contacted
+           ON projection(last_contact_at IS NULL, last_contact_at DESC, sort_key, num, archived);
          CREATE INDEX projection_conflicts ON projection(num) WHERE conflicts > 0;"
     ))?;
+    // Searching as somebody types asks for prefixes of one to three letters, which nearly every
+    // contact has: with an index of their own 8 ms instead of 18 for two of them (10,000 contacts),
+    // for a third more work per contact.
     let names: Vec<&str> = FTS_COLUMNS.iter().map(|(name, _)| *name).collect();
     let weights: Vec<String> = FTS_COLUMNS.iter().map(|(_, weight)| weight.to_string()).collect();
     tx.execute_batch(&format!(
-        "CREATE VIRTUAL TABLE search USING fts5({}, tokenize = '{FTS_TOKENIZE}');
+        "CREATE VIRTUAL TABLE search
+           USING fts5({}, tokenize = '{FTS_TOKENIZE}', prefix = '1 2 3');
          INSERT INTO search(search, rank) VALUES ('rank', 'bm25({})');",
         names.join(", "),
         weights.join(", "),

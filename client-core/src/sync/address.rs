@@ -30,8 +30,10 @@ impl Address {
     pub(crate) fn parse(url: &str) -> Result<Address> {
         let bad = |reason: &str| Error::Address { url: url.to_owned(), reason: reason.to_owned() };
         let trimmed = url.trim();
-        let full = if trimmed.contains("://") { trimmed.to_owned() } else { format!("https://{trimmed}") };
-        let uri: Uri = full.parse().map_err(|_| bad("it is not a URL such as https://crm.example.com"))?;
+        let full =
+            if trimmed.contains("://") { trimmed.to_owned() } else { format!("https://{trimmed}") };
+        let uri: Uri =
+            full.parse().map_err(|_| bad("it is not a URL such as https://crm.example.com"))?;
         let tls = match uri.scheme_str() {
             Some("https" | "wss") => true,
             Some("http" | "ws") => false,
@@ -127,10 +129,14 @@ impl Proxy {
             reason: format!("as HTTPS_PROXY: {reason}"),
         };
         let trimmed = url.trim();
-        let full = if trimmed.contains("://") { trimmed.to_owned() } else { format!("http://{trimmed}") };
-        let uri: Uri = full.parse().map_err(|_| bad("it is not a URL such as http://proxy:3128"))?;
+        let full =
+            if trimmed.contains("://") { trimmed.to_owned() } else { format!("http://{trimmed}") };
+        let uri: Uri =
+            full.parse().map_err(|_| bad("it is not a URL such as http://proxy:3128"))?;
         if uri.scheme_str() != Some("http") {
-            return Err(bad("only http:// proxies are supported; the connection inside is encrypted anyway"));
+            return Err(bad(
+                "only http:// proxies are supported; the connection inside is encrypted anyway",
+            ));
         }
         let authority = uri.authority().ok_or_else(|| bad("the host is missing"))?;
         let authorization = authority
@@ -182,9 +188,10 @@ fn base64(bytes: &[u8]) -> String {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for chunk in bytes.chunks(3) {
-        let group = chunk.iter().enumerate().fold(0u32, |sum, (index, byte)| {
-            sum | u32::from(*byte) << (16 - 8 * index)
-        });
+        let group = chunk
+            .iter()
+            .enumerate()
+            .fold(0u32, |sum, (index, byte)| sum | u32::from(*byte) << (16 - 8 * index));
         for index in 0..4 {
             if index <= chunk.len() {
                 out.push(char::from(ALPHABET[(group >> (18 - 6 * index)) as usize & 63]));
@@ -220,7 +227,9 @@ mod tests {
 
     #[test]
     fn an_unencrypted_address_elsewhere_is_refused_with_the_reason() {
-        for typed in ["http://crm.example.com", "ws://10.0.0.1", "ftp://x", "https://u:p@x", "https://", ""] {
+        for typed in
+            ["http://crm.example.com", "ws://10.0.0.1", "ftp://x", "https://u:p@x", "https://", ""]
+        {
             assert!(matches!(Address::parse(typed), Err(Error::Address { .. })), "{typed}");
         }
         let error = Address::parse("http://crm.example.com").unwrap_err().to_string();
@@ -235,9 +244,10 @@ mod tests {
                 pairs.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
             }
         };
-        let proxy = Proxy::choose(&address, environment(&[("HTTPS_PROXY", "http://al%20:pw@proxy:8080")]))
-            .unwrap()
-            .unwrap();
+        let proxy =
+            Proxy::choose(&address, environment(&[("HTTPS_PROXY", "http://al%20:pw@proxy:8080")]))
+                .unwrap()
+                .unwrap();
         assert_eq!((proxy.host.as_str(), proxy.port), ("proxy", 8080));
         assert_eq!(proxy.authorization.as_deref(), Some("Basic YWwgOnB3"));
         let excepted = &[("https_proxy", "proxy:1"), ("no_proxy", "localhost,.example.com")];

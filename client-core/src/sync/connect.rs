@@ -91,7 +91,9 @@ async fn through(proxy: &Proxy, address: &Address) -> Result<TcpStream> {
     let line = String::from_utf8_lossy(&answer).lines().next().unwrap_or_default().to_owned();
     match line.split(' ').nth(1) {
         Some("200") => Ok(tcp),
-        Some("407") => Err(failed("it asks for a user and a password; put them into HTTPS_PROXY".into())),
+        Some("407") => {
+            Err(failed("it asks for a user and a password; put them into HTTPS_PROXY".into()))
+        }
         _ => Err(failed(format!("it answered `{line}`"))),
     }
 }
@@ -114,10 +116,10 @@ fn tls_error(address: &Address, error: &std::io::Error) -> Error {
 
 async fn upgrade(address: &Address, stream: Box<dyn Stream>) -> Result<Socket> {
     let url = address.websocket_url();
-    let request = url.as_str().into_client_request().map_err(|error| Error::Address {
-        url: address.shown(),
-        reason: error.to_string(),
-    })?;
+    let request = url
+        .as_str()
+        .into_client_request()
+        .map_err(|error| Error::Address { url: address.shown(), reason: error.to_string() })?;
     let limits = Limits::DEFAULT;
     let mut config = WebSocketConfig::default();
     config.read_buffer_size = 64 * 1024;
@@ -125,7 +127,8 @@ async fn upgrade(address: &Address, stream: Box<dyn Stream>) -> Result<Socket> {
     config.max_message_size = Some(limits.message_bytes_max);
     config.max_frame_size = Some(limits.message_bytes_max);
     let opened =
-        within("opening the websocket", client_async_with_config(request, stream, Some(config))).await?;
+        within("opening the websocket", client_async_with_config(request, stream, Some(config)))
+            .await?;
     match opened {
         Ok((socket, _)) => Ok(socket),
         Err(WsError::Http(response)) => Err(http_error(address, &response)),
@@ -149,7 +152,8 @@ fn http_error(address: &Address, response: &Response<Option<Vec<u8>>>) -> Error 
     let page = header("content-type").starts_with("text/html");
     let reason = match status {
         StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => {
-            let retry_after_ms = header("retry-after").parse::<u64>().ok().map(|s| s.saturating_mul(1000));
+            let retry_after_ms =
+                header("retry-after").parse::<u64>().ok().map(|s| s.saturating_mul(1000));
             return Error::Refused {
                 code: "unavailable".into(),
                 message: "the server is busy or shutting down; try again later".into(),
@@ -205,7 +209,9 @@ mod tests {
         assert!(refusal(page).await.contains("web page"));
         let away = b"HTTP/1.1 302 Found\r\nLocation: http://portal/\r\nContent-Length: 0\r\n\r\n";
         assert!(refusal(away).await.contains("http://portal/"));
-        assert!(refusal(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n").await.contains("404"));
+        assert!(
+            refusal(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n").await.contains("404")
+        );
         assert!(refusal(b"SSH-2.0-OpenSSH_9\r\n").await.contains("check the address"));
     }
 

@@ -136,7 +136,8 @@ pub(crate) async fn run(
         // Up to this moment nothing was missing on either side.
         driver.job(Job::MarkSynced);
     }
-    let Driver { jobs, out, bytes_up, bytes_down, opened, reached_idle, ended, started, .. } = driver;
+    let Driver { jobs, out, bytes_up, bytes_down, opened, reached_idle, ended, started, .. } =
+        driver;
     drop((jobs, out));
     let (mut report, mut error) = match worker.await {
         Ok(Ok(report)) => (report, ended.flatten()),
@@ -295,10 +296,7 @@ impl Driver {
         }
     }
 
-    fn message(
-        &mut self,
-        message: Option<Result<Message, tokio_tungstenite::tungstenite::Error>>,
-    ) {
+    fn message(&mut self, message: Option<Result<Message, tokio_tungstenite::tungstenite::Error>>) {
         match message {
             None => self.end(Some(broken("the server closed it"))),
             Some(Err(error)) => self.end(Some(broken(&error.to_string()))),
@@ -314,7 +312,9 @@ impl Driver {
                         }
                         self.event(ClientEvent::Received(frame));
                     }
-                    Err(error) => self.end(Some(broken(&format!("a frame can't be read: {error}")))),
+                    Err(error) => {
+                        self.end(Some(broken(&format!("a frame can't be read: {error}"))))
+                    }
                 }
             }
             Some(Ok(Message::Close(frame))) => self.end(Some(closed(frame.as_ref()))),
@@ -351,12 +351,17 @@ fn closed(frame: Option<&CloseFrame>) -> Error {
             message: "the server is restarting".into(),
             retry_after_ms: None,
         },
-        Some(frame) if !frame.reason.is_empty() => broken(&format!("the server closed it: {}", frame.reason)),
+        Some(frame) if !frame.reason.is_empty() => {
+            broken(&format!("the server closed it: {}", frame.reason))
+        }
         _ => broken("the server closed it"),
     }
 }
 
-async fn write_all(mut sink: SplitSink<Socket, Message>, mut outbox: mpsc::UnboundedReceiver<Message>) {
+async fn write_all(
+    mut sink: SplitSink<Socket, Message>,
+    mut outbox: mpsc::UnboundedReceiver<Message>,
+) {
     while let Some(message) = outbox.recv().await {
         let last = matches!(message, Message::Close(_));
         let mut sent = sink.feed(message).await;

@@ -144,7 +144,9 @@ impl Engine {
             let error = error.unwrap_or(Error::Offline { reason: "the connection ended".into() });
             self.offline(Some(&error));
             let retry_after = match &error {
-                Error::Refused { code, retry_after_ms, .. } if is_temporary(code) => *retry_after_ms,
+                Error::Refused { code, retry_after_ms, .. } if is_temporary(code) => {
+                    *retry_after_ms
+                }
                 Error::Offline { .. } | Error::Storage(_) | Error::Suspended => None,
                 _ => return Err(error),
             };

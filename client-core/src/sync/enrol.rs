@@ -61,7 +61,8 @@ pub async fn enrol(
     let answer = timeout(ANSWER, async {
         while let Some(message) = socket.next().await {
             if let Message::Binary(bytes) = message.map_err(|error| lost(error.to_string()))? {
-                return wire::decode(&bytes, &Limits::DEFAULT).map_err(|error| lost(error.to_string()));
+                return wire::decode(&bytes, &Limits::DEFAULT)
+                    .map_err(|error| lost(error.to_string()));
             }
         }
         Err(lost("the server closed the connection without an answer".into()))

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use ring::digest;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature};
+use rustls::crypto::{
+    CryptoProvider, WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature,
+};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
@@ -23,11 +25,15 @@ impl Fingerprint {
     /// [`Error::Untrusted`] saying what a fingerprint looks like.
     pub(crate) fn parse(text: &str) -> Result<Fingerprint> {
         let lower = text.trim().to_ascii_lowercase();
-        let digits = lower.strip_prefix("sha256:").or(lower.strip_prefix("sha-256:")).unwrap_or(&lower);
+        let digits =
+            lower.strip_prefix("sha256:").or(lower.strip_prefix("sha-256:")).unwrap_or(&lower);
         let digits: String = digits.chars().filter(|c| !matches!(c, ':' | ' ' | '-')).collect();
         let bytes: Option<Vec<u8>> = (digits.len() == 64 && digits.is_ascii())
             .then(|| {
-                (0..64).step_by(2).map(|at| u8::from_str_radix(&digits[at..at + 2], 16).ok()).collect()
+                (0..64)
+                    .step_by(2)
+                    .map(|at| u8::from_str_radix(&digits[at..at + 2], 16).ok())
+                    .collect()
             })
             .flatten();
         bytes.and_then(|bytes| bytes.try_into().ok()).map(Fingerprint).ok_or_else(|| Error::Untrusted {
@@ -141,8 +147,11 @@ mod tests {
     #[test]
     fn a_fingerprint_is_read_in_any_of_its_usual_forms() {
         let plain = "0123456789abcdef".repeat(4);
-        let colons: Vec<String> =
-            plain.as_bytes().chunks(2).map(|pair| String::from_utf8_lossy(pair).to_uppercase()).collect();
+        let colons: Vec<String> = plain
+            .as_bytes()
+            .chunks(2)
+            .map(|pair| String::from_utf8_lossy(pair).to_uppercase())
+            .collect();
         let expected = Fingerprint::parse(&plain).unwrap();
         assert_eq!(Fingerprint::parse(&colons.join(":")).unwrap(), expected);
         assert_eq!(Fingerprint::parse(&format!(" SHA256:{plain} ")).unwrap(), expected);

@@ -73,8 +73,7 @@ impl Worker {
             }
             ClientEffect::Opened(welcome) => self.opened(&welcome)?,
             ClientEffect::LoadOutbox { after, changes_max, bytes_max } => {
-                let (changes, unsent) =
-                    self.replica.load_outbox(after, changes_max, bytes_max)?;
+                let (changes, unsent) = self.replica.load_outbox(after, changes_max, bytes_max)?;
                 self.announce_actors(&mut events)?;
                 events.push(ClientEvent::Outbox { changes, unsent });
             }
@@ -123,6 +122,7 @@ impl Worker {
                 self.wanted(&mut events)?;
             }
         }
+        self.replica.wipe_dropped()?;
         if self.replica.inner.news.swap(false, Ordering::SeqCst) {
             self.announce_actors(&mut events)?;
             events.push(ClientEvent::Edited);
@@ -188,12 +188,11 @@ impl Worker {
             return Ok(());
         }
         self.actors_seen = now;
-        let all = self.replica.read(|conn| {
-            match meta::id(conn, key::DEVICE, DeviceId::from_bytes)? {
+        let all =
+            self.replica.read(|conn| match meta::id(conn, key::DEVICE, DeviceId::from_bytes)? {
                 Some(device) => lists::own_actors(conn, device),
                 None => Ok(Vec::new()),
-            }
-        })?;
+            })?;
         let new: Vec<Actor> =
             all.iter().filter(|actor| !self.known_actors.contains(actor)).copied().collect();
         if !new.is_empty() {
@@ -243,7 +242,8 @@ impl Replica {
 /// Stored changes whose fate is not known, by contact.
 fn pending(conn: &rusqlite::Connection) -> Result<Vec<PendingChanges>> {
     let mut by_contact: BTreeMap<ContactId, Vec<ChangeHash>> = BTreeMap::new();
-    let stored = changes::locals(conn, "c.settled = 0 AND c.receipt = 'stored' ORDER BY c.pos", [])?;
+    let stored =
+        changes::locals(conn, "c.settled = 0 AND c.receipt = 'stored' ORDER BY c.pos", [])?;
     for change in stored.into_iter().take(PENDING_MAX) {
         by_contact.entry(change.contact_id).or_default().push(change.hash);
     }

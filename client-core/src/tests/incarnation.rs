@@ -27,7 +27,8 @@ fn unnoticed_copy(device: &Device, seed: u64) -> Device {
     let marker: serde_json::Value =
         serde_json::from_slice(&fs::read(&incarnation).unwrap()).unwrap();
     let mut here = serde_json::to_value(
-        crate::identity::Incarnation::new(&database, "machine", &crate::SystemEntropy::default()).unwrap(),
+        crate::identity::Incarnation::new(&database, "machine", &crate::SystemEntropy::default())
+            .unwrap(),
     )
     .unwrap();
     here["marker"] = marker["marker"].clone();
@@ -46,11 +47,7 @@ fn a_copied_home_is_noticed_and_writes_with_a_new_actor() {
     a.replica.suspend();
     copy_home(a.home(), dir.path());
     a.replica.resume().unwrap();
-    let copy = Device {
-        replica: Replica::open(dir.path(), options(77)).unwrap(),
-        dir,
-        seed: 77,
-    };
+    let copy = Device { replica: Replica::open(dir.path(), options(77)).unwrap(), dir, seed: 77 };
     assert!(copy.replica.status().unwrap().copied_at.is_some());
     assert_eq!(a.replica.status().unwrap().copied_at, None);
     a.replica.edit(id, &[set("company", "Original")]).unwrap();

@@ -4,6 +4,7 @@ mod editing;
 mod incarnation;
 mod office;
 mod reading;
+mod sockets;
 mod syncing;
 mod trouble;
 

@@ -82,7 +82,12 @@ impl Office {
         fate
     }
 
-    fn judge(&mut self, contact: ContactId, admitted: &guard::Admitted, bytes: &[u8]) -> (Fate, String) {
+    fn judge(
+        &mut self,
+        contact: ContactId,
+        admitted: &guard::Admitted,
+        bytes: &[u8],
+    ) -> (Fate, String) {
         let place = (contact, admitted.actor, admitted.seq);
         if *self.seqs.entry(place).or_insert(admitted.hash) != admitted.hash {
             return (Fate::Forked, "forked".into());
@@ -91,9 +96,8 @@ impl Office {
         if self.refused_label.as_ref() == Some(&message.command) {
             return (Fate::Quarantined, "unwanted".into());
         }
-        let behind = |dep: &ChangeHash| {
-            self.fates.get(dep).is_some_and(|(fate, _)| *fate != Fate::Merged)
-        };
+        let behind =
+            |dep: &ChangeHash| self.fates.get(dep).is_some_and(|(fate, _)| *fate != Fate::Merged);
         if admitted.deps.iter().any(behind) {
             return (Fate::Quarantined, "depends_on_refused".into());
         }
@@ -121,7 +125,8 @@ impl Office {
                 .log
                 .iter()
                 .filter(|(cursor, hash, _)| {
-                    *cursor > since && self.uploaded.get(hash).map(|p| p.as_path()) != Some(replica.home())
+                    *cursor > since
+                        && self.uploaded.get(hash).map(|p| p.as_path()) != Some(replica.home())
                 })
                 .map(|(_, _, bytes)| bytes.clone())
                 .collect();

@@ -170,6 +170,8 @@ fn options(config: &Config) -> Result<ServeOptions, Failure> {
         messages_burst: f64::from(config.device_messages_burst),
         // At most 2^30: exact.
         bytes_per_second: config.device_bytes_per_second as f64,
+        // Browsers keep a fifth of the places.
+        sockets_max: (config.connections_max / 5 * 4).max(1),
         ..SyncOptions::default()
     };
     let drain = Duration::from_secs(config.drain_seconds);

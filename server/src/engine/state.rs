@@ -2,13 +2,15 @@
 
 use roadbook_protocol::document;
 use roadbook_protocol::ids::{ContactId, UserId, WorkspaceId};
+use roadbook_protocol::wire::Access;
 
 use super::handle::Engine;
 use super::types::StateHash;
 use crate::store::{Result, changes, contacts, documents};
 
 impl Engine {
-    /// One hash over the merged content of all contacts, of those of one owner, or of those listed.
+    /// One hash over the merged content of all contacts, of those that a user's devices hold (owned
+    /// or collaborated on), or of those listed.
     /// Contacts without merged content, and unknown ones, are left out. Opens every document.
     /// Blocking.
     ///
@@ -17,7 +19,7 @@ impl Engine {
     pub fn state_hash(
         &self,
         workspace: WorkspaceId,
-        owner: Option<UserId>,
+        holder: Option<UserId>,
         ids: Option<&[ContactId]>,
     ) -> Result<StateHash> {
         self.read(|conn| {
@@ -32,20 +34,20 @@ impl Engine {
                 Ok(())
             };
             match ids {
-                None => contacts::for_each(conn, workspace, owner, add)?,
+                None => contacts::for_each(conn, workspace, holder, add)?,
                 Some(ids) => {
                     let mut ids = ids.to_vec();
                     ids.sort_unstable();
                     ids.dedup();
                     for id in ids {
-                        match contacts::find(conn, workspace, id)? {
-                            Some(found)
-                                if found.erased_at.is_none()
-                                    && (owner.is_none() || found.owner == owner) =>
-                            {
-                                add(found)?;
-                            }
-                            _ => {}
+                        let found = match holder {
+                            None => contacts::find(conn, workspace, id)?,
+                            Some(user) => contacts::visible(conn, workspace, user, id)?
+                                .filter(|visible| visible.access != Access::Removed)
+                                .map(|visible| visible.contact),
+                        };
+                        if let Some(found) = found.filter(|found| found.erased_at.is_none()) {
+                            add(found)?;
                         }
                     }
                 }

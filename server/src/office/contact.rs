@@ -108,7 +108,7 @@ fn merged_at(
     id: ContactId,
 ) -> store::Result<Option<UnixMs>> {
     Ok(conn
-        .prepare_cached("SELECT received_at FROM log WHERE workspace = ? AND contact = ? AND fate = 1 ORDER BY seq DESC LIMIT 1")?
+        .prepare_cached("SELECT received_at FROM log WHERE workspace = ? AND contact = ? AND fate = 1 ORDER BY fate_cursor DESC LIMIT 1")?
         .query_row(params![workspace.as_bytes(), id.as_bytes()], |row| row.get(0))
         .optional()?)
 }

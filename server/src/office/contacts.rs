@@ -296,7 +296,7 @@ fn find(conn: &Connection, workspace: WorkspaceId, ask: &Ask, now: UnixMs) -> st
         problem: None,
         base: conn
             .prepare_cached(
-                "SELECT count(*) FROM projection p WHERE p.workspace = ? AND p.archived = 0",
+                "SELECT count(*) FROM projection p INDEXED BY projection_list WHERE p.workspace = ? AND p.archived = 0",
             )?
             .query_row([workspace.as_bytes()], |row| row.get(0))?,
         to_decide: decide::count(conn, workspace)?,
@@ -329,19 +329,6 @@ fn browse(
     let Conditions { text, params, live, plain } = conditions;
     // Told which index to take: without statistics the planner may read 100,000 wide rows instead.
     let by = |index: &str| if *live { format!("INDEXED BY {index}") } else { String::new() };
-    // Without a filter the number of all is known already.
-    found.total = if *plain {
-        Total::Exactly(found.base)
-    } else {
-        let counted: u64 = conn
-            .prepare_cached(&format!(
-                "SELECT count(*) FROM (SELECT 1 FROM projection p {} WHERE {text} LIMIT {})",
-                by("projection_list"),
-                COUNT_MAX + 1
-            ))?
-            .query_row(params_from_iter(params), |row| row.get(0))?;
-        if counted > COUNT_MAX { Total::MoreThan(COUNT_MAX) } else { Total::Exactly(counted) }
-    };
     let sql = format!(
         "SELECT {LINE} FROM (SELECT p.n AS hit FROM projection p {} WHERE {text} ORDER BY {} LIMIT {PAGE_ROWS} OFFSET {offset}) \
          JOIN projection p ON p.n = hit {OWNER} ORDER BY {}",
@@ -353,6 +340,23 @@ fn browse(
     found.lines = statement
         .query_map(params_from_iter(params), Line::read)?
         .collect::<rusqlite::Result<_>>()?;
+    let read = found.lines.len() as u64;
+    found.total = if *plain {
+        // Without a filter the number of all is known already.
+        Total::Exactly(found.base)
+    } else if read < PAGE_ROWS && (read > 0 || offset == 0) {
+        // This is the last page: counting would only judge every row once more.
+        Total::Exactly(offset + read)
+    } else {
+        let counted: u64 = conn
+            .prepare_cached(&format!(
+                "SELECT count(*) FROM (SELECT 1 FROM projection p {} WHERE {text} LIMIT {})",
+                by("projection_list"),
+                COUNT_MAX + 1
+            ))?
+            .query_row(params_from_iter(params), |row| row.get(0))?;
+        if counted > COUNT_MAX { Total::MoreThan(COUNT_MAX) } else { Total::Exactly(counted) }
+    };
     Ok(())
 }
 

@@ -31,7 +31,8 @@ pub(super) fn count(conn: &Connection, workspace: WorkspaceId) -> store::Result<
         .prepare_cached(
             "SELECT (SELECT coalesce(sum(p.conflicts), 0) FROM projection p INDEXED BY projection_in_conflict
                      WHERE p.workspace = ?1 AND p.conflicts > 0)
-                  + (SELECT count(*) FROM log WHERE workspace = ?1 AND fate NOT IN (0, 1) AND fate = 2)",
+                  + (SELECT count(*) FROM log INDEXED BY log_set_aside
+                     WHERE workspace = ?1 AND fate NOT IN (0, 1) AND fate = 2)",
         )?
         .query_row([workspace.as_bytes()], |row| row.get(0))?)
 }

@@ -68,15 +68,15 @@ fn read(conn: &Connection, workspace: WorkspaceId, now: UnixMs) -> store::Result
     let live = || freshness.iter().filter(|device| !device.revoked());
     Ok(Today {
         contacts: count(
-            "SELECT count(*) FROM projection p WHERE p.workspace = ?1 AND p.archived = 0",
+            "SELECT count(*) FROM projection p INDEXED BY projection_list WHERE p.workspace = ?1 AND p.archived = 0",
             params![id],
         )?,
         contacted: count(
-            "SELECT count(*) FROM projection p WHERE p.workspace = ?1 AND p.archived = 0 AND p.last_contact_at >= ?2",
+            "SELECT count(*) FROM projection p INDEXED BY projection_by_contact WHERE p.workspace = ?1 AND p.archived = 0 AND p.last_contact_at >= ?2",
             params![id, since],
         )?,
         changed: count(
-            "SELECT count(*) FROM projection p WHERE p.workspace = ?1 AND p.touched_at >= ?2",
+            "SELECT count(*) FROM projection p INDEXED BY projection_by_touch WHERE p.workspace = ?1 AND p.touched_at >= ?2",
             params![id, since],
         )?,
         to_decide: decide::count(conn, workspace)?,

@@ -79,24 +79,28 @@ pub fn find(conn: &Connection, workspace: WorkspaceId, id: ContactId) -> Result<
         .optional()?)
 }
 
-/// Calls `each` for all contacts of the workspace that are not erased, by id, or for those of one
-/// owner.
+/// Calls `each` for all contacts of the workspace that are not erased, by id, or for those that one
+/// user's devices hold: owned or collaborated on.
 ///
 /// # Errors
 /// What the database says, or what `each` returns.
 pub fn for_each(
     conn: &Connection,
     workspace: WorkspaceId,
-    owner: Option<UserId>,
+    holder: Option<UserId>,
     mut each: impl FnMut(Contact) -> Result<()>,
 ) -> Result<()> {
     let mut statement = conn.prepare_cached(&format!(
         "SELECT {COLUMNS} FROM contact c
-         WHERE c.workspace = ?1 AND c.erased_at IS NULL AND (?2 IS NULL OR c.owner = ?2)
+         WHERE c.workspace = ?1 AND c.erased_at IS NULL
+           AND (?2 IS NULL OR EXISTS (SELECT 1 FROM access a
+                                      WHERE a.workspace = c.workspace AND a.contact = c.id
+                                        AND a.user = ?2 AND a.kind <> ?3))
          ORDER BY c.id"
     ))?;
-    let owner = owner.as_ref().map(UserId::as_bytes);
-    let mut rows = statement.query(params![workspace.as_bytes(), owner])?;
+    let holder = holder.as_ref().map(UserId::as_bytes);
+    let removed = access_code(Access::Removed);
+    let mut rows = statement.query(params![workspace.as_bytes(), holder, removed])?;
     while let Some(row) = rows.next()? {
         each(contact_row(row)?)?;
     }

@@ -293,21 +293,36 @@ pub fn register_server_actor(
     Ok(())
 }
 
-/// Which actors are whose: the directory of devices (rule 24). `None` as the user is a server's
-/// actor.
+/// Which actors are whose: the directory of devices (rule 24). Those of these users' devices, and
+/// those of servers, which have no user.
 ///
 /// # Errors
 /// What the database says.
-pub fn actors(conn: &Connection, workspace: WorkspaceId) -> Result<Vec<(Actor, Option<UserId>)>> {
-    let mut statement = conn.prepare_cached(
-        "SELECT a.actor, d.user FROM actor a
-         LEFT JOIN device d ON d.workspace = a.workspace AND d.id = a.device
-         WHERE a.workspace = ? ORDER BY a.actor",
+pub fn actors(
+    conn: &Connection,
+    workspace: WorkspaceId,
+    users: &[UserId],
+) -> Result<Vec<(Actor, Option<UserId>)>> {
+    let mut of_servers = conn.prepare_cached(
+        "SELECT actor FROM actor WHERE workspace = ? AND timeline IS NOT NULL ORDER BY actor",
     )?;
-    let rows = statement.query_map([workspace.as_bytes()], |row| {
-        Ok((id_column!(row, 0, Actor), id_column_or_null!(row, 1, UserId)))
-    })?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
+    let mut of_user = conn.prepare_cached(
+        "SELECT a.actor FROM device d
+         JOIN actor a ON a.workspace = d.workspace AND a.device = d.id
+         WHERE d.workspace = ? AND d.user = ? ORDER BY a.actor",
+    )?;
+    let mut actors = Vec::new();
+    for actor in of_servers.query_map([workspace.as_bytes()], |row| Ok(id_column!(row, 0, Actor)))? {
+        actors.push((actor?, None));
+    }
+    for user in users {
+        let found = of_user
+            .query_map(params![workspace.as_bytes(), user.as_bytes()], |row| Ok(id_column!(row, 0, Actor)))?;
+        for actor in found {
+            actors.push((actor?, Some(*user)));
+        }
+    }
+    Ok(actors)
 }
 
 /// The device of an id, for callers that need it to exist.

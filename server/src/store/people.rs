@@ -194,6 +194,23 @@ pub fn list_users(conn: &Connection, workspace: WorkspaceId) -> Result<Vec<User>
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
+/// The users whose names a user's device needs: who shares a contact with them or did, who works in
+/// the office (and so may write anywhere), and themselves. By id.
+///
+/// # Errors
+/// What the database says.
+pub fn colleagues(conn: &Connection, workspace: WorkspaceId, id: UserId) -> Result<Vec<User>> {
+    let mut statement = conn.prepare_cached(&format!(
+        "SELECT {USER_COLUMNS} FROM user WHERE workspace = ?1 AND (role <> 'rep' OR id = ?2 OR id IN (
+             SELECT b.user FROM access a
+             JOIN access b ON b.workspace = a.workspace AND b.contact = a.contact
+             WHERE a.workspace = ?1 AND a.user = ?2 AND a.kind <> 2))
+         ORDER BY id"
+    ))?;
+    let rows = statement.query_map(params![workspace.as_bytes(), id.as_bytes()], user_row)?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
 /// Users with this login in any workspace: sign-in pages ask for the workspace only if there are
 /// several.
 ///

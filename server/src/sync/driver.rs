@@ -89,12 +89,14 @@ pub(super) struct Driver<S> {
     pub(super) lane: VecDeque<Lane>,
     pub(super) lane_busy: bool,
     pub(super) appending: usize,
+    /// Changes of this connection that were refused and kept.
+    pub(super) refused_kept: usize,
     pub(super) decoding: bool,
     pub(super) receipts: Receipts,
     /// What is still to be loaded of fetches, once there is room for it in the output.
     pub(super) unfetched: VecDeque<(u64, Vec<ContactId>)>,
-    /// The version of the directory that the device has.
-    pub(super) directory: u64,
+    /// The signature of the directory that the device has.
+    pub(super) directory: Vec<u8>,
     pace: Pace,
     heard: Instant,
     pinged: bool,
@@ -109,7 +111,8 @@ pub(super) struct Driver<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Driver<S> {
-    pub(super) fn new(hub: Hub, socket: Socket<S>, peer: Peer) -> Self {
+    /// Boxed: the task of a connection holds it once, not once for each of its states.
+    pub(super) fn new(hub: Hub, socket: Socket<S>, peer: Peer) -> Box<Self> {
         let now = Instant::now();
         let mut nonce = [0u8; 32];
         let random = SystemRandom::new().fill(&mut nonce);
@@ -119,7 +122,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Driver<S> {
             ServerOptions { limits: options.limits, nonce, minimum_app: None },
         );
         let drain = hub.drain().clone();
-        Self {
+        Box::new(Self {
             pace: Pace::new(options, now),
             turn: Some(Box::pin(async move { drain.turn().await })),
             hub,
@@ -132,10 +135,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Driver<S> {
             lane: VecDeque::new(),
             lane_busy: false,
             appending: 0,
+            refused_kept: 0,
             decoding: false,
             receipts: Receipts::default(),
             unfetched: VecDeque::new(),
-            directory: 0,
+            directory: Vec::new(),
             opened: false,
             noted: now,
             heard: now,
@@ -147,11 +151,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Driver<S> {
             deaf: false,
             // A challenge that can be foreseen proves nothing.
             broken: random.is_err(),
-        }
+        })
     }
 
     /// Serves the connection until it ends.
-    pub(super) async fn run(mut self) {
+    pub(super) async fn run(mut self: Box<Self>) {
         while !self.broken {
             self.arm();
             match self.next().await {
@@ -171,7 +175,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Driver<S> {
         }
         self.note(Seen::default());
         self.seat = None;
-        self.socket.linger().await;
+        Box::pin(self.socket.linger()).await;
     }
 
     async fn next(&mut self) -> Happening {
@@ -414,7 +418,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Driver<S> {
             let payload = self.probe.to_be_bytes();
             self.socket.ping(&payload);
         }
-        if mail.directory > self.directory && self.session.is_open() {
+        if mail.directory && self.session.is_open() {
             self.effect(ServerEffect::LoadDirectory);
         }
         let tell = self.receipts.met(mail.fates, Instant::now());

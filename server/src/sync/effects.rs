@@ -6,11 +6,10 @@ use std::time::Instant;
 
 use roadbook_protocol::ids::Actor;
 use roadbook_protocol::session::{LoadedPage, Outcome, ServerEffect, ServerEvent};
-use roadbook_protocol::wire::{Frame, ProblemCode, UpChange, WireError};
+use roadbook_protocol::wire::{Directory, Frame, ProblemCode, UpChange, WireError};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::oneshot;
 
-use super::directory::Encoded;
 use super::driver::{Driver, Leaving, problem};
 use super::enrol;
 use super::gate::{self, Gated};
@@ -20,6 +19,10 @@ use crate::engine::{AppendRequest, Appended};
 use crate::store::devices::Seen;
 use crate::store::{EngineError, Result};
 
+/// Refused changes that are kept for one connection. One that sends more has nothing to say that is
+/// worth the disk; the device keeps them all the same.
+const REFUSED_KEPT_MAX: usize = 1_000;
+
 /// What a job brought.
 pub(super) enum Done {
     Event(ServerEvent),
@@ -28,8 +31,8 @@ pub(super) enum Done {
     Opened(Box<(Seat, Seen, ServerEvent)>),
     Gated { batch: u64, gated: Gated },
     Appended { refused: Vec<Option<Outcome>>, appended: Appended },
-    Registered { taken: Vec<Actor>, new: bool },
-    Directory(Encoded),
+    Registered(Vec<Actor>),
+    Directory(Directory),
     Page(Option<LoadedPage>),
     Fetched { request: u64, part: FetchPart },
     Failed(EngineError),
@@ -108,7 +111,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Driver<S> {
                 self.job(async move { jobs::fates(hub, who, pending).await.map(Done::Event) });
             }
             (ServerEffect::LoadDirectory, Some(who)) => {
-                self.job(async move { hub.directory(who.workspace).await.map(Done::Directory) });
+                self.job(async move { jobs::directory(hub, who).await.map(Done::Directory) });
             }
             (ServerEffect::Touch { cursor, unsent, missing }, Some(_)) => {
                 self.note(Seen { cursor, unsent: Some(unsent), missing, ..Seen::default() });
@@ -133,8 +136,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Driver<S> {
             Lane::Actors(actors) => self.job(async move {
                 let engine = hub.engine().clone();
                 let register = move || jobs::register(&engine, who, actors);
-                let registered = jobs::on_blocking_pool(&hub.reads(), register).await?;
-                Ok(Done::Registered { taken: registered.taken, new: registered.new })
+                jobs::on_blocking_pool(&hub.reads(), register).await.map(Done::Registered)
             }),
             Lane::Batch { batch, changes } => {
                 let limits = hub.options().limits;
@@ -151,7 +153,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Driver<S> {
     /// at once.
     fn append(&mut self, batch: u64, gated: Gated) {
         let Some(who) = self.who else { return };
-        let Gated { admitted, refused } = gated;
+        let Gated { admitted, refused, mut kept } = gated;
         let request = AppendRequest {
             workspace: who.workspace,
             device: who.device,
@@ -159,10 +161,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Driver<S> {
             batch,
             changes: admitted,
         };
+        kept.truncate(REFUSED_KEPT_MAX.saturating_sub(self.refused_kept));
+        self.refused_kept += kept.len();
         let begun = Instant::now();
         let (reply, answer) = oneshot::channel();
         self.hub.engine().append(request, reply);
+        let (engine, room) = (self.hub.engine().clone(), self.hub.reads());
         self.job(async move {
+            if !kept.is_empty() {
+                let now = engine.now_ms();
+                let keep = move || engine.write(move |tx| gate::keep(tx, who, &kept, now));
+                jobs::on_blocking_pool(&room, keep).await?;
+            }
             let appended = answer.await.unwrap_or(Err(EngineError::Closed))?;
             metrics::histogram!("roadbook_commit_seconds").record(begun.elapsed().as_secs_f64());
             Ok(Done::Appended { refused, appended })
@@ -211,18 +221,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Driver<S> {
             }
             Done::Gated { batch, gated } => self.append(batch, gated),
             Done::Appended { refused, appended } => self.appended(refused, appended),
-            Done::Directory(Encoded { version, message }) => {
-                // Encoded once for all: it does not pass through the session.
-                if self.session.is_open() && version > self.directory {
-                    self.directory = version;
-                    self.socket.send_encoded(message);
+            Done::Directory(directory) => {
+                // Ed25519 signs the same facts with the same bytes.
+                if directory.signature != self.directory {
+                    self.directory.clone_from(&directory.signature);
+                    self.event(ServerEvent::Directory(directory));
                 }
             }
-            Done::Registered { taken, new } => {
+            Done::Registered(taken) => {
                 self.lane_busy = false;
-                if let Some(who) = self.who.filter(|_| new) {
-                    self.hub.directory_changed(who.workspace);
-                }
                 if !taken.is_empty() {
                     let mut problem = problem(
                         ProblemCode::ActorTaken,

@@ -56,7 +56,6 @@ pub(super) async fn enrol(hub: Hub, ip: IpAddr, enrol: Enrol) -> Result<Box<Enro
     match made {
         Ok(enrolled) => {
             metrics::counter!("roadbook_enrolments_total", "outcome" => "enrolled").increment(1);
-            hub.directory_changed(enrolled.workspace);
             Ok(Box::new(enrolled))
         }
         Err(EngineError::Refused { code, .. }) => {

@@ -1,15 +1,34 @@
 //! Gate 1 for a batch: each change is judged for itself, so that one bad change never costs its
-//! neighbours anything.
+//! neighbours anything. What is refused is kept beside the others, in quarantine, never near a
+//! document.
 
+use ring::digest::{SHA256, digest};
 use roadbook_protocol::ChangeHash;
 use roadbook_protocol::document;
-use roadbook_protocol::guard::{Admitted, GateError, gate1};
-use roadbook_protocol::ids::ContactId;
+use roadbook_protocol::guard::{Admitted, gate1};
+use roadbook_protocol::ids::{Actor, ContactId, UnixMs};
 use roadbook_protocol::limits::Limits;
 use roadbook_protocol::session::Outcome;
 use roadbook_protocol::wire::{Fate, Need, UpChange};
 
+use rusqlite::Transaction;
+use uuid::Uuid;
+
+use super::jobs::Identity;
 use crate::engine;
+use crate::store::Result;
+use crate::store::changes::{self, NewChange};
+
+/// What a refused change is filed under, since nothing in its bytes can be believed.
+const NOBODY: Actor = Actor(Uuid::nil());
+
+/// A change that gate 1 refused, to be kept as it came.
+pub(super) struct Refused {
+    contact: ContactId,
+    code: &'static str,
+    reason: String,
+    bytes: Vec<u8>,
+}
 
 /// A batch after gate 1: what goes on to the engine, and the answers for what does not.
 pub(super) struct Gated {
@@ -17,6 +36,8 @@ pub(super) struct Gated {
     pub(super) admitted: Vec<(ContactId, Admitted, Vec<u8>)>,
     /// One per change of the batch: `None` for what was let through.
     pub(super) refused: Vec<Option<Outcome>>,
+    /// The refused ones themselves, but for those that are too large to be kept.
+    pub(super) kept: Vec<Refused>,
 }
 
 /// Judges a batch. Takes a few microseconds per change: not for the reactor.
@@ -25,6 +46,7 @@ pub(super) fn judge(changes: Vec<UpChange>, limits: &Limits) -> Gated {
         document::bootstraps().iter().map(|known| (known.hash, known.bytes)).collect();
     let mut admitted = Vec::with_capacity(changes.len());
     let mut refused = Vec::with_capacity(changes.len());
+    let mut kept = Vec::new();
     for change in changes {
         match gate1(&change.bytes, limits, &bootstraps) {
             Ok(found) => {
@@ -32,27 +54,73 @@ pub(super) fn judge(changes: Vec<UpChange>, limits: &Limits) -> Gated {
                 refused.push(None);
             }
             Err(error) => {
-                metrics::counter!("roadbook_changes_refused_total", "code" => error.code())
-                    .increment(1);
-                refused.push(Some(refusal(&error)));
+                let (code, reason) = (error.code(), error.to_string());
+                metrics::counter!("roadbook_changes_refused_total", "code" => code).increment(1);
+                refused.push(Some(refusal(code, &reason)));
+                if change.bytes.len() <= limits.change_bytes_max {
+                    let UpChange { contact, bytes } = change;
+                    kept.push(Refused { contact, code, reason, bytes });
+                }
             }
         }
     }
-    Gated { admitted, refused }
+    Gated { admitted, refused, kept }
 }
 
-/// The device keeps the bytes, lists the edit as quarantined with this reason, and can export it. The
-/// server does not keep what has no verified hash.
-fn refusal(error: &GateError) -> Outcome {
+/// Whatever the server keeps of it, the device keeps the change too, and the command that made it.
+fn refusal(code: &str, reason: &str) -> Outcome {
     Outcome {
         hash: None,
         fate: Fate::Quarantined,
-        code: error.code().to_owned(),
+        code: code.to_owned(),
         reason: format!(
-            "the change was refused: {error}; it stays on the device and can be exported"
+            "the change was refused: {reason}; it stays on the device and can be exported"
         ),
         missing: Vec::new(),
     }
+}
+
+/// Files refused changes in quarantine, each once: who sent them, why they were refused, and the
+/// bytes.
+///
+/// # Errors
+/// What the database says.
+pub(super) fn keep(
+    tx: &Transaction<'_>,
+    who: Identity,
+    refused: &[Refused],
+    now: UnixMs,
+) -> Result<()> {
+    for Refused { contact, code, reason, bytes } in refused {
+        let mut hash = [0u8; 32];
+        hash.copy_from_slice(digest(&SHA256, bytes).as_ref());
+        let hash = ChangeHash(hash);
+        if changes::find(tx, who.workspace, *contact, &hash)?.is_some() {
+            continue;
+        }
+        changes::append(
+            tx,
+            &NewChange {
+                workspace: who.workspace,
+                contact: *contact,
+                fate: Fate::Quarantined,
+                fate_cursor: 0,
+                actor: NOBODY,
+                actor_seq: 0,
+                hash,
+                device: Some(who.device),
+                user: who.user,
+                received_at: now,
+                epoch: 0,
+                verdict: "refused",
+                code: Some(code),
+                reason: Some(reason),
+                replaces: &[],
+                bytes,
+            },
+        )?;
+    }
+    Ok(())
 }
 
 /// The answers of the whole batch, in its order, once the engine has answered for its part.

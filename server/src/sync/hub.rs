@@ -3,7 +3,7 @@
 //! Everything in a mailbox is a hint or a summary: a connection that missed one finds out by its
 //! next page, so mailboxes coalesce and stay small.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -17,7 +17,6 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::SyncOptions;
-use super::directory::Directories;
 use super::rate::Buckets;
 use super::touch::Touches;
 use crate::engine::Engine;
@@ -46,7 +45,6 @@ struct Inner {
     reads: Arc<Semaphore>,
     refusals: Mutex<Buckets<IpAddr>>,
     touches: Touches,
-    directories: Directories,
 }
 
 #[derive(Default)]
@@ -74,8 +72,8 @@ pub(super) struct Mail {
     pub(super) fates: Vec<ChangeFate>,
     /// More fates came than are kept: the device has to ask for them.
     pub(super) fates_lost: bool,
-    /// The newest version of the directory.
-    pub(super) directory: u64,
+    /// The directory may have changed.
+    pub(super) directory: bool,
     /// The device was revoked.
     pub(super) revoked: bool,
     /// Another connection of the device took the place of this one.
@@ -89,8 +87,7 @@ impl Mail {
         self.published == 0
             && self.fates.is_empty()
             && self.probes.is_empty()
-            && self.directory == 0
-            && !(self.fates_lost || self.revoked || self.displaced)
+            && !(self.fates_lost || self.directory || self.revoked || self.displaced)
     }
 }
 
@@ -151,7 +148,6 @@ impl Hub {
                 now,
             )),
             touches: Touches::default(),
-            directories: Directories::default(),
             live: Mutex::default(),
             seats: AtomicU64::new(1),
             started: now,
@@ -160,7 +156,6 @@ impl Hub {
             drain,
         }));
         tokio::spawn(super::jobs::follow_events(hub.clone(), over.clone()));
-        tokio::spawn(super::directory::tell_changes(hub.clone(), over.clone()));
         tokio::spawn(super::touch::write_touches(hub.clone(), over));
         hub
     }
@@ -179,10 +174,6 @@ impl Hub {
 
     pub(super) fn touches(&self) -> &Touches {
         &self.0.touches
-    }
-
-    pub(super) fn directories(&self) -> &Directories {
-        &self.0.directories
     }
 
     pub(super) fn processors(&self) -> Arc<Semaphore> {
@@ -311,15 +302,13 @@ impl Hub {
         }
     }
 
-    /// Users or actors of the workspace changed: its devices hear of it soon.
-    pub(super) fn directory_changed(&self, workspace: WorkspaceId) {
-        self.0.directories.changed(workspace);
-    }
-
-    /// Tells every device of the workspace that there is this version of the directory.
-    pub(super) fn post_directory(&self, workspace: WorkspaceId, version: u64) {
-        for slot in lock(&self.0.live).devices.values().filter(|slot| slot.workspace == workspace) {
-            slot.post(|mail| mail.directory = version);
+    /// Others may write in these users' contacts now.
+    pub(super) fn directory_changed(&self, workspace: WorkspaceId, users: &[UserId]) {
+        let live = lock(&self.0.live);
+        for user in users {
+            for slot in live.users.get(&(workspace, *user)).into_iter().flatten() {
+                slot.post(|mail| mail.directory = true);
+            }
         }
     }
 
@@ -336,14 +325,6 @@ impl Hub {
                 mail.fates_lost = true;
             });
         }
-    }
-
-    /// The workspaces that have devices connected.
-    pub(super) fn workspaces(&self) -> Vec<WorkspaceId> {
-        let live = lock(&self.0.live);
-        let all: HashSet<WorkspaceId> =
-            live.devices.keys().map(|(workspace, _)| *workspace).collect();
-        all.into_iter().collect()
     }
 
     /// The devices that are connected.

@@ -11,12 +11,13 @@ use roadbook_protocol::ChangeHash;
 use roadbook_protocol::ids::{Actor, ContactId, Cursor, DeviceId, TimelineId, UserId, WorkspaceId};
 use roadbook_protocol::session::{DeviceRecord, LoadedItem, LoadedPage, Opening, ServerEvent};
 use roadbook_protocol::wire::{
-    Access, ContactHeads, Fate, PageItem, PendingChanges, Problem, ProblemCode,
+    Access, ContactHeads, Directory, Fate, PageItem, PendingChanges, Problem, ProblemCode,
 };
 use tokio::sync::Semaphore;
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 
+use super::directory;
 use super::hub::{Hub, Seat};
 use crate::engine::{Engine, Event, PageLimits, TimelineStatus};
 use crate::store::{EngineError, Result, devices, people, workspaces};
@@ -111,30 +112,24 @@ pub(super) async fn open(hub: Hub, knock: Knock) -> Result<(Seat, Box<Opening>),
     // First the place, then the cursor: what is published in between is in the mailbox.
     let seat = hub.claim(workspace, device, user).await?;
     let opened = read(&hub, move |engine| {
-        let registered = register(engine, knock.who, knock.actors)?;
+        let actors_taken = register(engine, knock.who, knock.actors)?;
         let repair = match knock.timeline {
             None => false,
             Some(timeline) => {
                 engine.timeline_status(workspace, timeline, knock.cursor)? == TimelineStatus::Repair
             }
         };
-        let opening = Opening {
+        Ok(Opening {
             timeline: engine.timeline(workspace)?,
             cursor: engine.public_cursor(workspace)?,
             server_time: engine.now_ms(),
             repair,
-            actors_taken: registered.taken,
-        };
-        Ok((opening, registered.new))
+            actors_taken,
+        })
     })
     .await;
     match opened {
-        Ok((opening, new)) => {
-            if new {
-                hub.directory_changed(workspace);
-            }
-            Ok((seat, Box::new(opening)))
-        }
+        Ok(opening) => Ok((seat, Box::new(opening))),
         Err(EngineError::Refused { code: "revoked", reason }) => Err(Problem {
             code: ProblemCode::Revoked,
             message: reason,
@@ -146,19 +141,11 @@ pub(super) async fn open(hub: Hub, knock: Knock) -> Result<(Seat, Box<Opening>),
     }
 }
 
-/// What came of registering actors.
-pub(super) struct Registered {
-    /// Those that belong to another device.
-    pub(super) taken: Vec<Actor>,
-    /// Whether there was any that was nobody's before.
-    pub(super) new: bool,
-}
-
-/// Registers actors to a device.
+/// Registers actors to a device; returns those that belong to another.
 ///
 /// # Errors
 /// [`EngineError::Refused`] with the code `revoked`, and what the database says.
-pub(super) fn register(engine: &Engine, who: Identity, actors: Vec<Actor>) -> Result<Registered> {
+pub(super) fn register(engine: &Engine, who: Identity, actors: Vec<Actor>) -> Result<Vec<Actor>> {
     let known = {
         let actors = actors.clone();
         engine.read(move |conn| -> Result<bool> {
@@ -172,10 +159,10 @@ pub(super) fn register(engine: &Engine, who: Identity, actors: Vec<Actor>) -> Re
     };
     if known {
         // The everyday case costs no commit.
-        return Ok(Registered { taken: Vec::new(), new: false });
+        return Ok(Vec::new());
     }
     let now = engine.now_ms();
-    engine.write(move |tx| -> Result<Registered> {
+    engine.write(move |tx| -> Result<Vec<Actor>> {
         if is_revoked(tx, who)? {
             return Err(EngineError::Refused {
                 code: "revoked",
@@ -190,7 +177,7 @@ pub(super) fn register(engine: &Engine, who: Identity, actors: Vec<Actor>) -> Re
                 Err(error) => return Err(error),
             }
         }
-        Ok(Registered { new: taken.len() < actors.len(), taken })
+        Ok(taken)
     })
 }
 
@@ -345,6 +332,12 @@ pub(super) async fn fates(
     .await
 }
 
+/// The directory for a device, signed.
+pub(super) async fn directory(hub: Hub, who: Identity) -> Result<Directory> {
+    read(&hub, move |engine| engine.read(|conn| directory::load(conn, who.workspace, who.user)))
+        .await
+}
+
 /// Carries the engine's events to the connections that they concern.
 pub(super) async fn follow_events(hub: Hub, over: CancellationToken) {
     let mut events = hub.engine().events();
@@ -361,6 +354,8 @@ pub(super) async fn follow_events(hub: Hub, over: CancellationToken) {
             }
             Ok(Event::Access { workspace, cursor, users, .. }) => {
                 hub.published(workspace, users.iter().copied(), cursor);
+                // With contacts come colleagues.
+                hub.directory_changed(workspace, &users);
             }
             Ok(Event::Fates { workspace, device, fates, .. }) => {
                 hub.fates(workspace, device, fates.to_vec());

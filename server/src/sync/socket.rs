@@ -20,10 +20,11 @@ use tokio_tungstenite::tungstenite::protocol::frame::{CloseFrame, Frame};
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Bytes, Error, Message};
 
-/// Read buffer of an idle connection.
-const READ_BUFFER_BYTES: usize = 4 * 1024;
-/// Outgoing frames: one TLS record each.
-const FRAME_OUT_BYTES_MAX: usize = 16 * 1024;
+/// Read buffer of an idle connection. A frame that is larger gets a buffer of its size when its
+/// header has come.
+const READ_BUFFER_BYTES: usize = 1024;
+/// Outgoing frames. The library keeps a buffer as large as the largest it ever sent.
+const FRAME_OUT_BYTES_MAX: usize = 4 * 1024;
 /// Frames of more than this are encoded (and compressed) off the reactor.
 const ENCODE_INLINE_BYTES_MAX: usize = 16 * 1024;
 /// How long, and for how much, input is thrown away before a connection is closed.
@@ -35,7 +36,7 @@ pub(super) fn config(limits: &Limits) -> WebSocketConfig {
     WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER_BYTES)
         .write_buffer_size(0)
-        .max_write_buffer_size(8 * FRAME_OUT_BYTES_MAX)
+        .max_write_buffer_size(64 * 1024)
         .max_frame_size(Some(limits.frame_bytes_max))
         .max_message_size(Some(limits.message_bytes_max))
 }
@@ -81,11 +82,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
             let task = tokio::task::spawn_blocking(move || wire::encode(&frame));
             self.push(Out::Encoding { task, bytes: size });
         }
-    }
-
-    /// Queues a frame that is encoded already.
-    pub(super) fn send_encoded(&mut self, message: Bytes) {
-        self.push(Out::Message(message));
     }
 
     /// Queues a ping.
@@ -156,6 +152,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
             }
             ready!(Pin::new(&mut self.stream).poll_ready(cx))?;
             let Some(message) = ready!(self.poll_frame(cx)) else { break };
+            metrics::counter!("roadbook_sync_sent_bytes_total").increment(message.len() as u64);
             Pin::new(&mut self.stream).start_send(message)?;
             self.unflushed = true;
         }

@@ -37,6 +37,8 @@ pub enum Bound {
     DocumentChanges,
     /// Actors in a document.
     DocumentActors,
+    /// Heads of a document.
+    DocumentHeads,
 }
 
 impl Bound {
@@ -58,6 +60,7 @@ impl Bound {
             Bound::DocumentOperations => "document_operations",
             Bound::DocumentChanges => "document_changes",
             Bound::DocumentActors => "document_actors",
+            Bound::DocumentHeads => "document_heads",
         }
     }
 
@@ -78,6 +81,7 @@ impl Bound {
             Bound::DocumentOperations => "operations in the contact",
             Bound::DocumentChanges => "changes of the contact",
             Bound::DocumentActors => "actors in the contact",
+            Bound::DocumentHeads => "branches of the contact that know nothing of each other",
         }
     }
 }

@@ -50,6 +50,8 @@ pub(super) struct Judge<'d> {
     doc: &'d Automerge,
     limits: &'d Limits,
     heads: Vec<ChangeHash>,
+    /// The heads with the good changes of the batch.
+    tips: HashSet<ChangeHash>,
     members: HashMap<ChangeHash, Member>,
     spans: HashMap<Actor, Vec<Span>>,
     containers: HashMap<(Actor, u64), Container>,
@@ -65,10 +67,12 @@ pub(super) struct Judge<'d> {
 impl<'d> Judge<'d> {
     pub(super) fn new(doc: &'d Automerge, limits: &'d Limits) -> Self {
         let stats = doc.stats();
+        let heads = doc.get_heads();
         Self {
             doc,
             limits,
-            heads: doc.get_heads(),
+            tips: heads.iter().copied().collect(),
+            heads,
             members: HashMap::new(),
             spans: HashMap::new(),
             containers: HashMap::new(),
@@ -96,6 +100,8 @@ impl<'d> Judge<'d> {
                 self.containers.insert((change.actor, counter), container);
             }
         }
+        self.tips.retain(|tip| !change.deps.contains(tip));
+        self.tips.insert(change.hash);
         let span = Span { start_op: change.start_op, max_op: change.max_op(), seq: change.seq };
         self.spans.entry(change.actor).or_default().push(span);
         let mut of_batch = covered.of_batch;
@@ -317,6 +323,13 @@ impl<'d> Judge<'d> {
         let kept = change.ops.iter().filter(|op| op.action != Action::Delete).count() as u64;
         within(Bound::DocumentOperations, self.ops + kept, limits.document_ops_max)?;
         within(Bound::DocumentChanges, self.changes + 1, limits.document_changes_max)?;
+        // Only a change that adds a branch is refused; those that join branches bring the number down.
+        // Bootstrap changes, which have no message, are few and the same everywhere.
+        let adds_branch = !change.deps.iter().any(|dep| self.tips.contains(dep));
+        if adds_branch && !change.message.is_empty() {
+            let heads = self.tips.len() as u64 + 1;
+            within(Bound::DocumentHeads, heads, limits.document_heads_max as u64)?;
+        }
         // Bootstrap changes don't count; gate 1 takes no other change without a message.
         let new_actor = u64::from(change.seq == 1 && !change.message.is_empty());
         if new_actor != 0 {

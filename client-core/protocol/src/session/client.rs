@@ -605,12 +605,16 @@ impl ClientSession {
         if fates.is_empty() {
             return;
         }
-        let done: BTreeSet<ChangeHash> =
-            fates.iter().filter(|f| f.fate != Fate::Stored).map(|f| f.hash).collect();
+        // By contact too: bootstrap changes have the same hash in every contact.
+        let done: BTreeSet<(ContactId, ChangeHash)> = fates
+            .iter()
+            .filter(|f| f.fate != Fate::Stored)
+            .map(|f| (f.contact, f.hash))
+            .collect();
         if !done.is_empty() {
             for batch in self.batches.values_mut() {
                 for change in &mut batch.changes {
-                    if change.is_some_and(|(_, hash)| done.contains(&hash)) {
+                    if change.is_some_and(|change| done.contains(&change)) {
                         *change = None;
                         batch.open -= 1;
                     }

@@ -53,6 +53,29 @@ pub struct ServerSession {
     down_open: bool,
     greeted: bool,
     uploads_only: bool,
+    /// What waits for a page that is read from now on.
+    later: Merged,
+    /// What goes out behind the page that is being read.
+    behind_page: Merged,
+}
+
+/// Merged changes that the device may hear of only behind a page that brings its cursor past them:
+/// else a server that is restored to a moment between the two would not be noticed, and the device
+/// would take a change for merged that is lost (rule 1).
+#[derive(Debug, Default)]
+struct Merged {
+    places: Vec<(u64, u32)>,
+    fates: Vec<ChangeFate>,
+}
+
+impl Merged {
+    fn is_empty(&self) -> bool {
+        self.places.is_empty() && self.fates.is_empty()
+    }
+    fn append(&mut self, mut other: Merged) {
+        self.places.append(&mut other.places);
+        self.fates.append(&mut other.fates);
+    }
 }
 
 impl ServerSession {
@@ -74,6 +97,8 @@ impl ServerSession {
             down_open: false,
             greeted: false,
             uploads_only: false,
+            later: Merged::default(),
+            behind_page: Merged::default(),
         }
     }
 
@@ -416,6 +441,10 @@ impl ServerSession {
         let mut exceptions = Vec::new();
         for (index, outcome) in outcomes.into_iter().enumerate() {
             let index = index as u32;
+            if outcome.fate == Fate::Merged && !self.uploads_only {
+                self.later.places.push((batch, index));
+                continue;
+            }
             if outcome.fate != Fate::Stored {
                 exceptions.push(Exception {
                     index,
@@ -432,10 +461,19 @@ impl ServerSession {
         for need in waiting {
             effects.push(ServerEffect::Send(need.into()));
         }
+        self.page_for_later(effects);
     }
 
-    fn fates(&mut self, fates: Vec<ChangeFate>, effects: &mut Vec<ServerEffect>) {
-        if fates.is_empty() || !self.is_open() {
+    fn fates(&mut self, mut fates: Vec<ChangeFate>, effects: &mut Vec<ServerEffect>) {
+        if !self.is_open() {
+            return;
+        }
+        if !self.uploads_only {
+            let merged = fates.extract_if(.., |fate| fate.fate == Fate::Merged);
+            self.later.fates.extend(merged);
+            self.page_for_later(effects);
+        }
+        if fates.is_empty() {
             return;
         }
         for fate in &fates {
@@ -444,6 +482,14 @@ impl ServerSession {
             }
         }
         effects.push(ServerEffect::Send(Fates { merged: Vec::new(), fates }.into()));
+    }
+
+    /// What is to be told behind a page needs one, even an empty one.
+    fn page_for_later(&mut self, effects: &mut Vec<ServerEffect>) {
+        if !self.later.is_empty() {
+            self.greeted = false;
+            self.pump(effects);
+        }
     }
 
     fn pump(&mut self, effects: &mut Vec<ServerEffect>) {
@@ -456,6 +502,7 @@ impl ServerSession {
         {
             self.page_loading = true;
             self.page_hint = self.published;
+            self.behind_page.append(std::mem::take(&mut self.later));
             effects.push(ServerEffect::LoadPage { since: self.sent });
         }
     }
@@ -464,24 +511,25 @@ impl ServerSession {
     /// page is how they are known to be merged.
     fn page(&mut self, page: LoadedPage, effects: &mut Vec<ServerEffect>) {
         self.page_loading = false;
-        let mut merged = Vec::new();
+        let mut merged = std::mem::take(&mut self.behind_page);
         let items: Vec<PageItem> = page
             .items
             .into_iter()
-            .filter_map(|item| self.strip(item, &mut merged))
+            .filter_map(|item| self.strip(item, &mut merged.places))
             .collect();
         self.sent = self.sent.max(page.cursor);
-        let own = !merged.is_empty();
-        if own {
-            let merged = runs(merged);
-            effects.push(ServerEffect::Send(Fates { merged, fates: Vec::new() }.into()));
-        }
-        if !items.is_empty() || own || !self.greeted {
-            self.greeted = true;
+        if !items.is_empty() || !merged.is_empty() || !self.greeted {
+            self.greeted = self.later.is_empty();
             self.pages_in_flight += 1;
             effects.push(ServerEffect::Send(
                 Page { cursor: self.sent, items, more: page.more }.into(),
             ));
+        }
+        if page.more {
+            self.behind_page = merged;
+        } else if !merged.is_empty() {
+            let Merged { places, fates } = merged;
+            effects.push(ServerEffect::Send(Fates { merged: runs(places), fates }.into()));
         }
         if page.more {
             self.published = self.published.max(self.sent + 1);

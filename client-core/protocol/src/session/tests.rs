@@ -491,3 +491,35 @@ fn frames_out_of_place_are_refused_with_the_place() {
     assert_eq!(problem.code, ProblemCode::Protocol);
     assert!(problem.message.contains("Applied is out of place while waiting for Hello"));
 }
+
+#[test]
+fn a_device_hears_that_a_change_is_merged_only_behind_the_page_that_brings_its_cursor_past_it() {
+    let mut bench = Bench::new();
+    for n in 10..20 {
+        bench.edit(n);
+    }
+    // The server has one of them already, and an answer by hash about an earlier one is under way.
+    bench.log.push((1, contact(10), hash(10)));
+    bench.connect(known(), 0);
+    let told = ChangeFate {
+        contact: contact(9),
+        hash: hash(9),
+        fate: Fate::Merged,
+        code: String::new(),
+        reason: String::new(),
+    };
+    bench.to_server.push_back(ServerEvent::Fates(vec![told]));
+    bench.run();
+    assert_eq!(bench.fates[&hash(9)], Fate::Merged);
+    let mut cursor = 0;
+    for frame in &bench.frames_down {
+        match frame {
+            Frame::Page(page) => cursor = page.cursor,
+            Frame::Fates(fates) if !fates.merged.is_empty() || !fates.fates.is_empty() => {
+                assert_eq!(cursor, bench.log.len() as u64, "{fates:?} came before its page");
+            }
+            _ => {}
+        }
+    }
+    assert!(bench.fates.len() == 11 && bench.client.is_idle(), "{:?}", bench.fates);
+}

@@ -108,6 +108,7 @@ async fn ten_thousand_bad_changes_leave_the_rest_untouched() {
     }
     let (_, change) = phone.edit(contact, "still good");
     phone.upload(&mut line, vec![change]).await;
+    house.engine(|engine| assert!(engine.check().unwrap().is_clean())).await;
     drop(line);
     house.close().await;
 }

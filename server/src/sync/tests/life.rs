@@ -75,6 +75,17 @@ async fn a_silent_connection_is_given_up() {
 }
 
 #[tokio::test]
+async fn a_socket_that_says_nothing_is_sent_away() {
+    let house = House::open().await;
+    let mut line = Line::dial(house.addr).await;
+    let begun = std::time::Instant::now();
+    assert_eq!(problem_code(&line.refusal().await), ProblemCode::Protocol);
+    assert!(begun.elapsed() < Duration::from_secs(15));
+    drop(line);
+    house.close().await;
+}
+
+#[tokio::test]
 async fn a_shutdown_sends_receipts_out_says_when_to_come_back_and_closes_with_1012() {
     let house = House::open().await;
     let mut phone = house.phone("ada").await;

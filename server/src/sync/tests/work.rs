@@ -118,7 +118,8 @@ async fn one_poisoned_change_costs_only_itself() {
     let (_, mut changes) = phone.create("good");
     let (_, other) = phone.create("good too");
     let mut poison = other[1].clone();
-    let last = poison.bytes.len() - 1;
+    let bytes = poison.bytes.len();
+    let last = bytes - 1;
     poison.bytes[last] ^= 0xff;
     changes.push(poison);
     changes.extend(other);
@@ -130,6 +131,15 @@ async fn one_poisoned_change_costs_only_itself() {
     let exception = refused[0];
     assert_eq!((exception.index, exception.fate), (2, Fate::Quarantined));
     assert_eq!(exception.code, "checksum");
+    // It is kept, with who sent it and why it was refused.
+    let workspace = house.workspace;
+    let list = move |conn: &rusqlite::Connection| {
+        crate::store::changes::set_aside(conn, workspace, None, None, 10)
+    };
+    let kept = house.engine(move |engine| engine.read::<_, EngineError>(list).unwrap()).await;
+    assert_eq!(kept.len(), 1);
+    assert_eq!((kept[0].device, kept[0].code.as_str()), (Some(phone.enrolled.device), "checksum"));
+    assert_eq!(kept[0].bytes, bytes as u64);
     let mut merged = stored.exceptions.len() - 1;
     while merged < 4 {
         merged += line
@@ -140,6 +150,7 @@ async fn one_poisoned_change_costs_only_itself() {
             .await;
     }
     drop(line);
+    house.engine(|engine| assert!(engine.check().unwrap().is_clean())).await;
     house.close().await;
 }
 

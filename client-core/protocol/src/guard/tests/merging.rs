@@ -207,6 +207,26 @@ fn a_full_document_refuses_more_and_stays_as_it_is() {
 }
 
 #[test]
+fn a_contact_has_so_few_branches_that_an_honest_edit_can_join_them_all() {
+    const { assert!(LIMITS.document_heads_max < LIMITS.change_deps_max) };
+    let (doc, _) = contact();
+    let limits = Limits { document_heads_max: 3, ..LIMITS };
+    let batch = (2..10).map(|n| incoming(&edit(&doc, actor(n), |tx| tx.put(ROOT, "a", n)).1)).collect();
+    let merged = merge(&doc, batch, &limits).unwrap();
+    assert_eq!(merged.heads.len(), 3);
+    assert_eq!(merged.refused.len(), 5);
+    assert!(merged.refused.iter().all(|(_, error)| error.code() == "document_heads"));
+    // Who knows all branches joins them; who knows one of them goes on along it.
+    let (_, joins) = edit(&merged.doc, actor(20), |tx| tx.put(ROOT, "a", 20));
+    let joined = merge(&merged.doc, vec![incoming(&joins)], &limits).unwrap();
+    assert_eq!((joined.heads.len(), joined.refused.len()), (1, 0));
+    let (known, _) = edit(&doc, actor(2), |tx| tx.put(ROOT, "a", 2));
+    let (_, goes_on) = edit(&known, actor(2), |tx| tx.put(ROOT, "b", 2));
+    let gone_on = merge(&merged.doc, vec![incoming(&goes_on)], &limits).unwrap();
+    assert_eq!((gone_on.heads.len(), gone_on.refused.len()), (3, 0));
+}
+
+#[test]
 fn bootstrap_actors_do_not_count_against_the_limit_of_actors() {
     let mut doc = contact().0;
     for n in 0..5 {
