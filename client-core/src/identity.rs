@@ -33,8 +33,11 @@ impl Home {
     /// # Errors
     /// [`Error::Locked`] with the process that holds it.
     pub(crate) fn open(path: &Path) -> Result<Home> {
-        fs::create_dir_all(path).map_err(Error::file(path))?;
-        private(path, 0o700)?;
+        if !path.exists() {
+            fs::create_dir_all(path).map_err(Error::file(path))?;
+            // Only what is made here: a directory that somebody chose keeps its permissions.
+            private(path, 0o700)?;
+        }
         let home = Home { path: path.to_owned(), lock: std::sync::Mutex::new(None) };
         home.lock()?;
         Ok(home)
@@ -248,8 +251,9 @@ fn sync_directory(path: &Path) {
     }
 }
 
+/// Lets nobody but the owner at a file or a directory.
 #[cfg_attr(not(unix), allow(unused_variables))]
-fn private(path: &Path, mode: u32) -> Result<()> {
+pub(crate) fn private(path: &Path, mode: u32) -> Result<()> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;

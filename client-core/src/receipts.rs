@@ -109,14 +109,27 @@ impl Replica {
     pub(crate) fn supply(&self, need: &Need) -> Result<()> {
         self.write("ack", |write| {
             let Some(row) = contacts::find(&write.tx, need.contact)? else { return Ok(()) };
+            let mut first = None;
             for hash in &need.hashes {
                 match changes::find_local(&write.tx, row.num, hash)? {
                     Some(change)
                         if !matches!(change.receipt, Receipt::Quarantined | Receipt::Forked) =>
                     {
                         changes::offer_again(&write.tx, change.pos)?;
+                        first = Some(first.unwrap_or(change.pos).min(change.pos));
                     }
                     _ => write.set_aside(&row)?,
+                }
+            }
+            if let Some(first) = first {
+                // What stands on them follows them again: the order stays causal.
+                for change in changes::unmerged_of(&write.tx, row.num)? {
+                    if change.pos > first
+                        && change.receipt == Receipt::Saved
+                        && !need.hashes.contains(&change.hash)
+                    {
+                        changes::offer_again(&write.tx, change.pos)?;
+                    }
                 }
             }
             write.wake = true;

@@ -20,6 +20,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use crate::env::Durability;
 use crate::error::{Error, Result};
+use crate::identity::private;
 
 /// Read connections: lists and searches may overlap with opening a contact.
 const READERS: usize = 2;
@@ -73,6 +74,8 @@ impl Store {
             });
         }
         let mut conn = Connection::open(&self.path)?;
+        // The log and its index take the permissions of the file.
+        private(&self.path, 0o600)?;
         configure(&conn, self.durability)?;
         schema::migrate(&mut conn, &self.path)?;
         let mut idle = Vec::with_capacity(READERS);

@@ -1,7 +1,7 @@
 //! Refused and forked changes: one bad change costs only itself.
 
 use roadbook_protocol::document::{Command, schema::Collection};
-use roadbook_protocol::wire::{ChangeFate, Fate};
+use roadbook_protocol::wire::{ChangeFate, Fate, Need};
 
 use super::office::Office;
 use super::{Device, field, person, set};
@@ -127,4 +127,78 @@ fn the_outbox_lists_an_edit_once_however_often_it_was_authored() {
     // Undo still knows the edit by its name.
     a.replica.undo(Some(id)).unwrap();
     assert_eq!(field(&a.replica, id, "company"), "");
+}
+
+#[test]
+fn an_actor_that_belongs_to_another_device_is_replaced_and_its_edits_are_authored_anew() {
+    let (mut office, a) = (Office::new(), Device::new(1));
+    let id = person(&a.replica, "Karen", "Holm");
+    office.exchange(&a.replica);
+    a.replica.edit(id, &[set("company", "Unsent")]).unwrap();
+    let fresh = person(&a.replica, "Never", "Sent");
+    let taken = own_actors(&a);
+    a.replica.replace_actors(&taken).unwrap();
+    assert!(own_actors(&a).iter().all(|actor| !taken.contains(actor)));
+    assert_eq!(a.replica.status().unwrap().set_aside, 2);
+    office.converge(&[&a]);
+    assert_eq!(office.text(id, "company"), "Unsent");
+    assert_eq!(office.text(fresh, "given_name"), "Never");
+    assert_eq!(a.replica.quarantine().unwrap(), []);
+}
+
+fn own_actors(device: &Device) -> Vec<roadbook_protocol::ids::Actor> {
+    device
+        .replica
+        .read(|conn| {
+            let me = device.replica.me(conn)?;
+            crate::store::lists::own_actors(conn, me.device)
+        })
+        .unwrap()
+}
+
+#[test]
+fn what_the_waiting_room_needs_is_offered_again_behind_what_was_sent() {
+    let (mut office, a) = (Office::new(), Device::new(1));
+    let id = person(&a.replica, "Karen", "Holm");
+    office.exchange(&a.replica);
+    a.replica.edit(id, &[set("company", "First")]).unwrap();
+    a.replica.edit(id, &[set("company", "Second")]).unwrap();
+    let (sent, _) = a.replica.load_outbox(0, 10, usize::MAX).unwrap();
+    let first = sent[0].hash;
+    a.replica.record_stored(&[(id, first)]).unwrap();
+    // The acknowledged change was lost on the other side.
+    a.replica.supply(&Need { contact: id, hashes: vec![first] }).unwrap();
+    let (again, _) = a.replica.load_outbox(sent[1].position, 10, usize::MAX).unwrap();
+    let hashes: Vec<_> = again.iter().map(|change| change.hash).collect();
+    assert_eq!(hashes, [first, sent[1].hash], "in causal order");
+    office.converge(&[&a]);
+    // What is needed is nothing of ours: the contact waits for the server's document.
+    a.replica.edit(id, &[set("company", "Third")]).unwrap();
+    let foreign = roadbook_protocol::ChangeHash([9; 32]);
+    a.replica.supply(&Need { contact: id, hashes: vec![foreign] }).unwrap();
+    assert_eq!(a.replica.status().unwrap().set_aside, 1);
+    office.converge(&[&a]);
+    assert_eq!(office.text(id, "company"), "Third");
+}
+
+#[test]
+fn a_directory_is_taken_only_with_the_signature_of_the_workspace() {
+    use ring::signature::{Ed25519KeyPair, KeyPair};
+    use roadbook_protocol::wire::{self, Directory, DirectoryUser};
+    let a = Device::new(1);
+    let key = Ed25519KeyPair::from_seed_unchecked(&[3; 32]).unwrap();
+    a.replica
+        .write("test", |write| {
+            crate::store::meta::set(&write.tx, "workspace_key", key.public_key().as_ref())
+        })
+        .unwrap();
+    let user = roadbook_protocol::ids::UserId::from_bytes([8; 16]);
+    let named = DirectoryUser { user, login: "boss".into(), name: "The boss".into() };
+    let mut directory = Directory { users: vec![named], actors: vec![], signature: vec![0; 64] };
+    assert!(!a.replica.store_directory(&directory).unwrap());
+    assert_eq!(a.replica.user_name(user), None);
+    let text = wire::directory_text(&super::WORKSPACE, &directory);
+    directory.signature = key.sign(&text).as_ref().to_vec();
+    assert!(a.replica.store_directory(&directory).unwrap());
+    assert_eq!(a.replica.user_name(user).as_deref(), Some("The boss"));
 }

@@ -40,8 +40,8 @@ async fn once(seed: u64) -> [f64; 6] {
         world.server.admin(&["assign", "--to", "office", "--collaborator", "--ids", &part.join(",")]).ok();
     }
     let rep = world.device("phone", "rep", Durability::Full).await;
-    let mut second = world.device("laptop", "rep", Durability::Full).await;
-    let office = world.device("office", "office", Durability::Full).await;
+    let mut second = world.other("laptop", "rep", Durability::Full).await;
+    let office = world.other("office", "office", Durability::Full).await;
     rep.sync().await;
     second.sync().await;
     office.sync().await;
@@ -55,7 +55,7 @@ async fn once(seed: u64) -> [f64; 6] {
     second.go_online();
     wait(&second.replica, |replica| replica.status().unwrap().behind == 0).await;
 
-    let (up_before, down_before) = link_of(&world);
+    let (up_before, down_before) = world.link.bytes();
     let cpu_before = cpu_ms(world.server.id());
     let start = Instant::now();
     let watched = rep.replica.clone();
@@ -65,7 +65,7 @@ async fn once(seed: u64) -> [f64; 6] {
     });
     rep.sync().await;
     let own = start.elapsed();
-    let (up, down) = link_of(&world);
+    let (up, down) = world.link.bytes();
     let want = rep.state_hash();
     let hash_took = start.elapsed() - own;
     wait(&second.replica, |replica| replica.state_hash(None).unwrap().hash == want).await;
@@ -73,7 +73,6 @@ async fn once(seed: u64) -> [f64; 6] {
     let cpu = cpu_ms(world.server.id()) - cpu_before;
     assert_eq!(rep.replica.status().unwrap().unsent, 0);
     let ms = |time: Duration| time.as_secs_f64() * 1e3;
-    // The second device shares the link: what it got is about what the rep sent.
     let figures = [
         ms(acknowledged.await.unwrap()),
         ms(own),
@@ -84,10 +83,6 @@ async fn once(seed: u64) -> [f64; 6] {
     ];
     second.go_offline().await;
     figures
-}
-
-fn link_of(world: &World) -> (u64, u64) {
-    world.link.bytes()
 }
 
 /// 250 fields on 250 contacts, 150 interactions, 100 insertions into notes.

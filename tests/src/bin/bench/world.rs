@@ -15,8 +15,9 @@ use tempfile::TempDir;
 pub struct World {
     /// The server.
     pub server: ServerProcess,
-    /// The link that counts bytes.
+    /// The link of the device under measurement, which counts bytes.
     pub link: Proxy,
+    address: SocketAddr,
     fingerprint: String,
     dir: TempDir,
 }
@@ -34,7 +35,7 @@ impl World {
         }
         let address: SocketAddr = server.url.trim_start_matches("https://").parse().unwrap();
         let link = Proxy::start(address).await;
-        Self { server, link, fingerprint, dir }
+        Self { server, link, address, fingerprint, dir }
     }
 
     /// A new directory.
@@ -42,19 +43,33 @@ impl World {
         self.dir.path().join(name)
     }
 
-    /// A new device of this rep, enrolled over the link.
+    /// A new device of this rep that reaches the server over the counting link.
     pub async fn device(&self, name: &str, login: &str, durability: Durability) -> Device {
+        self.device_over(self.link.addr, name, login, durability).await
+    }
+
+    /// A new device of this rep that reaches the server past the link.
+    pub async fn other(&self, name: &str, login: &str, durability: Durability) -> Device {
+        self.device_over(self.address, name, login, durability).await
+    }
+
+    async fn device_over(
+        &self,
+        address: SocketAddr,
+        name: &str,
+        login: &str,
+        durability: Durability,
+    ) -> Device {
         let code = self.server.admin(&["invite", login]).last_line();
         let device = Device::open(&self.home(name), durability);
-        let url = format!("https://{}", self.link.addr);
-        device.enrol(&url, &code, Some(&self.fingerprint), name).await;
+        device.enrol(&format!("https://{address}"), &code, Some(&self.fingerprint), name).await;
         device
     }
 
     /// Fills the server with generated contacts of this rep, through a device of theirs that is
     /// thrown away.
     pub async fn fill(&self, login: &str, count: usize, seed: u64) -> Vec<ContactId> {
-        let device = self.device(&format!("seed-{login}"), login, Durability::Off).await;
+        let device = self.other(&format!("seed-{login}"), login, Durability::Off).await;
         let mut generator = Generator::new(seed);
         let mut ids = Vec::with_capacity(count);
         for _ in 0..count {

@@ -99,6 +99,7 @@ fn poison(doc: &Automerge, by: Actor) -> Vec<u8> {
 fn one_poisoned_change_of_many_is_named_and_the_others_are_merged() {
     quiet();
     let (doc, _) = contact();
+    let limits = Limits { document_heads_max: 200, ..LIMITS };
     let mut batch = Vec::new();
     for device in 0..100_u8 {
         let (_, bytes) =
@@ -108,7 +109,7 @@ fn one_poisoned_change_of_many_is_named_and_the_others_are_merged() {
     let poison = poison(&doc, actor(2));
     assert!(gate1(&poison, &LIMITS, &[]).is_ok());
     batch.insert(37, poison.clone());
-    let merged = merge(&doc, batch.iter().map(|bytes| incoming(bytes)).collect(), &LIMITS).unwrap();
+    let merged = merge(&doc, batch.iter().map(|bytes| incoming(bytes)).collect(), &limits).unwrap();
     assert_eq!(merged.merged.len(), 100);
     assert_eq!(merged.refused.len(), 1);
     assert_eq!(merged.refused[0].0, incoming(&poison).hash);
@@ -211,7 +212,9 @@ fn a_contact_has_so_few_branches_that_an_honest_edit_can_join_them_all() {
     const { assert!(LIMITS.document_heads_max < LIMITS.change_deps_max) };
     let (doc, _) = contact();
     let limits = Limits { document_heads_max: 3, ..LIMITS };
-    let batch = (2..10).map(|n| incoming(&edit(&doc, actor(n), |tx| tx.put(ROOT, "a", n)).1)).collect();
+    let batch = (2..10)
+        .map(|n| incoming(&edit(&doc, actor(n), |tx| tx.put(ROOT, "a", u64::from(n))).1))
+        .collect();
     let merged = merge(&doc, batch, &limits).unwrap();
     assert_eq!(merged.heads.len(), 3);
     assert_eq!(merged.refused.len(), 5);
@@ -220,7 +223,7 @@ fn a_contact_has_so_few_branches_that_an_honest_edit_can_join_them_all() {
     let (_, joins) = edit(&merged.doc, actor(20), |tx| tx.put(ROOT, "a", 20));
     let joined = merge(&merged.doc, vec![incoming(&joins)], &limits).unwrap();
     assert_eq!((joined.heads.len(), joined.refused.len()), (1, 0));
-    let (known, _) = edit(&doc, actor(2), |tx| tx.put(ROOT, "a", 2));
+    let (known, _) = edit(&doc, actor(2), |tx| tx.put(ROOT, "a", 2_u64));
     let (_, goes_on) = edit(&known, actor(2), |tx| tx.put(ROOT, "b", 2));
     let gone_on = merge(&merged.doc, vec![incoming(&goes_on)], &limits).unwrap();
     assert_eq!((gone_on.heads.len(), gone_on.refused.len()), (3, 0));
@@ -273,6 +276,7 @@ fn a_long_offline_chain_is_merged_in_one_batch() {
 fn many_poisoned_changes_of_many_devices_are_each_named() {
     quiet();
     let (doc, _) = contact();
+    let limits = Limits { document_heads_max: 60, ..LIMITS };
     let mut batch = Vec::new();
     let mut poisons = Vec::new();
     for device in 0..60_u8 {
@@ -285,7 +289,7 @@ fn many_poisoned_changes_of_many_devices_are_each_named() {
             batch.push(incoming(&edit(&doc, actor(100 + device), |tx| tx.put(ROOT, field, 1)).1));
         }
     }
-    let merged = merge(&doc, batch, &LIMITS).unwrap();
+    let merged = merge(&doc, batch, &limits).unwrap();
     assert_eq!(merged.merged.len(), 45);
     let refused: Vec<_> = merged.refused.iter().map(|(hash, _)| *hash).collect();
     assert_eq!(refused, poisons);
@@ -295,7 +299,7 @@ fn many_poisoned_changes_of_many_devices_are_each_named() {
 fn after_too_many_failures_the_rest_of_a_batch_is_refused_untried() {
     quiet();
     let (doc, _) = contact();
-    let limits = Limits { document_actors_max: 1_000, ..LIMITS };
+    let limits = Limits { document_actors_max: 1_000, document_heads_max: 1_000, ..LIMITS };
     let batch: Vec<_> = (0..300_u128)
         .map(|device| incoming(&poison(&doc, Actor::from_bytes((device << 64 | 1).to_be_bytes()))))
         .collect();
