@@ -109,18 +109,22 @@ impl Replica {
     pub(crate) fn supply(&self, need: &Need) -> Result<()> {
         self.write("ack", |write| {
             let Some(row) = contacts::find(&write.tx, need.contact)? else { return Ok(()) };
-            let mut first = None;
+            let mut ours = Vec::new();
             for hash in &need.hashes {
                 match changes::find_local(&write.tx, row.num, hash)? {
                     Some(change)
                         if !matches!(change.receipt, Receipt::Quarantined | Receipt::Forked) =>
                     {
-                        changes::offer_again(&write.tx, change.pos)?;
-                        first = Some(first.unwrap_or(change.pos).min(change.pos));
+                        ours.push(change.pos);
                     }
                     _ => write.set_aside(&row)?,
                 }
             }
+            ours.sort_unstable();
+            for pos in &ours {
+                changes::offer_again(&write.tx, *pos)?;
+            }
+            let first = ours.first().copied();
             if let Some(first) = first {
                 // What stands on them follows them again: the order stays causal.
                 for change in changes::unmerged_of(&write.tx, row.num)? {
@@ -315,12 +319,16 @@ impl Write<'_> {
             let rows = statement.query_map([], |row| row.get(0))?;
             rows.collect::<Result<_, _>>()?
         };
+        let bootstraps: HashSet<ChangeHash> =
+            document::bootstraps().iter().map(|bootstrap| bootstrap.hash).collect();
+        let before = changes::unmerged_of(&self.tx, row.num)?;
+        let mut recovered = false;
         for meta in doc.get_changes_meta(&[]) {
-            if !own.contains(meta.actor.to_bytes())
-                || changes::find_local(&self.tx, row.num, &meta.hash)?.is_some()
-            {
+            let ours = own.contains(meta.actor.to_bytes()) || bootstraps.contains(&meta.hash);
+            if !ours || changes::find_local(&self.tx, row.num, &meta.hash)?.is_some() {
                 continue;
             }
+            recovered = true;
             let (Some(change), Some(actor)) =
                 (doc.get_change_by_hash(&meta.hash), Actor::from_slice(meta.actor.to_bytes()))
             else {
@@ -338,10 +346,17 @@ impl Write<'_> {
                 replays: 0,
                 undoes: None,
             };
-            changes::insert_local(&self.tx, row.num, &new)?;
-            if let Some(added) = changes::find_local(&self.tx, row.num, &meta.hash)? {
+            if changes::insert_local(&self.tx, row.num, &new)?
+                && let Some(added) = changes::find_local(&self.tx, row.num, &meta.hash)?
+            {
                 // The snapshot holds it already.
                 changes::set_live(&self.tx, added.pos, false)?;
+            }
+        }
+        if recovered {
+            // Those that were here stand on them: they follow again, so that the order stays causal.
+            for change in before.iter().filter(|change| change.receipt == Receipt::Saved) {
+                changes::offer_again(&self.tx, change.pos)?;
             }
         }
         self.keep(row.id, doc);

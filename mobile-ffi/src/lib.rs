@@ -64,9 +64,10 @@ impl From<Error> for RoadbookError {
         match error {
             Error::NotEnrolled => RoadbookError::NotEnrolled { message },
             Error::NotFound { .. } | Error::Ambiguous { .. } => RoadbookError::NotFound { message },
-            Error::Invalid(_) | Error::Filter(_) | Error::NotAllowed { .. } | Error::Address { .. } => {
-                RoadbookError::Invalid { message }
-            }
+            Error::Invalid(_)
+            | Error::Filter(_)
+            | Error::NotAllowed { .. }
+            | Error::Address { .. } => RoadbookError::Invalid { message },
             Error::Offline { .. } | Error::Untrusted { .. } => RoadbookError::Offline { message },
             Error::Refused { .. } => RoadbookError::Refused { message },
             _ => RoadbookError::Storage { message },
@@ -147,7 +148,8 @@ impl Roadbook {
         fingerprint: Option<String>,
         device_name: String,
     ) -> Result<()> {
-        let enrolled = sync::enrol(&self.replica, &url, &code, fingerprint.as_deref(), &device_name);
+        let enrolled =
+            sync::enrol(&self.replica, &url, &code, fingerprint.as_deref(), &device_name);
         self.runtime.block_on(enrolled)?;
         Ok(())
     }

@@ -32,13 +32,35 @@ struct Tongue {
 
 const TONGUES: &[Tongue] = &[
     Tongue {
-        given: &["Anna", "Jürgen", "Käthe", "Lukas", "Sabine", "Uwe", "Björn", "Renate", "Jörg", "Heike"],
-        family: &["Müller", "Schröder", "Groß", "Jäger", "Vogel", "Weiß", "Krüger", "Böhm", "Lang", "Köhler"],
-        towns: &[("Münster", "48143"), ("Köln", "50667"), ("Bad Homburg", "61348"), ("Görlitz", "02826")],
+        given: &[
+            "Anna", "Jürgen", "Käthe", "Lukas", "Sabine", "Uwe", "Björn", "Renate", "Jörg", "Heike",
+        ],
+        family: &[
+            "Müller",
+            "Schröder",
+            "Groß",
+            "Jäger",
+            "Vogel",
+            "Weiß",
+            "Krüger",
+            "Böhm",
+            "Lang",
+            "Köhler",
+        ],
+        towns: &[
+            ("Münster", "48143"),
+            ("Köln", "50667"),
+            ("Bad Homburg", "61348"),
+            ("Görlitz", "02826"),
+        ],
         country: "Germany",
         dial: "+49",
         legal: "GmbH",
-        syllables: &["auf", "trag", "lie", "fer", "ge", "sprä", "che", "ken", "muster", "ver", "han", "deln", "rück", "ruf", "an", "ge", "bot", "preis", "er", "war", "tung", "zeit", "wo", "chen", "plan", "ung", "ein", "kauf"],
+        syllables: &[
+            "auf", "trag", "lie", "fer", "ge", "sprä", "che", "ken", "muster", "ver", "han",
+            "deln", "rück", "ruf", "an", "ge", "bot", "preis", "er", "war", "tung", "zeit", "wo",
+            "chen", "plan", "ung", "ein", "kauf",
+        ],
         currency: "EUR",
     },
     Tongue {
@@ -48,17 +70,27 @@ const TONGUES: &[Tongue] = &[
         country: "Denmark",
         dial: "+45",
         legal: "A/S",
-        syllables: &["han", "del", "kø", "be", "af", "ta", "le", "mø", "de", "til", "bud", "le", "ver", "ing", "pris", "næ", "ste", "u", "ge", "kon", "takt", "prø", "ve", "or", "dre", "sæ", "son"],
+        syllables: &[
+            "han", "del", "kø", "be", "af", "ta", "le", "mø", "de", "til", "bud", "le", "ver",
+            "ing", "pris", "næ", "ste", "u", "ge", "kon", "takt", "prø", "ve", "or", "dre", "sæ",
+            "son",
+        ],
         currency: "DKK",
     },
     Tongue {
         given: &["Giulia", "Marco", "Chiara", "Luca", "Niccolò", "Beatrice", "Paolo", "Ilaria"],
-        family: &["Rossi", "D'Angelo", "Bianchi", "Ferrari", "Esposito", "Conti", "De Luca", "Gallo"],
+        family: &[
+            "Rossi", "D'Angelo", "Bianchi", "Ferrari", "Esposito", "Conti", "De Luca", "Gallo",
+        ],
         towns: &[("Forlì", "47121"), ("Reggio Emilia", "42121"), ("Torino", "10121")],
         country: "Italy",
         dial: "+39",
         legal: "S.r.l.",
-        syllables: &["or", "di", "ne", "con", "se", "gna", "prez", "zo", "in", "con", "tro", "cam", "pio", "ne", "fie", "ra", "sco", "to", "pros", "si", "ma", "set", "ti", "cli", "en", "te", "ven", "di"],
+        syllables: &[
+            "or", "di", "ne", "con", "se", "gna", "prez", "zo", "in", "con", "tro", "cam", "pio",
+            "ne", "fie", "ra", "sco", "to", "pros", "si", "ma", "set", "ti", "cli", "en", "te",
+            "ven", "di",
+        ],
         currency: "EUR",
     },
     Tongue {
@@ -68,7 +100,35 @@ const TONGUES: &[Tongue] = &[
         country: "Russia",
         dial: "+7",
         legal: "ООО",
-        syllables: &["за", "каз", "по", "став", "ка", "це", "на", "встре", "ча", "об", "ра", "зец", "скид", "ка", "до", "го", "вор", "не", "де", "ля", "кли", "ент", "про", "да", "жа", "склад", "счёт"],
+        syllables: &[
+            "за",
+            "каз",
+            "по",
+            "став",
+            "ка",
+            "це",
+            "на",
+            "встре",
+            "ча",
+            "об",
+            "ра",
+            "зец",
+            "скид",
+            "ка",
+            "до",
+            "го",
+            "вор",
+            "не",
+            "де",
+            "ля",
+            "кли",
+            "ент",
+            "про",
+            "да",
+            "жа",
+            "склад",
+            "счёт",
+        ],
         currency: "RUB",
     },
     Tongue {
@@ -78,7 +138,11 @@ const TONGUES: &[Tongue] = &[
         country: "Poland",
         dial: "+48",
         legal: "Sp. z o.o.",
-        syllables: &["za", "mó", "wie", "nie", "ce", "na", "spot", "ka", "nie", "prób", "ka", "do", "sta", "wa", "ra", "bat", "ty", "dzień", "klient", "sprze", "daż", "ofer", "ta", "ma", "ga", "zyn"],
+        syllables: &[
+            "za", "mó", "wie", "nie", "ce", "na", "spot", "ka", "nie", "prób", "ka", "do", "sta",
+            "wa", "ra", "bat", "ty", "dzień", "klient", "sprze", "daż", "ofer", "ta", "ma", "ga",
+            "zyn",
+        ],
         currency: "PLN",
     },
     Tongue {
@@ -88,20 +152,54 @@ const TONGUES: &[Tongue] = &[
         country: "United Kingdom",
         dial: "+44",
         legal: "Ltd",
-        syllables: &["or", "der", "sam", "ple", "de", "liv", "er", "meet", "ing", "price", "quo", "ta", "tion", "fol", "low", "up", "sea", "son", "stock", "vis", "it", "cus", "tom", "ship", "ment", "re", "new"],
+        syllables: &[
+            "or", "der", "sam", "ple", "de", "liv", "er", "meet", "ing", "price", "quo", "ta",
+            "tion", "fol", "low", "up", "sea", "son", "stock", "vis", "it", "cus", "tom", "ship",
+            "ment", "re", "new",
+        ],
         currency: "GBP",
     },
 ];
 
-const INDUSTRIES: &[&str] =
-    &["food wholesale", "catering", "retail", "hospitality", "machinery", "logistics", "pharmacy", "crafts"];
-const STATUSES: &[&str] = &["lead", "prospect", "customer", "customer", "customer", "partner", "lost"];
-const TAGS: &[&str] = &[
-    "vip", "fair-2026", "newsletter", "wine", "cheese", "export", "organic", "seasonal", "prepaid",
-    "framework", "sample-sent", "competitor", "referral", "regional", "chain", "family-run",
+const INDUSTRIES: &[&str] = &[
+    "food wholesale",
+    "catering",
+    "retail",
+    "hospitality",
+    "machinery",
+    "logistics",
+    "pharmacy",
+    "crafts",
 ];
-const TITLES: &[&str] =
-    &["Owner", "Buyer", "Head of purchasing", "Store manager", "Chef", "Managing director", "Assistant"];
+const STATUSES: &[&str] =
+    &["lead", "prospect", "customer", "customer", "customer", "partner", "lost"];
+const TAGS: &[&str] = &[
+    "vip",
+    "fair-2026",
+    "newsletter",
+    "wine",
+    "cheese",
+    "export",
+    "organic",
+    "seasonal",
+    "prepaid",
+    "framework",
+    "sample-sent",
+    "competitor",
+    "referral",
+    "regional",
+    "chain",
+    "family-run",
+];
+const TITLES: &[&str] = &[
+    "Owner",
+    "Buyer",
+    "Head of purchasing",
+    "Store manager",
+    "Chef",
+    "Managing director",
+    "Assistant",
+];
 const STAGES: &[&str] = &["lead", "qualified", "offer", "negotiation"];
 const KINDS: &[&str] = &["visit", "call", "email", "meeting", "visit", "call"];
 
@@ -128,8 +226,21 @@ pub struct Sample {
 
 /// The header of [`Sample::csv_row`].
 pub const CSV_HEADER: &[&str] = &[
-    "customer_no", "given_name", "family_name", "company", "job_title", "industry", "status", "street",
-    "postal_code", "city", "country", "phone", "email", "tags", "note",
+    "customer_no",
+    "given_name",
+    "family_name",
+    "company",
+    "job_title",
+    "industry",
+    "status",
+    "street",
+    "postal_code",
+    "city",
+    "country",
+    "phone",
+    "email",
+    "tags",
+    "note",
 ];
 
 impl Sample {
@@ -217,13 +328,18 @@ impl Generator {
         let tongue = &TONGUES[self.rng.usize(..TONGUES.len())];
         let given_name = self.pick(tongue.given).to_owned();
         let family_name = self.pick(tongue.family).to_owned();
-        let company =
-            format!("{} {} {}", capital(&self.word(tongue)), capital(&self.word(tongue)), tongue.legal);
+        let company = format!(
+            "{} {} {}",
+            capital(&self.word(tongue)),
+            capital(&self.word(tongue)),
+            tongue.legal
+        );
         let (city, postal_code) = self.pick(tongue.towns);
         let number = self.made;
         let host = format!("{}{}.example", ascii(&company), number % 97);
         let email = format!("{}.{}{}@{host}", ascii(&given_name), ascii(&family_name), number % 89);
-        let phone = format!("{} {} {:07}", tongue.dial, self.rng.u16(20..999), self.rng.u32(..9_999_999));
+        let phone =
+            format!("{} {} {:07}", tongue.dial, self.rng.u16(20..999), self.rng.u32(..9_999_999));
         let street = format!("{} {}", capital(&self.word(tongue)), self.rng.u16(1..240));
         let (industry, status) = (self.pick(INDUSTRIES), self.pick(STATUSES));
         let job_title = self.pick(TITLES);
@@ -378,7 +494,12 @@ fn ascii(text: &str) -> String {
     folded
         .chars()
         .filter(char::is_ascii_alphanumeric)
-        .chain(folded.chars().filter(|c| !c.is_ascii()).map(|c| char::from(b'a' + (c as u32 % 26) as u8)))
+        .chain(
+            folded
+                .chars()
+                .filter(|c| !c.is_ascii())
+                .map(|c| char::from(b'a' + (c as u32 % 26) as u8)),
+        )
         .take(14)
         .collect()
 }

@@ -1,5 +1,6 @@
 //! The administrator's commands, as a shell or another program drives them: each works whether the
 //! server runs or not, prints what other tools rely on, and ends with an exit code that says how.
+#![allow(clippy::unwrap_used)]
 
 use std::path::Path;
 use std::process::Command;

@@ -1,4 +1,5 @@
 //! Clocks that are wrong by years (P12): order, merge, receipts and sync don't depend on them.
+#![allow(clippy::unwrap_used)]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};

@@ -1,6 +1,7 @@
 //! Real replicas and a real server under random editing and random faults of the network (P3):
 //! whatever is sent twice, lost in a cut, or comes in another order, all sides end with equal
 //! contacts, rows, conflicts and hashes, and no edit is missing.
+#![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
 

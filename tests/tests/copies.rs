@@ -1,9 +1,12 @@
 //! A replica that was copied or restored (P7): the edits of both copies survive, and nobody has to
 //! notice for that.
+#![allow(clippy::unwrap_used)]
 
 use std::path::Path;
 use std::process::Command;
 
+use roadbook_client_core::{Durability, Phase, Topic};
+use roadbook_tests::local::Device;
 use roadbook_tests::process::Rep;
 use roadbook_tests::scene::{Scene, by_id};
 
@@ -171,4 +174,39 @@ fn the_contacts_of_a_copy_that_were_made_on_both_sides_are_all_there() {
         names.contains(&"Anna Original".to_owned()) && names.contains(&"Karl Klon".to_owned()),
         "{names:?}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_two_copies_online_at_once_the_second_is_told_and_loses_nothing_as_a_device_of_its_own()
+{
+    let book = book(35);
+    visit(&book.phone, &book.id, "before the copy");
+    copy(book.phone.home(), &book.scene.dir().join("clone"));
+    let clone = Rep::new(book.scene.dir().join("clone"));
+    visit(&clone, &book.id, "by the clone, offline");
+
+    let mut phone = Device::open(book.phone.home(), Durability::Full);
+    let mut observer = phone.replica.observe(Topic::Sync);
+    phone.go_online();
+    while phone.replica.status().unwrap().connection.phase != Phase::Idle {
+        observer.next().await.expect("the replica is open");
+    }
+    let told = clone.run(&["sync"]);
+    assert_eq!(told.status.code(), Some(6), "{}", told.stderr);
+    assert!(told.stderr.contains("copied"), "it says why: {}", told.stderr);
+    assert_eq!(clone.receipts(), ["saved", "saved"], "what it holds stays");
+    // With a code of its own it is a device like any other, and both may be online.
+    clone.run(&["enroll", &book.scene.url(), &book.scene.invite("ada")]).ok();
+    visit(&clone, &book.id, "by the clone, as itself");
+    clone.sync();
+    phone.go_offline().await;
+    drop(observer);
+    phone.replica.close();
+    drop(phone);
+    visit(&book.phone, &book.id, "by the original");
+    let all =
+        ["before the copy", "by the clone, offline", "by the clone, as itself", "by the original"];
+    settle(&book, &[&clone], &all);
+    let list = book.scene.admin(&["device", "list", "--json"]).json();
+    assert_eq!(list["devices"].as_array().unwrap().len(), 2, "{list}");
 }

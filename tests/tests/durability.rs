@@ -2,6 +2,7 @@
 //! survives it; so the syncs are counted with strace between a change's arrival and its receipt, and
 //! between an edit and its return. With durability turned off the same count finds none: the test
 //! would notice.
+#![allow(clippy::unwrap_used)]
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read, Write};

@@ -1,5 +1,6 @@
 //! The server and the device are killed at every named failpoint, and at random under load: no
 //! acknowledged edit is missing, no saved edit is missing, and everything converges afterwards.
+#![allow(clippy::unwrap_used)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

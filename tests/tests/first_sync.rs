@@ -1,6 +1,7 @@
 //! A first sync that is cut again and again goes on where it was: nothing that the device holds is
 //! fetched twice, nothing is left out, and what is edited meanwhile on either side is there at the
 //! end.
+#![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeSet;
 

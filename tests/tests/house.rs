@@ -59,7 +59,10 @@ fn dependencies_point_one_way() {
         ("roadbook", &["roadbook-client-core", "roadbook-protocol"]),
         ("roadbook-ffi", &["roadbook-client-core", "roadbook-protocol"]),
         ("roadbook-server", &["roadbook-protocol"]),
-        ("roadbook-tests", &["roadbook-client-core", "roadbook-ffi", "roadbook-protocol", "roadbook-server"]),
+        (
+            "roadbook-tests",
+            &["roadbook-client-core", "roadbook-ffi", "roadbook-protocol", "roadbook-server"],
+        ),
     ];
     for (package, allowed) in allowed {
         let ours: Vec<&String> = reachable[*package]
@@ -124,7 +127,9 @@ fn every_licence_is_on_the_list_of_deny_toml() {
 #[test]
 fn every_dependency_is_pinned_in_the_one_table() {
     let root = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
-    for member in ["client-core", "client-core/protocol", "client-core/cli", "server", "mobile-ffi", "tests"] {
+    for member in
+        ["client-core", "client-core/protocol", "client-core/cli", "server", "mobile-ffi", "tests"]
+    {
         let manifest = std::fs::read_to_string(root.join(member).join("Cargo.toml")).unwrap();
         for line in manifest.lines() {
             assert!(
@@ -136,7 +141,10 @@ fn every_dependency_is_pinned_in_the_one_table() {
     let table = std::fs::read_to_string(root.join("Cargo.toml")).unwrap();
     let table = table.split("[workspace.dependencies]").nth(1).unwrap();
     let table = table.split("\n[").next().unwrap();
-    for line in table.lines().filter(|l| l.contains('=') && !l.contains("path =") && !l.trim_start().starts_with('#')) {
+    for line in table
+        .lines()
+        .filter(|l| l.contains('=') && !l.contains("path =") && !l.trim_start().starts_with('#'))
+    {
         assert!(line.contains("\"="), "not pinned exactly: {line}");
     }
 }

@@ -1,5 +1,6 @@
 //! The main job, end to end, with the shipped programs: import, assign, enrol, edit with no network,
 //! sync, and everything is merged everywhere, with each conflict shown and no edit missing.
+#![allow(clippy::unwrap_used)]
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,8 +13,11 @@ use serde_json::Value;
 struct Did {
     contact: String,
     what: String,
-    holds: Box<dyn Fn(&Value) -> bool>,
+    holds: Holds,
 }
+
+/// Whether a contact has the edit.
+type Holds = Box<dyn Fn(&Value) -> bool>;
 
 fn texts<'c>(contact: &'c Value, list: &str, field: &str) -> Vec<&'c str> {
     contact[list]
@@ -27,14 +31,14 @@ fn texts<'c>(contact: &'c Value, list: &str, field: &str) -> Vec<&'c str> {
 /// Edits a contact in one of the ways that reps have; `mark` occurs nowhere else.
 fn edit(rep: &Rep, contact: &str, n: usize, mark: &str) -> Did {
     let mark = mark.to_owned();
-    let entry = |list: &'static str, field: &'static str| -> Box<dyn Fn(&Value) -> bool> {
+    let entry = |list: &'static str, field: &'static str| -> Holds {
         let mark = mark.clone();
         Box::new(move |contact| {
             texts(contact, list, field).iter().filter(|text| text.contains(&mark)).count() == 1
         })
     };
     let phone = format!("+49 30 {:07}", 1_000_000 + n);
-    let (args, holds): (Vec<&str>, Box<dyn Fn(&Value) -> bool>) = match n % 9 {
+    let (args, holds): (Vec<&str>, Holds) = match n % 9 {
         0 => (
             vec!["visit", contact, "--summary", &mark, "--nps", "9"],
             entry("interactions", "summary"),

@@ -1,5 +1,6 @@
 //! The managers' pages in a real browser: sign-in, list, search, a contact with its conflict, live
 //! updates, and that they are usable on a phone and from the keyboard.
+#![allow(clippy::unwrap_used)]
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;

@@ -1,6 +1,7 @@
 //! A device receives nothing that its user is not assigned (P8): looked for in every plain frame
 //! that was sent to it and in every byte of its files, by markers that are first shown to be found
 //! where they belong.
+#![allow(clippy::unwrap_used)]
 
 use std::path::Path;
 

@@ -38,7 +38,7 @@ pub enum Verb {
     /// Enrol this device with a one-time code from the office.
     #[command(visible_alias = "enrol")]
     Enroll {
-        /// The server's address, such as https://book.example.com.
+        /// The server's address, with `https://` in front.
         url: String,
         /// The code that `roadbook-server invite LOGIN` printed.
         code: String,

@@ -11,8 +11,8 @@ use roadbook_protocol::ids::{ContactId, EntryId, UnixMs};
 use serde_json::json;
 
 use crate::args::{
-    AddressVerb, ConsentArgs, ConsentWhat, DealVerb, InteractionArgs, PurchaseArgs, ReachVerb, TagVerb,
-    TaskVerb,
+    AddressVerb, ConsentArgs, ConsentWhat, DealVerb, InteractionArgs, PurchaseArgs, ReachVerb,
+    TagVerb, TaskVerb,
 };
 use crate::error::Failure;
 use crate::output::Output;
@@ -46,7 +46,12 @@ pub fn add(replica: &Replica, out: &Output, assignments: &[String]) -> Result<()
 }
 
 /// `set`.
-pub fn set(replica: &Replica, out: &Output, id: &str, assignments: &[String]) -> Result<(), Failure> {
+pub fn set(
+    replica: &Replica,
+    out: &Output,
+    id: &str,
+    assignments: &[String],
+) -> Result<(), Failure> {
     let contact = replica.contact(replica.resolve_id(id)?)?;
     let commands = assigned(replica, Some(&contact), assignments)?;
     edit(replica, out, contact.id, &commands)
@@ -82,9 +87,10 @@ fn report(out: &Output, contact: ContactId, edited: Edited) -> Result<(), Failur
             &json!({"contact_id": edit.contact_id, "edit_id": edit.edit_id, "receipt": "saved"}),
             || "saved on this device".into(),
         ),
-        Edited::Unchanged => out.print(&json!({"contact_id": contact, "receipt": "unchanged"}), || {
-            "unchanged: it was so already".into()
-        }),
+        Edited::Unchanged => out
+            .print(&json!({"contact_id": contact, "receipt": "unchanged"}), || {
+                "unchanged: it was so already".into()
+            }),
     }
 }
 
@@ -152,13 +158,21 @@ fn same_number(a: &str, b: &str) -> bool {
 }
 
 /// `phone`, `email`.
-pub fn reach(replica: &Replica, out: &Output, reach: Reach, verb: &ReachVerb) -> Result<(), Failure> {
+pub fn reach(
+    replica: &Replica,
+    out: &Output,
+    reach: Reach,
+    verb: &ReachVerb,
+) -> Result<(), Failure> {
     let (collection, field) = reach.place();
     match verb {
         ReachVerb::Add { id, value, label } => {
             let id = replica.resolve_id(id)?;
-            let command =
-                put(replica, collection, [(field, Some(value.as_str().into())), ("label", text(label))]);
+            let command = put(
+                replica,
+                collection,
+                [(field, Some(value.as_str().into())), ("label", text(label))],
+            );
             edit(replica, out, id, &[command])
         }
         ReachVerb::Remove { id, value } => remove(replica, out, id, collection, field, value),
@@ -262,7 +276,9 @@ fn in_editor(text: &str) -> Result<String, Failure> {
         .status()
         .map_err(Failure::io(format!("the editor `{editor}`")))?;
     if !status.success() {
-        return Err(Failure::Usage(format!("`{editor}` ended with {status}; the note is unchanged")));
+        return Err(Failure::Usage(format!(
+            "`{editor}` ended with {status}; the note is unchanged"
+        )));
     }
     let edited = std::fs::read_to_string(file.path()).map_err(Failure::io("the edited note"))?;
     // Editors end a file with a line end that nobody typed.
@@ -321,7 +337,8 @@ pub fn deal(replica: &Replica, out: &Output, verb: &DealVerb) -> Result<(), Fail
         DealVerb::Move { id, deal, stage, lost_reason } => {
             let contact = replica.resolve_id(id)?;
             let id = entry(replica, contact, Collection::Deals, "title", deal)?;
-            let mut fields = BTreeMap::from([("stage".to_owned(), Some(Value::from(stage.as_str())))]);
+            let mut fields =
+                BTreeMap::from([("stage".to_owned(), Some(Value::from(stage.as_str())))]);
             if lost_reason.is_some() {
                 fields.insert("lost_reason".into(), text(lost_reason));
             }
@@ -361,7 +378,11 @@ pub fn task(replica: &Replica, out: &Output, verb: &TaskVerb) -> Result<(), Fail
             let command = put(
                 replica,
                 Collection::Tasks,
-                [("text", Some(what.as_str().into())), ("due", text(due)), ("done", Some(false.into()))],
+                [
+                    ("text", Some(what.as_str().into())),
+                    ("due", text(due)),
+                    ("done", Some(false.into())),
+                ],
             );
             edit(replica, out, contact, &[command])
         }
@@ -430,13 +451,16 @@ pub fn resolve(
     let Some(conflict) = conflicts.iter().find(|conflict| conflict.field == field) else {
         let open: Vec<&str> = conflicts.iter().map(|conflict| conflict.field.as_str()).collect();
         let open = if open.is_empty() { "nothing is".into() } else { open.join(", ") };
-        return Err(Failure::NotFound(format!("`{field}` is not in conflict here; in conflict: {open}")));
+        return Err(Failure::NotFound(format!(
+            "`{field}` is not in conflict here; in conflict: {open}"
+        )));
     };
     let value = match (pick, value) {
         (Some(number), _) => {
-            let side = number.checked_sub(1).and_then(|n| conflict.values.get(n)).ok_or_else(|| {
-                Failure::Usage(format!("--pick goes from 1 to {} here", conflict.values.len()))
-            })?;
+            let side =
+                number.checked_sub(1).and_then(|n| conflict.values.get(n)).ok_or_else(|| {
+                    Failure::Usage(format!("--pick goes from 1 to {} here", conflict.values.len()))
+                })?;
             side.value.clone()
         }
         (None, text) => text.filter(|text| !text.is_empty()).map(Value::from),
@@ -459,7 +483,9 @@ pub fn parse_instant(text: &str) -> Result<UnixMs, Failure> {
         .and_then(|day| day.and_hms_opt(0, 0, 0))
         .map(|time| time.and_utc().timestamp_millis())
         .ok_or_else(|| {
-            Failure::Usage(format!("`{text}` is not a time: write 2026-05-03 or 2026-05-03T14:30 (UTC)"))
+            Failure::Usage(format!(
+                "`{text}` is not a time: write 2026-05-03 or 2026-05-03T14:30 (UTC)"
+            ))
         })
 }
 

@@ -44,7 +44,10 @@ impl Failure {
             Failure::NotFound(_) => 4,
             Failure::Io { .. } => 1,
             Failure::Core(error) => match error {
-                Error::Invalid(_) | Error::Filter(_) | Error::NotAllowed { .. } | Error::Address { .. } => 2,
+                Error::Invalid(_)
+                | Error::Filter(_)
+                | Error::NotAllowed { .. }
+                | Error::Address { .. } => 2,
                 Error::NotEnrolled => 3,
                 Error::NotFound { .. } | Error::Ambiguous { .. } => 4,
                 Error::Offline { .. } | Error::Untrusted { .. } => 5,

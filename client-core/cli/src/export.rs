@@ -14,7 +14,11 @@ use crate::error::Failure;
 const PAGE: usize = 500;
 
 /// `export`, to standard output.
-pub fn contacts(replica: &Replica, format: ExportFormat, filter: Option<&str>) -> Result<(), Failure> {
+pub fn contacts(
+    replica: &Replica,
+    format: ExportFormat,
+    filter: Option<&str>,
+) -> Result<(), Failure> {
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     let mut offset = 0;
     let mut first = true;
@@ -24,12 +28,8 @@ pub fn contacts(replica: &Replica, format: ExportFormat, filter: Option<&str>) -
         ExportFormat::Csv => writeln!(out, "{}", header().join(",")).map_err(io())?,
     }
     loop {
-        let query = ListQuery {
-            filter: filter.map(str::to_owned),
-            sort: Sort::Name,
-            limit: PAGE,
-            offset,
-        };
+        let query =
+            ListQuery { filter: filter.map(str::to_owned), sort: Sort::Name, limit: PAGE, offset };
         let rows = replica.list(&query)?.rows;
         if rows.is_empty() {
             break;
@@ -45,7 +45,8 @@ pub fn contacts(replica: &Replica, format: ExportFormat, filter: Option<&str>) -
                     write!(out, "{}\n{text}", if first { "" } else { "," }).map_err(io())?;
                 }
                 ExportFormat::Csv => {
-                    let cells: Vec<String> = cells(&contact).iter().map(|cell| quoted(cell)).collect();
+                    let cells: Vec<String> =
+                        cells(&contact).iter().map(|cell| quoted(cell)).collect();
                     writeln!(out, "{}", cells.join(",")).map_err(io())?;
                 }
             }
@@ -61,14 +62,26 @@ pub fn contacts(replica: &Replica, format: ExportFormat, filter: Option<&str>) -
 fn header() -> Vec<&'static str> {
     let mut names = vec!["id"];
     names.extend(FIELDS.iter().map(|spec| spec.name));
-    names.extend(["phone", "email", "street", "postal_code", "city", "region", "country", "tags", "note"]);
+    names.extend([
+        "phone",
+        "email",
+        "street",
+        "postal_code",
+        "city",
+        "region",
+        "country",
+        "tags",
+        "note",
+    ]);
     names
 }
 
 fn cells(contact: &Contact) -> Vec<String> {
     let mut cells = vec![contact.id.to_string()];
     cells.extend(
-        FIELDS.iter().map(|spec| contact.fields.get(spec.name).map(Value::to_string).unwrap_or_default()),
+        FIELDS
+            .iter()
+            .map(|spec| contact.fields.get(spec.name).map(Value::to_string).unwrap_or_default()),
     );
     let first = |entries: &[roadbook_protocol::document::Entry], field: &str| {
         entries.first().map(|entry| entry.text(field).to_owned()).unwrap_or_default()

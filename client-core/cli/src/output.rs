@@ -18,10 +18,15 @@ impl Output {
     }
 
     /// Prints the JSON, or else the text.
-    pub fn print(&self, json: &impl Serialize, text: impl FnOnce() -> String) -> Result<(), Failure> {
+    pub fn print(
+        &self,
+        json: &impl Serialize,
+        text: impl FnOnce() -> String,
+    ) -> Result<(), Failure> {
         let text = if self.json {
-            serde_json::to_string_pretty(json)
-                .map_err(|error| Failure::Usage(format!("this can't be written as JSON: {error}")))?
+            serde_json::to_string_pretty(json).map_err(|error| {
+                Failure::Usage(format!("this can't be written as JSON: {error}"))
+            })?
         } else {
             text()
         };
@@ -42,7 +47,13 @@ impl Output {
 pub fn table(rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let widths: Vec<usize> = (0..columns)
-        .map(|c| rows.iter().filter_map(|row| row.get(c)).map(|cell| cell.chars().count()).max().unwrap_or(0))
+        .map(|c| {
+            rows.iter()
+                .filter_map(|row| row.get(c))
+                .map(|cell| cell.chars().count())
+                .max()
+                .unwrap_or(0)
+        })
         .collect();
     let mut text = String::new();
     for row in rows {

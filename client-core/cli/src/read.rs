@@ -23,7 +23,10 @@ pub fn status(replica: &Replica, out: &Output) -> Result<(), Failure> {
         match &status.user {
             Some(user) => {
                 row("user", format!("{} ({})", user.name, user.login));
-                row("workspace", status.workspace.as_ref().map_or(String::new(), |w| w.name.clone()));
+                row(
+                    "workspace",
+                    status.workspace.as_ref().map_or(String::new(), |w| w.name.clone()),
+                );
                 row("server", status.server_url.clone().unwrap_or_default());
                 if let Some(device) = &status.device {
                     row("device", format!("{} ({})", device.name, device.id));
@@ -44,7 +47,8 @@ pub fn status(replica: &Replica, out: &Output) -> Result<(), Failure> {
             row("last error", error.clone());
         }
         if let Some(at) = status.copied_at {
-            let what = "this replica was restored or copied; it goes on as an incarnation of its own";
+            let what =
+                "this replica was restored or copied; it goes on as an incarnation of its own";
             row("noticed", format!("{what} (found {})", time(at)));
         }
         if let Some(file) = &status.set_aside_file {
@@ -97,7 +101,11 @@ fn rows_text(rows: &[Row]) -> String {
                 row.city.clone(),
                 field("status"),
                 row.phones.first().cloned().unwrap_or_default(),
-                if row.conflicts > 0 { format!("{} in conflict", row.conflicts) } else { String::new() },
+                if row.conflicts > 0 {
+                    format!("{} in conflict", row.conflicts)
+                } else {
+                    String::new()
+                },
             ]
         })
         .collect();
@@ -118,13 +126,15 @@ pub fn show(
         Some(at) => replica.contact_as_of(id, parse_instant(at)?)?,
     };
     let authorship = if authors { replica.authorship(id)? } else { BTreeMap::new() };
-    let mut value = serde_json::to_value(&contact)
-        .map_err(|error| Failure::Usage(format!("this contact can't be written as JSON: {error}")))?;
+    let mut value = serde_json::to_value(&contact).map_err(|error| {
+        Failure::Usage(format!("this contact can't be written as JSON: {error}"))
+    })?;
     if authors {
         value["authors"] = authorship
             .iter()
             .map(|(path, by)| {
-                let said = json!({"author": author(replica, by.author), "at": by.at, "change": by.change});
+                let said =
+                    json!({"author": author(replica, by.author), "at": by.at, "change": by.change});
                 (path.clone(), said)
             })
             .collect::<serde_json::Map<_, _>>()
@@ -143,9 +153,11 @@ pub fn show(
 
 fn contact_text(contact: &Contact, by: &dyn Fn(&str) -> String) -> String {
     let mut rows = vec![vec!["name".into(), contact.display_name.clone()]];
-    let mut row = |label: &str, value: String, path: &str| rows.push(vec![label.to_owned(), value, by(path)]);
+    let mut row =
+        |label: &str, value: String, path: &str| rows.push(vec![label.to_owned(), value, by(path)]);
     for (name, value) in &contact.fields {
-        let label = FIELDS.iter().find(|spec| spec.name == name).map_or(name.as_str(), |spec| spec.label);
+        let label =
+            FIELDS.iter().find(|spec| spec.name == name).map_or(name.as_str(), |spec| spec.label);
         row(&label.to_lowercase(), value.to_string(), name);
     }
     if !contact.tags.is_empty() {
@@ -188,7 +200,11 @@ fn entry_text(collection: Collection, entry: &Entry) -> String {
             (Kind::Minor, Value::Int(minor)) => money(*minor, entry.text("currency")),
             (Kind::Currency, _) => continue,
             (Kind::Bool, Value::Bool(yes)) => {
-                if *yes { spec.label.to_lowercase() } else { format!("not {}", spec.label.to_lowercase()) }
+                if *yes {
+                    spec.label.to_lowercase()
+                } else {
+                    format!("not {}", spec.label.to_lowercase())
+                }
             }
             _ => value.to_string(),
         });
@@ -222,12 +238,20 @@ pub fn history(replica: &Replica, out: &Output, id: &str, limit: usize) -> Resul
     out.print(&json!({"contact_id": id, "history": list}), || {
         let mut rows = Vec::new();
         for item in &items {
-            let mut head =
-                vec![time(item.at), author(replica, item.author), item.command.clone()];
+            let mut head = vec![time(item.at), author(replica, item.author), item.command.clone()];
             for field in &item.fields {
-                let show = |value: &Option<Value>| value.as_ref().map_or("-".into(), Value::to_string);
-                head.push(format!("{}: {} -> {}", field.field, show(&field.before), show(&field.after)));
-                rows.push(std::mem::replace(&mut head, vec![String::new(), String::new(), String::new()]));
+                let show =
+                    |value: &Option<Value>| value.as_ref().map_or("-".into(), Value::to_string);
+                head.push(format!(
+                    "{}: {} -> {}",
+                    field.field,
+                    show(&field.before),
+                    show(&field.after)
+                ));
+                rows.push(std::mem::replace(
+                    &mut head,
+                    vec![String::new(), String::new(), String::new()],
+                ));
             }
             if item.fields.is_empty() {
                 rows.push(head);
@@ -245,7 +269,8 @@ pub fn conflicts(replica: &Replica, out: &Output, id: Option<&str>) -> Result<()
     out.print(&json!({"conflicts": list}), || {
         let mut text = String::new();
         for conflict in &conflicts {
-            let name = replica.row(conflict.contact_id).map(|row| row.display_name).unwrap_or_default();
+            let name =
+                replica.row(conflict.contact_id).map(|row| row.display_name).unwrap_or_default();
             text.push_str(&format!("{}  {name}: {}\n", conflict.contact_id, conflict.field));
             let rows: Vec<Vec<String>> = conflict
                 .values
@@ -327,8 +352,14 @@ pub fn quarantine(replica: &Replica, out: &Output) -> Result<(), Failure> {
 }
 
 /// `state-hash`: the hash on stdout; what is not in it on stderr.
-pub fn state_hash(replica: &Replica, out: &Output, each: bool, ids: &[String]) -> Result<(), Failure> {
-    let ids: Vec<ContactId> = ids.iter().map(|id| replica.resolve_id(id)).collect::<Result<_, _>>()?;
+pub fn state_hash(
+    replica: &Replica,
+    out: &Output,
+    each: bool,
+    ids: &[String],
+) -> Result<(), Failure> {
+    let ids: Vec<ContactId> =
+        ids.iter().map(|id| replica.resolve_id(id)).collect::<Result<_, _>>()?;
     let state = replica.state_hash((!ids.is_empty()).then_some(&ids[..]))?;
     if state.unmerged > 0 {
         eprintln!("{} local changes are not merged yet and not in this hash", state.unmerged);

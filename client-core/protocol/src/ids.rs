@@ -11,7 +11,9 @@ use uuid::Uuid;
 
 /// Why a text is not an identifier.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is not a {kind} id: expected a UUID such as 0192f3c0-7d1e-7a40-8000-0123456789ab")]
+#[error(
+    "`{text}` is not a {kind} id: expected a UUID such as 0192f3c0-7d1e-7a40-8000-0123456789ab"
+)]
 pub struct IdError {
     /// What was expected: `contact`, `device` and so on.
     pub kind: &'static str,

@@ -98,9 +98,24 @@ pub(crate) fn insert_merged(
     Ok(added > 0)
 }
 
-/// Adds a local change as `saved`.
-pub(crate) fn insert_local(conn: &Connection, contact: i64, new: &NewLocal<'_>) -> Result<()> {
-    conn.prepare_cached(
+/// Adds a local change as `saved`; one that is here as a downloaded one becomes local. `true` if it
+/// was not here at all.
+pub(crate) fn insert_local(conn: &Connection, contact: i64, new: &NewLocal<'_>) -> Result<bool> {
+    let taken = conn
+        .prepare_cached(
+            "UPDATE change SET local = 1, actor = ?3, seq = ?4, receipt = 'saved', settled = 0
+             WHERE contact = ?1 AND hash = ?2 AND local = 0",
+        )?
+        .execute(params![
+            contact,
+            new.hash.0,
+            new.actor.as_bytes(),
+            i64::try_from(new.seq).unwrap_or(i64::MAX)
+        ])?;
+    if taken > 0 {
+        return Ok(false);
+    }
+    let added = conn.prepare_cached(
         "INSERT INTO change(contact, hash, bytes, live, local, actor, seq, edit, commands, label, at,
                             receipt, settled, replays, undoes)
          VALUES (?1, ?2, ?3, 1, 1, ?4, ?5, ?6, ?7, ?8, ?9, 'saved', 0, ?10, ?11)
@@ -119,7 +134,7 @@ pub(crate) fn insert_local(conn: &Connection, contact: i64, new: &NewLocal<'_>) 
         new.replays,
         new.undoes.map(|edit| *edit.as_bytes()),
     ])?;
-    Ok(())
+    Ok(added > 0)
 }
 
 /// Local changes that match a condition, oldest first.
@@ -256,6 +271,22 @@ pub(crate) fn prune_finished(conn: &Connection, before: UnixMs) -> Result<usize>
             "DELETE FROM change WHERE local = 1 AND live = 0 AND settled = 1 AND receipt_at < ?1",
         )?
         .execute(params![before])?)
+}
+
+/// Some contacts whose documents still need finished local changes of before that time beside their
+/// snapshot.
+pub(crate) fn finished_live(
+    conn: &Connection,
+    before: UnixMs,
+    limit: i64,
+) -> Result<Vec<ContactId>> {
+    let mut statement = conn.prepare_cached(
+        "SELECT DISTINCT k.id FROM change c JOIN contact k ON k.num = c.contact
+         WHERE c.local = 1 AND c.live = 1 AND c.settled = 1 AND c.receipt_at < ?1 LIMIT ?2",
+    )?;
+    let rows = statement
+        .query_map(params![before, limit], |row| Ok(ContactId::from_bytes(row.get(0)?)))?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 /// How many edits have each receipt.

@@ -24,6 +24,8 @@ pub use engine::{Engine, SyncOptions, SyncReport, WireTap};
 pub use enrol::{Enrolled, enrol};
 
 use crate::error::{Error, Result};
+#[cfg(test)]
+pub(crate) use work::mark_synced;
 
 /// Runs work that waits for the disk on a thread where that is allowed.
 async fn blocking<T: Send + 'static>(

@@ -20,6 +20,8 @@ use crate::store::{changes, lists};
 
 /// Merged edits are kept so long with their commands: the backup horizon (rule 12).
 const HORIZON_MS: i64 = 35 * 24 * 60 * 60 * 1000;
+/// Contacts that are folded into a snapshot after one exchange, so that no exchange ends slowly.
+const FOLDS_MAX: i64 = 32;
 /// Stored changes whose fate is asked for when a connection opens.
 const PENDING_MAX: usize = 20_000;
 
@@ -132,13 +134,7 @@ impl Worker {
 
     /// Everything is exchanged, as of now.
     pub(crate) fn mark_synced(&mut self) -> Result<()> {
-        self.replica.write("synced", |write| {
-            let now = write.now();
-            meta::set(&write.tx, key::LAST_SYNC, now)?;
-            changes::prune_finished(&write.tx, now - HORIZON_MS)?;
-            write.notices.sync = true;
-            Ok(())
-        })
+        mark_synced(&self.replica)
     }
 
     /// The report as it stands.
@@ -201,6 +197,24 @@ impl Worker {
         }
         Ok(())
     }
+}
+
+/// Notes that everything is exchanged, and tidies up what is finished for longer than the horizon.
+pub(crate) fn mark_synced(replica: &Replica) -> Result<()> {
+    replica.write("synced", |write| {
+        let now = write.now();
+        meta::set(&write.tx, key::LAST_SYNC, now)?;
+        for id in changes::finished_live(&write.tx, now - HORIZON_MS, FOLDS_MAX)? {
+            if let Some(row) = contacts::find(&write.tx, id)? {
+                let doc = write.document(&row)?;
+                write.fold(&row, &doc)?;
+                write.keep(id, doc);
+            }
+        }
+        changes::prune_finished(&write.tx, now - HORIZON_MS)?;
+        write.notices.sync = true;
+        Ok(())
+    })
 }
 
 impl Replica {

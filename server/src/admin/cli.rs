@@ -1,7 +1,7 @@
 //! The command line of `roadbook-server`.
 //!
 //! Flags that every command has stand behind the verb: `roadbook-server device list --json --data D`.
-//! Nothing is decided here: arguments become a [`Request`], or the settings of `serve`.
+//! Nothing is decided here: arguments become a [`Request`](super::request::Request), or the settings of `serve`.
 
 use std::path::PathBuf;
 

@@ -312,12 +312,15 @@ pub fn actors(
          WHERE d.workspace = ? AND d.user = ? ORDER BY a.actor",
     )?;
     let mut actors = Vec::new();
-    for actor in of_servers.query_map([workspace.as_bytes()], |row| Ok(id_column!(row, 0, Actor)))? {
+    for actor in
+        of_servers.query_map([workspace.as_bytes()], |row| Ok(id_column!(row, 0, Actor)))?
+    {
         actors.push((actor?, None));
     }
     for user in users {
-        let found = of_user
-            .query_map(params![workspace.as_bytes(), user.as_bytes()], |row| Ok(id_column!(row, 0, Actor)))?;
+        let found = of_user.query_map(params![workspace.as_bytes(), user.as_bytes()], |row| {
+            Ok(id_column!(row, 0, Actor))
+        })?;
         for actor in found {
             actors.push((actor?, Some(*user)));
         }

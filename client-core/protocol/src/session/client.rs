@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use automerge::ChangeHash;
 
-use super::{BATCH_BYTES_MAX, BATCHES_IN_FLIGHT_MAX, FETCHES_IN_FLIGHT_MAX, HANDSHAKE_MS_MAX, HEADS_PART_MAX};
+use super::{
+    BATCH_BYTES_MAX, BATCHES_IN_FLIGHT_MAX, FETCHES_IN_FLIGHT_MAX, HANDSHAKE_MS_MAX, HEADS_PART_MAX,
+};
 use crate::ids::{Actor, ContactId, Cursor, DeviceId, TimelineId, UnixMs, WorkspaceId};
 use crate::limits::Limits;
 use crate::wire::{
@@ -369,8 +371,7 @@ impl ClientSession {
             (_, Frame::Problem(problem)) => self.problem(problem, effects),
             (Phase::AwaitChallenge, Frame::Challenge(challenge)) => {
                 let Some(standing) = &self.standing else { return };
-                let text =
-                    challenge_text(&standing.workspace, &standing.device, &challenge.nonce);
+                let text = challenge_text(&standing.workspace, &standing.device, &challenge.nonce);
                 effects.push(ClientEffect::Sign { text, algorithm: challenge.algorithm });
                 self.phase = Phase::Signing;
                 self.deadline = now + HANDSHAKE_MS_MAX;
@@ -391,8 +392,9 @@ impl ClientSession {
                 self.down_idle = !page.more;
                 self.apply(|timeline| ClientEffect::ApplyPage { timeline, page }, effects);
             }
-            (Phase::Open, Frame::Manifest(manifest)) => self
-                .apply(|timeline| ClientEffect::StoreManifest { timeline, manifest }, effects),
+            (Phase::Open, Frame::Manifest(manifest)) => {
+                self.apply(|timeline| ClientEffect::StoreManifest { timeline, manifest }, effects)
+            }
             (Phase::Open, Frame::Fetched(fetched)) => {
                 if fetched.last {
                     self.fetches.remove(&fetched.request);
@@ -484,12 +486,7 @@ impl ClientSession {
         }
     }
 
-    fn outbox(
-        &mut self,
-        changes: Vec<OutboxChange>,
-        unsent: u32,
-        effects: &mut Vec<ClientEffect>,
-    ) {
+    fn outbox(&mut self, changes: Vec<OutboxChange>, unsent: u32, effects: &mut Vec<ClientEffect>) {
         self.outbox_loading = false;
         let restart = std::mem::take(&mut self.outbox_restart);
         if let Some(last) = changes.last() {
@@ -606,11 +603,8 @@ impl ClientSession {
             return;
         }
         // By contact too: bootstrap changes have the same hash in every contact.
-        let done: BTreeSet<(ContactId, ChangeHash)> = fates
-            .iter()
-            .filter(|f| f.fate != Fate::Stored)
-            .map(|f| (f.contact, f.hash))
-            .collect();
+        let done: BTreeSet<(ContactId, ChangeHash)> =
+            fates.iter().filter(|f| f.fate != Fate::Stored).map(|f| (f.contact, f.hash)).collect();
         if !done.is_empty() {
             for batch in self.batches.values_mut() {
                 for change in &mut batch.changes {

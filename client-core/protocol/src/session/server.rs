@@ -4,12 +4,13 @@ use std::collections::HashMap;
 
 use automerge::ChangeHash;
 
+use super::server_events::{
+    DeviceRecord, LoadedItem, LoadedPage, Opening, Outcome, ServerEffect, ServerEvent,
+    ServerOptions,
+};
 use super::{
     BATCHES_IN_FLIGHT_MAX, FETCHES_IN_FLIGHT_MAX, HANDSHAKE_MS_MAX, HEADS_CONTACTS_MAX,
     MANIFEST_PART_MAX, PAGES_IN_FLIGHT_MAX,
-};
-use super::server_events::{
-    DeviceRecord, LoadedItem, LoadedPage, Opening, Outcome, ServerEffect, ServerEvent, ServerOptions,
 };
 use crate::ids::{ContactId, Cursor, UnixMs};
 use crate::wire::{
@@ -214,7 +215,10 @@ impl ServerSession {
         match (phase, frame) {
             (Phase::AwaitHello, Frame::Hello(hello)) => {
                 if hello.protocol < PROTOCOL_OLDEST {
-                    let message = format!("the app speaks protocol {}, the oldest that is understood is {PROTOCOL_OLDEST}; update the app", hello.protocol);
+                    let message = format!(
+                        "the app speaks protocol {}, the oldest that is understood is {PROTOCOL_OLDEST}; update the app",
+                        hello.protocol
+                    );
                     return self.protocol_error(message, effects);
                 }
                 effects.push(ServerEffect::Lookup {
@@ -414,8 +418,7 @@ impl ServerSession {
                  edits are still taken: update the app",
                 hello.app
             );
-            effects
-                .push(ServerEffect::Send(problem(ProblemCode::MinimumVersion, message).into()));
+            effects.push(ServerEffect::Send(problem(ProblemCode::MinimumVersion, message).into()));
         } else {
             effects.push(ServerEffect::LoadDirectory);
             if repair {
@@ -642,7 +645,13 @@ fn runs(mut places: Vec<(u64, u32)>) -> Vec<MergedRun> {
 }
 
 fn problem(code: ProblemCode, message: impl Into<String>) -> Problem {
-    Problem { code, message: message.into(), retry_after_ms: None, fatal: false, actors: Vec::new() }
+    Problem {
+        code,
+        message: message.into(),
+        retry_after_ms: None,
+        fatal: false,
+        actors: Vec::new(),
+    }
 }
 
 /// The same answer for a device that is not known and for a wrong signature.
@@ -665,11 +674,8 @@ fn revoked() -> Problem {
 fn older(app: &str, oldest: &str) -> bool {
     let split = |text: &str| -> Option<(String, Vec<u64>)> {
         let (name, version) = text.split_once('/')?;
-        let numbers = version
-            .split(['.', '-', '+'])
-            .take(3)
-            .map(|part| part.parse().unwrap_or(0))
-            .collect();
+        let numbers =
+            version.split(['.', '-', '+']).take(3).map(|part| part.parse().unwrap_or(0)).collect();
         Some((name.to_owned(), numbers))
     };
     match (split(app), split(oldest)) {

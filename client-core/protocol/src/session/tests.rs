@@ -250,7 +250,11 @@ impl Bench {
                         missing: Vec::new(),
                     });
                 }
-                self.to_server.push_back(ServerEvent::Appended { batch, outcomes, waiting: vec![] });
+                self.to_server.push_back(ServerEvent::Appended {
+                    batch,
+                    outcomes,
+                    waiting: vec![],
+                });
                 self.to_server.push_back(ServerEvent::Published(self.log.len() as u64));
             }
             ServerEffect::LoadPage { since } => {
@@ -350,8 +354,13 @@ fn offline_edits_are_stored_then_merged_and_not_echoed() {
 #[test]
 fn a_first_sync_fetches_every_contact_once() {
     let mut bench = Bench::new();
-    bench.manifest =
-        (0..1000u16).map(|n| ContactId::from_bytes([[0; 14].as_slice(), &n.to_be_bytes()].concat().try_into().unwrap())).collect();
+    bench.manifest = (0..1000u16)
+        .map(|n| {
+            ContactId::from_bytes(
+                [[0; 14].as_slice(), &n.to_be_bytes()].concat().try_into().unwrap(),
+            )
+        })
+        .collect();
     bench.connect(None, 0);
     let mut fetched: Vec<_> = bench.applied.iter().map(|(id, _)| *id).collect();
     assert_eq!(fetched.len(), 1000);
@@ -410,8 +419,7 @@ fn an_edit_made_while_the_outbox_is_being_read_is_sent() {
     assert!(matches!(effects[..], [ClientEffect::LoadOutbox { .. }]));
     bench.edit(30);
     assert!(bench.client.handle(0, ClientEvent::Edited).is_empty());
-    let effects =
-        bench.client.handle(0, ClientEvent::Outbox { changes: Vec::new(), unsent: 0 });
+    let effects = bench.client.handle(0, ClientEvent::Outbox { changes: Vec::new(), unsent: 0 });
     assert!(matches!(effects[..], [ClientEffect::LoadOutbox { .. }]), "it is read again");
     for effect in effects {
         bench.client_effect(effect);

@@ -80,10 +80,7 @@ pub mod ids {
         e.bytes(&bytes)?.ok()
     }
 
-    pub fn decode<'b, C, T: Packed>(
-        d: &mut Decoder<'b>,
-        _: &mut C,
-    ) -> Result<Vec<T>, DecodeError> {
+    pub fn decode<'b, C, T: Packed>(d: &mut Decoder<'b>, _: &mut C) -> Result<Vec<T>, DecodeError> {
         let (chunks, rest) = d.bytes()?.as_chunks::<16>();
         if !rest.is_empty() {
             return Err(DecodeError::message("ids are 16 bytes each"));

@@ -179,7 +179,9 @@ pub fn normalise_code(code: &str) -> String {
 pub fn verify(algorithm: KeyAlgorithm, public_key: &[u8], text: &[u8], signature: &[u8]) -> bool {
     use ring::signature::{ECDSA_P256_SHA256_ASN1, ED25519, UnparsedPublicKey};
     match algorithm {
-        KeyAlgorithm::Ed25519 => UnparsedPublicKey::new(&ED25519, public_key).verify(text, signature),
+        KeyAlgorithm::Ed25519 => {
+            UnparsedPublicKey::new(&ED25519, public_key).verify(text, signature)
+        }
         KeyAlgorithm::EcdsaP256 => {
             UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, public_key).verify(text, signature)
         }

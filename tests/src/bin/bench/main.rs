@@ -5,6 +5,8 @@
 //! process; everything goes over loopback sockets. Each workload is repeated, medians are shown with
 //! the spread.
 
+#![allow(clippy::unwrap_used, reason = "a benchmark that can not go on has nothing to report")]
+
 mod measure;
 mod w1;
 mod w2;

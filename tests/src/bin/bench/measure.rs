@@ -30,7 +30,13 @@ impl Table {
     }
 
     /// Adds a row of samples, beside the target it is held against.
-    pub fn row(&mut self, what: &str, unit: &'static str, mut samples: Vec<f64>, target: &'static str) {
+    pub fn row(
+        &mut self,
+        what: &str,
+        unit: &'static str,
+        mut samples: Vec<f64>,
+        target: &'static str,
+    ) {
         assert!(!samples.is_empty(), "{what}: nothing was measured");
         samples.sort_by(f64::total_cmp);
         let at = |share: f64| samples[((samples.len() - 1) as f64 * share).round() as usize];
@@ -56,7 +62,14 @@ impl Table {
         for row in &self.rows {
             println!(
                 "  {:<46} {:>10.2} {:>10.2} {:>10.2} {:>10.2}  {:<5} {:>4}  {}",
-                row.what, row.median, row.lowest, row.highest, row.p99, row.unit, row.samples, row.target
+                row.what,
+                row.median,
+                row.lowest,
+                row.highest,
+                row.p99,
+                row.unit,
+                row.samples,
+                row.target
             );
         }
     }

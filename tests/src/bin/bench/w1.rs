@@ -14,7 +14,8 @@ use crate::world::World;
 
 /// Measures it so many times, each in a new world.
 pub async fn run(repeat: usize) -> Table {
-    let mut table = Table::new("W1: a day in the air (2,000 contacts, 500 edits offline, 500 at the office)");
+    let mut table =
+        Table::new("W1: a day in the air (2,000 contacts, 500 edits offline, 500 at the office)");
     let mut samples: [Vec<f64>; 6] = Default::default();
     for round in 0..repeat {
         let figures = once(round as u64).await;
@@ -37,7 +38,10 @@ async fn once(seed: u64) -> [f64; 6] {
     let ids = world.fill("rep", 2_000, 100 + seed).await;
     let all: Vec<String> = ids.iter().map(ContactId::to_string).collect();
     for part in all.chunks(500) {
-        world.server.admin(&["assign", "--to", "office", "--collaborator", "--ids", &part.join(",")]).ok();
+        world
+            .server
+            .admin(&["assign", "--to", "office", "--collaborator", "--ids", &part.join(",")])
+            .ok();
     }
     let rep = world.device("phone", "rep", Durability::Full).await;
     let mut second = world.other("laptop", "rep", Durability::Full).await;
@@ -91,13 +95,17 @@ fn edit_500(replica: &Replica, generator: &mut Generator, ids: &[ContactId]) {
         let commands = match n {
             0..250 => {
                 let field = ["job_title", "industry", "best_time_to_call", "category"][n % 4];
-                vec![Command::Set { field: field.into(), value: Some(generator.sentence(16).into()) }]
+                vec![Command::Set {
+                    field: field.into(),
+                    value: Some(generator.sentence(16).into()),
+                }]
             }
             250..400 => vec![generator.interaction()],
             _ => {
                 let note = replica.contact(*id).unwrap().note;
                 let middle = note.char_indices().nth(100).map_or(note.len(), |(at, _)| at);
-                let text = format!("{} {}{}", &note[..middle], generator.sentence(40), &note[middle..]);
+                let text =
+                    format!("{} {}{}", &note[..middle], generator.sentence(40), &note[middle..]);
                 vec![Command::EditNote { splices: replica.note_splices(*id, &text).unwrap() }]
             }
         };

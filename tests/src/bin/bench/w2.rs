@@ -47,6 +47,11 @@ pub async fn run(repeat: usize, contacts: usize) -> Table {
     table.row("up", "kB", up, "");
     table.row("server CPU", "ms", cpu, "");
     table.row("server, peak memory", "MB", vec![peak_mb(world.server.id())], "");
-    table.row("this process (all devices), peak memory", "MB", vec![peak_mb(std::process::id())], "");
+    table.row(
+        "this process (all devices), peak memory",
+        "MB",
+        vec![peak_mb(std::process::id())],
+        "",
+    );
     table
 }

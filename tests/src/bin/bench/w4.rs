@@ -50,7 +50,8 @@ pub async fn run() -> Table {
         saved.push(start.elapsed().as_secs_f64() * 1e3);
     }
     let times = watching.await.unwrap();
-    let latency = times.iter().zip(&made).map(|(seen, made)| (*seen - *made).as_secs_f64() * 1e3).collect();
+    let latency =
+        times.iter().zip(&made).map(|(seen, made)| (*seen - *made).as_secs_f64() * 1e3).collect();
     table.row("edit durable on the writer", "ms", saved, "");
     table.row("edit visible on the other device", "ms", latency, "one fsync + 2, p99 <= 20");
     writer.go_offline().await;

@@ -9,7 +9,8 @@ use roadbook_tests::local::Device;
 
 use crate::measure::Table;
 
-const TYPED: &[&str] = &["m", "mu", "mul", "mull", "mulle", "muller", "ostergard", "иван", "leeds", "gmbh", "+49 2"];
+const TYPED: &[&str] =
+    &["m", "mu", "mul", "mull", "mulle", "muller", "ostergard", "иван", "leeds", "gmbh", "+49 2"];
 
 /// Measures it.
 pub fn run(contacts: usize) -> Table {
@@ -69,7 +70,9 @@ pub fn run(contacts: usize) -> Table {
             number += 1;
             let value = Some(format!("Buyer {number}").into());
             timed(&mut || {
-                replica.edit(**id, &[Command::Set { field: "job_title".into(), value: value.clone() }]).unwrap();
+                replica
+                    .edit(**id, &[Command::Set { field: "job_title".into(), value: value.clone() }])
+                    .unwrap();
             })
         })
         .collect();

@@ -74,7 +74,9 @@ impl World {
         let mut ids = Vec::with_capacity(count);
         for _ in 0..count {
             let sample = generator.contact();
-            ids.push(device.replica.create(&sample.commands).expect("the contact is valid").contact_id);
+            ids.push(
+                device.replica.create(&sample.commands).expect("the contact is valid").contact_id,
+            );
         }
         device.sync().await;
         assert_eq!(device.replica.status().unwrap().unsent, 0);

@@ -68,15 +68,24 @@ async fn play(args: Args) -> Result<bool, Box<dyn std::error::Error>> {
     println!();
     println!("  the office     {}", stage.manager_link);
     println!("                 (signs the manager in once, then asks for a password)");
-    println!("  a rep's device cargo run -q -p roadbook -- --home {} list", stage.spare_home().display());
+    println!(
+        "  a rep's device cargo run -q -p roadbook -- --home {} list",
+        stage.spare_home().display()
+    );
     println!();
     let report = scene::play(&stage).await?;
     report.print();
     let held = report.holds();
     if !args.once {
         println!("\nThe server goes on at {} until Ctrl-C.", stage.url);
-        println!("Another device: cargo run -q -p roadbook -- --home DIR enroll {} CODE", stage.url);
-        println!("with a code from: cargo run -q -p roadbook-server -- invite north --data {}", stage.data().display());
+        println!(
+            "Another device: cargo run -q -p roadbook -- --home DIR enroll {} CODE",
+            stage.url
+        );
+        println!(
+            "with a code from: cargo run -q -p roadbook-server -- invite north --data {}",
+            stage.data().display()
+        );
         tokio::signal::ctrl_c().await?;
     }
     stage.close().await;

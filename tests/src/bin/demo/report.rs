@@ -35,7 +35,12 @@ impl Report {
     pub fn print(&self) {
         println!();
         for line in &self.lines {
-            println!("  {} {:<44} {}", if line.holds { "ok " } else { "NOT" }, line.what, line.found);
+            println!(
+                "  {} {:<44} {}",
+                if line.holds { "ok " } else { "NOT" },
+                line.what,
+                line.found
+            );
         }
     }
 }

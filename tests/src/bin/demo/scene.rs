@@ -42,7 +42,11 @@ pub async fn play(stage: &Stage) -> Result<Report, Failure> {
         device.sync().await;
         let status = device.replica.status()?;
         let name = status.device.map_or_else(String::new, |device| device.name);
-        println!("    {name}: {} contacts in {:.2} s", status.contacts, start.elapsed().as_secs_f64());
+        println!(
+            "    {name}: {} contacts in {:.2} s",
+            status.contacts,
+            start.elapsed().as_secs_f64()
+        );
     }
 
     step("all three are offline now, and edit; the office edits too");
@@ -63,7 +67,9 @@ pub async fn play(stage: &Stage) -> Result<Report, Failure> {
         made += note(&phone, *id, "Seen at the fair. ")?;
         made += note(&colleague, *id, "Asked for samples. ")?;
         let value = Some(Value::from(OFFICE_SAYS));
-        stage.office_edits(*id, vec![Command::Set { field: "best_time_to_call".into(), value }]).await?;
+        stage
+            .office_edits(*id, vec![Command::Set { field: "best_time_to_call".into(), value }])
+            .await?;
     }
     let unsent: u64 = [&phone, &laptop, &colleague]
         .iter()
@@ -84,7 +90,9 @@ pub async fn play(stage: &Stage) -> Result<Report, Failure> {
 
     let mut merged = 0;
     for device in [&phone, &laptop, &colleague] {
-        merged += device.replica.outbox(true)?.iter().filter(|e| e.receipt == Receipt::Merged).count() as u64;
+        merged +=
+            device.replica.outbox(true)?.iter().filter(|e| e.receipt == Receipt::Merged).count()
+                as u64;
     }
     report.equal("edits acknowledged as durable and merged", merged, made);
 
@@ -92,12 +100,24 @@ pub async fn play(stage: &Stage) -> Result<Report, Failure> {
     for device in [&phone, &laptop, &colleague] {
         let hash = converged(device, shared, &on_server).await?;
         let name = device.replica.status()?.device.map_or_else(String::new, |device| device.name);
-        report.equal(&format!("state hash of the shared contacts: {name}"), hash, on_server.clone());
+        report.equal(
+            &format!("state hash of the shared contacts: {name}"),
+            hash,
+            on_server.clone(),
+        );
     }
     let all = phone.replica.ids(None)?;
     let hash = stage.state_hash(&all).await?;
-    report.equal("state hash of all contacts: phone", converged(&phone, &all, &hash).await?, hash.clone());
-    report.equal("state hash of all contacts: laptop", converged(&laptop, &all, &hash).await?, hash);
+    report.equal(
+        "state hash of all contacts: phone",
+        converged(&phone, &all, &hash).await?,
+        hash.clone(),
+    );
+    report.equal(
+        "state hash of all contacts: laptop",
+        converged(&laptop, &all, &hash).await?,
+        hash,
+    );
 
     for device in [&phone, &laptop, &colleague] {
         let conflicts = device.replica.conflicts(None)?;
@@ -110,14 +130,17 @@ pub async fn play(stage: &Stage) -> Result<Report, Failure> {
     for (n, id) in shared.iter().enumerate() {
         let contact = laptop.replica.contact(*id)?;
         let sides = [PHONE, LAPTOP, COLLEAGUE];
-        let fields = n < CONFLICTS || sides.iter().all(|side| contact.text(side.own.0) == side.own.1);
-        let notes = contact.note.contains("Seen at the fair.") && contact.note.contains("Asked for samples.");
+        let fields =
+            n < CONFLICTS || sides.iter().all(|side| contact.text(side.own.0) == side.own.1);
+        let notes = contact.note.contains("Seen at the fair.")
+            && contact.note.contains("Asked for samples.");
         intact += usize::from(fields && notes && contact.text("best_time_to_call") == OFFICE_SAYS);
     }
     report.equal("contacts with every side's edit in them", intact, shared.len());
 
     step("the rep decides one conflict; everybody sees it");
-    let conflict = phone.replica.conflicts(None)?.into_iter().next().ok_or("no conflict to decide")?;
+    let conflict =
+        phone.replica.conflicts(None)?.into_iter().next().ok_or("no conflict to decide")?;
     phone.replica.resolve(conflict.contact_id, &conflict.field, Some(PHONE.title.into()))?;
     let start = Instant::now();
     for device in [&laptop, &colleague] {
@@ -141,7 +164,12 @@ fn step(what: &str) {
 }
 
 /// A field and a visit on each contact.
-fn edit(device: &Device, ids: &[ContactId], who: &str, generator: &mut Generator) -> Result<u64, Failure> {
+fn edit(
+    device: &Device,
+    ids: &[ContactId],
+    who: &str,
+    generator: &mut Generator,
+) -> Result<u64, Failure> {
     let mut made = 0;
     for id in ids {
         made += set(device, *id, "category", &format!("set by the {who}"))?;

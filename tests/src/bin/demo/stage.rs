@@ -144,7 +144,11 @@ impl Stage {
     }
 
     /// The manager edits a contact at the office.
-    pub async fn office_edits(&self, contact: ContactId, commands: Vec<Command>) -> Result<(), Failure> {
+    pub async fn office_edits(
+        &self,
+        contact: ContactId,
+        commands: Vec<Command>,
+    ) -> Result<(), Failure> {
         let (engine, workspace, manager) = (Arc::clone(&self.engine), self.workspace, self.manager);
         blocking(move || {
             let edits = vec![Authored::edit(contact, commands)];
@@ -194,6 +198,7 @@ fn add_user(login: &str, role: &str, name: &str) -> Request {
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
 ) -> Result<T, Failure> {
-    let done = tokio::task::spawn_blocking(move || work().map_err(|error| error.to_string())).await?;
+    let done =
+        tokio::task::spawn_blocking(move || work().map_err(|error| error.to_string())).await?;
     done.map_err(Into::into)
 }
