@@ -3,14 +3,25 @@
 //
 // Everything waits for events of the page; nothing sleeps. What the page complains about (console,
 // uncaught errors, failed requests) is collected until it is asked for.
+import { existsSync } from "node:fs";
+import path from "node:path";
 import readline from "node:readline";
 import { chromium } from "playwright-core";
 
 const WAIT_MS_MAX = 30_000;
 const base = process.argv[2];
 
+/** The browser of the system, wherever it is; none is downloaded. */
+function chromiumPath() {
+  const names = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
+  const places = (process.env.PATH ?? "").split(path.delimiter);
+  const found = names.flatMap((name) => places.map((place) => path.join(place, name))).find(existsSync);
+  if (!found) throw new Error("no Chromium in PATH: install the package `chromium`, or run ./tests/run, which does");
+  return found;
+}
+
 const browser = await chromium.launch({
-  executablePath: process.env.ROADBOOK_CHROMIUM ?? "/usr/bin/chromium",
+  executablePath: process.env.ROADBOOK_CHROMIUM ?? chromiumPath(),
   args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"],
 });
 const context = await browser.newContext({ baseURL: base, viewport: { width: 1280, height: 900 }, locale: "en-GB" });

@@ -325,15 +325,14 @@ fn garbage(rng: &mut Rng) -> Vec<(&'static str, Message)> {
 
 fn zstd_frame(bytes: &[u8]) -> Vec<u8> {
     // Encoded as frames are: one call, the size in the header.
-    let frame =
-        roadbook_protocol::wire::encode(&Frame::Changes(roadbook_protocol::wire::Changes {
-            batch: 1,
-            changes: vec![UpChange {
-                contact: ContactId::from_bytes([7; 16]),
-                bytes: bytes[..(64 << 20) - 100].to_vec(),
-            }],
-            unsent: 0,
-        }));
+    let frame = roadbook_protocol::wire::encode(&Frame::Changes(Changes {
+        batch: 1,
+        changes: vec![UpChange {
+            contact: ContactId::from_bytes([7; 16]),
+            bytes: bytes[..(64 << 20) - 100].to_vec(),
+        }],
+        unsent: 0,
+    }));
     assert_eq!(frame[0], 1, "compressed");
     frame[1..].to_vec()
 }
