@@ -183,7 +183,7 @@ pub struct Welcome {
     #[n(6)]
     pub role: String,
     /// The device's timeline is unknown, or its cursor lies beyond what the server ever assigned in
-    /// it: acknowledgements under it are void, and the device sends [`Heads`] (rule 1).
+    /// it: acknowledgements under it are void, and the device sends [`super::Heads`] (rule 1).
     #[n(7)]
     pub repair: bool,
     /// The oldest app version that gets customer data; older ones may only upload (rule 22).
