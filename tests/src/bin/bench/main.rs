@@ -49,25 +49,29 @@ fn main() {
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let mut tables: Vec<Table> = Vec::new();
+    if !args.json {
+        println!("{}", measure::machine());
+    }
+    let mut done = |table: Table| {
+        if !args.json {
+            table.print();
+        }
+        tables.push(table);
+    };
     if wanted("W1") {
-        tables.push(runtime.block_on(w1::run(args.repeat)));
+        done(runtime.block_on(w1::run(args.repeat)));
     }
     if wanted("W2") {
-        tables.push(runtime.block_on(w2::run(args.repeat, args.contacts)));
+        done(runtime.block_on(w2::run(args.repeat, args.contacts)));
     }
     if wanted("W4") {
-        tables.push(runtime.block_on(w4::run()));
+        done(runtime.block_on(w4::run()));
     }
     if wanted("W7") {
-        tables.push(w7::run(args.contacts));
+        done(runtime.block_on(w7::run(args.contacts)));
     }
     if args.json {
         let machine = measure::machine();
         println!("{}", serde_json::json!({"machine": machine, "workloads": tables}));
-    } else {
-        println!("{}", measure::machine());
-        for table in &tables {
-            table.print();
-        }
     }
 }

@@ -8,17 +8,19 @@ use roadbook_tests::generate::Generator;
 use roadbook_tests::local::Device;
 
 use crate::measure::Table;
+use crate::world::World;
 
 const TYPED: &[&str] =
     &["m", "mu", "mul", "mull", "mulle", "muller", "ostergard", "иван", "leeds", "gmbh", "+49 2"];
 
 /// Measures it.
-pub fn run(contacts: usize) -> Table {
+pub async fn run(contacts: usize) -> Table {
     let mut table = Table::new(format!("W7: in the hand ({contacts} contacts)"));
-    let dir = tempfile::tempdir().unwrap();
+    let world = World::new(&["rep"]).await;
+    let home = world.home("hand");
     let mut ids = Vec::new();
     {
-        let device = Device::open(dir.path(), Durability::Off);
+        let device = world.other("hand", "rep", Durability::Off).await;
         let mut generator = Generator::new(11);
         for _ in 0..contacts {
             ids.push(device.replica.create(&generator.contact().commands).unwrap().contact_id);
@@ -34,7 +36,7 @@ pub fn run(contacts: usize) -> Table {
     let mut opened = Vec::new();
     for _ in 0..5 {
         opened.push(timed(&mut || {
-            let device = Device::open(dir.path(), Durability::Full);
+            let device = Device::open(&home, Durability::Full);
             let list = device.replica.list(&ListQuery::default()).unwrap();
             assert_eq!(list.total, contacts);
             device.replica.close();
@@ -42,7 +44,7 @@ pub fn run(contacts: usize) -> Table {
     }
     table.row("open the app to the first list", "ms", opened, "<= 50");
 
-    let device = Device::open(dir.path(), Durability::Full);
+    let device = Device::open(&home, Durability::Full);
     let replica = &device.replica;
     let mut searched = Vec::new();
     for _ in 0..5 {
@@ -77,7 +79,7 @@ pub fn run(contacts: usize) -> Table {
         })
         .collect();
     table.row("one edit, durable", "ms", edited, "one fsync + 1");
-    table.row("a bare fsync here", "ms", fsyncs(dir.path()), "");
+    table.row("a bare fsync here", "ms", fsyncs(&home), "");
     table
 }
 
