@@ -204,22 +204,45 @@ pub(super) async fn page(
         bytes_max: limits.page_bytes_max / 8 * 7,
     };
     read(&hub, move |engine| {
-        let met = RefCell::new(HashMap::<ContactId, Vec<ChangeHash>>::new());
-        let skip = |hash: &ChangeHash| {
-            let Some(contact) = own.get(hash) else { return false };
-            met.borrow_mut().entry(*contact).or_default().push(*hash);
-            true
-        };
-        let page = engine.page(who.workspace, who.user, since, limits, &skip)?;
+        while_rights_hold(engine, who, || {
+            let met = RefCell::new(HashMap::<ContactId, Vec<ChangeHash>>::new());
+            let skip = |hash: &ChangeHash| {
+                let Some(contact) = own.get(hash) else { return false };
+                met.borrow_mut().entry(*contact).or_default().push(*hash);
+                true
+            };
+            let page = engine.page(who.workspace, who.user, since, limits, &skip)?;
+            metrics::counter!("roadbook_sync_pages_total").increment(1);
+            let items = met.into_inner().into_iter().map(own_item);
+            let items = items.chain(page.items.into_iter().map(loaded)).collect();
+            Ok(LoadedPage { cursor: page.cursor, items, more: page.more })
+        })
+    })
+    .await
+}
+
+/// How often something is built anew because rights changed meanwhile, before the connection is given
+/// up; the device comes back by itself.
+const BUILDS_MAX: usize = 8;
+
+/// Builds what is to be sent to a device, and builds it again if something was taken from its user
+/// while it was built (rule 7); `None` for a device that was revoked.
+pub(super) fn while_rights_hold<T>(
+    engine: &Engine,
+    who: Identity,
+    mut build: impl FnMut() -> Result<T>,
+) -> Result<Option<T>> {
+    for _ in 0..BUILDS_MAX {
+        let as_of = engine.public_cursor(who.workspace)?;
+        let built = build()?;
         if engine.read(|conn| is_revoked(conn, who))? {
             return Ok(None);
         }
-        metrics::counter!("roadbook_sync_pages_total").increment(1);
-        let items = met.into_inner().into_iter().map(own_item);
-        let items = items.chain(page.items.into_iter().map(loaded)).collect();
-        Ok(Some(LoadedPage { cursor: page.cursor, items, more: page.more }))
-    })
-    .await
+        if engine.may_send(who.workspace, who.device, who.user, as_of)? {
+            return Ok(Some(built));
+        }
+    }
+    Err(EngineError::Busy { what: "what this device may see changes too fast" })
 }
 
 fn own_item((contact, hashes): (ContactId, Vec<ChangeHash>)) -> LoadedItem {
@@ -309,10 +332,12 @@ pub(super) async fn fetch(
     mut contacts: Vec<ContactId>,
 ) -> Result<FetchPart> {
     read(&hub, move |engine| {
-        let items = engine.fetch(who.workspace, who.user, &contacts, FETCH_PART_BYTES_MAX)?;
+        let items = while_rights_hold(engine, who, || {
+            engine.fetch(who.workspace, who.user, &contacts, FETCH_PART_BYTES_MAX)
+        })?;
+        let Some(items) = items else { return Ok(FetchPart { items: None, rest: contacts }) };
         let rest = contacts.split_off(items.len().min(contacts.len()));
-        let revoked = engine.read(|conn| is_revoked(conn, who))?;
-        let items = (!revoked).then(|| items.into_iter().map(loaded).collect());
+        let items = Some(items.into_iter().map(loaded).collect());
         Ok(FetchPart { items, rest })
     })
     .await

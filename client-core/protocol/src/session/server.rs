@@ -1,6 +1,6 @@
 //! The server's end.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 use automerge::ChangeHash;
 
@@ -49,7 +49,8 @@ pub struct ServerSession {
     page_loading: bool,
     /// What was published when the page being loaded was asked for.
     page_hint: Cursor,
-    pages_in_flight: usize,
+    /// The cursors of the pages with content that the device has not confirmed.
+    unconfirmed: VecDeque<Cursor>,
     /// Pages flow only after the first list or the decision that none is needed.
     down_open: bool,
     greeted: bool,
@@ -94,7 +95,7 @@ impl ServerSession {
             published: 0,
             page_loading: false,
             page_hint: 0,
-            pages_in_flight: 0,
+            unconfirmed: VecDeque::new(),
             down_open: false,
             greeted: false,
             uploads_only: false,
@@ -316,7 +317,9 @@ impl ServerSession {
                 });
             }
             Frame::Applied(applied) => {
-                self.pages_in_flight = self.pages_in_flight.saturating_sub(1);
+                while self.unconfirmed.front().is_some_and(|page| *page <= applied.cursor) {
+                    self.unconfirmed.pop_front();
+                }
                 effects.push(ServerEffect::Touch {
                     cursor: Some(applied.cursor),
                     unsent: applied.unsent,
@@ -499,7 +502,7 @@ impl ServerSession {
         if self.down_open
             && !self.uploads_only
             && !self.page_loading
-            && self.pages_in_flight < PAGES_IN_FLIGHT_MAX
+            && self.unconfirmed.len() < PAGES_IN_FLIGHT_MAX
             && (self.published > self.sent || !self.greeted)
             && self.is_open()
         {
@@ -523,7 +526,9 @@ impl ServerSession {
         self.sent = self.sent.max(page.cursor);
         if !items.is_empty() || !merged.is_empty() || !self.greeted {
             self.greeted = self.later.is_empty();
-            self.pages_in_flight += 1;
+            if !items.is_empty() {
+                self.unconfirmed.push_back(self.sent);
+            }
             effects.push(ServerEffect::Send(
                 Page { cursor: self.sent, items, more: page.more }.into(),
             ));

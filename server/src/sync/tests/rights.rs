@@ -1,9 +1,10 @@
 //! Who gets in, and who gets what.
 
-use roadbook_protocol::wire::Fetch;
+use roadbook_protocol::wire::{Access, Fetch};
 
 use super::*;
 use crate::engine::Assign;
+use crate::sync::jobs::{Identity, while_rights_hold};
 
 #[tokio::test]
 async fn a_wrong_key_a_wrong_signature_and_an_unknown_device_get_the_same_refusal() {
@@ -223,5 +224,39 @@ async fn guessing_codes_is_stopped() {
     }
     assert_eq!(codes[..3], [ProblemCode::CodeRefused; 3]);
     assert_eq!(codes[3], ProblemCode::RateLimited);
+    house.close().await;
+}
+
+#[tokio::test]
+async fn what_was_read_before_a_contact_was_taken_away_is_read_again_before_it_is_sent() {
+    let house = House::open().await;
+    let mut ada = house.phone("ada").await;
+    let bob = house.user("bob").await;
+    let mut line = ada.connect(house.addr).await;
+    let (contact, changes) = ada.create("Handed over");
+    ada.upload(&mut line, changes).await;
+    let (device, user) = (ada.enrolled.device, ada.enrolled.user);
+    let who = Identity { workspace: house.workspace, device, user };
+    let accesses = house
+        .engine(move |engine| {
+            let mut accesses = Vec::new();
+            let sent = while_rights_hold(engine, who, || {
+                let items = engine.fetch(who.workspace, who.user, &[contact], usize::MAX)?;
+                accesses.push(items[0].access);
+                if accesses.len() == 1 {
+                    // Between the reading and the sending.
+                    let owner = Some(Some(bob));
+                    let assign = Assign { contacts: vec![contact], owner, ..Assign::default() };
+                    engine.assign(who.workspace, Some(user), assign)?;
+                }
+                Ok(items)
+            });
+            let sent = sent.unwrap().unwrap();
+            assert!(sent[0].snapshot.is_empty() && sent[0].changes.is_empty());
+            accesses
+        })
+        .await;
+    assert_eq!(accesses, [Access::Owner, Access::Removed]);
+    drop(line);
     house.close().await;
 }

@@ -102,6 +102,11 @@ async fn batches_in_flight_are_answered_each_and_a_repeated_one_is_no_second_edi
     let count = house
         .engine(move |engine| {
             assert!(engine.wait_merged(PATIENCE).unwrap());
+            // The counter follows the commit that `wait_merged` saw.
+            let deadline = std::time::Instant::now() + PATIENCE;
+            while engine.metrics().changes_merged < 40 && std::time::Instant::now() < deadline {
+                std::thread::yield_now();
+            }
             engine.metrics().changes_merged
         })
         .await;
