@@ -39,20 +39,9 @@ pub async fn enrol(
     let address = Address::parse(url)?;
     let pin = fingerprint.map(Fingerprint::parse).transpose()?;
     let mut socket = connect(&address, pin).await?;
-    let owner = replica.clone();
-    let key = super::blocking(move || owner.inner.home.new_key()).await?;
-    let options = SyncOptions::default();
-    let public_key = key.public().to_vec();
-    let request = Enrol {
-        protocol: PROTOCOL,
-        code: code.trim().to_owned(),
-        algorithm: KeyAlgorithm::Ed25519,
-        signature: key.sign(&wire::enrolment_text(code, &public_key)),
-        public_key,
-        name: device_name.to_owned(),
-        app: options.app,
-        platform: options.platform,
-    };
+    let (owner, code, name) = (replica.clone(), code.to_owned(), device_name.to_owned());
+    let (enrolment, request) =
+        super::blocking(move || Enrolment::begin(&owner, &code, &name)).await?;
     let lost = |reason: String| Error::Offline { reason };
     socket
         .send(Message::Binary(wire::encode(&request.into()).into()))
@@ -74,17 +63,55 @@ pub async fn enrol(
         Frame::Problem(problem) => return Err(refused(problem)),
         other => return Err(lost(format!("the server answered {} to an enrolment", other.name()))),
     };
-    let binding = Binding {
-        granted,
-        server_url: address.shown(),
-        pin: pin.map(|pin| pin.to_string()),
-        device_name: device_name.to_owned(),
-    };
-    let owner = replica.clone();
-    let enrolled = super::blocking(move || owner.bind(&binding)).await?;
+    let (url, pin) = (address.shown(), pin.map(|pin| pin.to_string()));
+    let enrolled = super::blocking(move || enrolment.finish(granted, url, pin)).await?;
     // The server closes first; a failing goodbye changes nothing.
     let _ = socket.close(None).await;
     Ok(enrolled)
+}
+
+/// An enrolment under way: for those who bring a transport of their own.
+pub struct Enrolment {
+    replica: Replica,
+    device_name: String,
+}
+
+impl Enrolment {
+    /// Makes a new device key and the request to send; the server answers it with
+    /// [`Frame::Enrolled`]. Nothing of the replica changes before [`Self::finish`].
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub fn begin(replica: &Replica, code: &str, device_name: &str) -> Result<(Enrolment, Enrol)> {
+        let key = replica.inner.home.new_key()?;
+        let options = SyncOptions::default();
+        let public_key = key.public().to_vec();
+        let request = Enrol {
+            protocol: PROTOCOL,
+            code: code.trim().to_owned(),
+            algorithm: KeyAlgorithm::Ed25519,
+            signature: key.sign(&wire::enrolment_text(code, &public_key)),
+            public_key,
+            name: device_name.to_owned(),
+            app: options.app,
+            platform: options.platform,
+        };
+        Ok((Enrolment { replica: replica.clone(), device_name: device_name.to_owned() }, request))
+    }
+
+    /// Binds the replica to what the server granted. Durable.
+    ///
+    /// # Errors
+    /// [`Error::NotAllowed`] where the replica belongs to somebody else, or what the disk says.
+    pub fn finish(
+        self,
+        granted: wire::Enrolled,
+        server_url: String,
+        pin: Option<String>,
+    ) -> Result<Enrolled> {
+        let Enrolment { replica, device_name } = self;
+        replica.bind(&Binding { granted, server_url, pin, device_name })
+    }
 }
 
 /// What the server said, as an error.

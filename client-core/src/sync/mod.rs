@@ -21,7 +21,8 @@ mod tls;
 mod work;
 
 pub use engine::{Engine, SyncOptions, SyncReport, WireTap};
-pub use enrol::{Enrolled, enrol};
+pub use enrol::{Enrolled, Enrolment, enrol};
+pub use work::Worker;
 
 use crate::error::{Error, Result};
 #[cfg(test)]

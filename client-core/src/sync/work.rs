@@ -25,8 +25,10 @@ const FOLDS_MAX: i64 = 32;
 /// Stored changes whose fate is asked for when a connection opens.
 const PENDING_MAX: usize = 20_000;
 
-/// Carries effects out for one connection.
-pub(crate) struct Worker {
+/// Carries the effects of one connection's session out on the replica. For those who bring a
+/// transport of their own: feed a [`ClientSession`](roadbook_protocol::session::ClientSession) with
+/// what comes back, in order. Every method blocks for as long as the disk takes.
+pub struct Worker {
     replica: Replica,
     known_actors: Vec<Actor>,
     actors_seen: u64,
@@ -35,14 +37,18 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
-    pub(crate) fn new(replica: Replica) -> Self {
+    /// For one connection of this replica. A replica has one connection at a time.
+    pub fn new(replica: Replica) -> Self {
         replica.in_flight().clear();
         let actors_seen = replica.inner.actors.load(Ordering::SeqCst);
         Self { replica, known_actors: Vec::new(), actors_seen, report: SyncReport::default() }
     }
 
     /// Where the replica stands, for the session.
-    pub(crate) fn standing(&mut self, options: &SyncOptions) -> Result<Standing> {
+    ///
+    /// # Errors
+    /// [`Error::NotEnrolled`], or what the disk says.
+    pub fn standing(&mut self, options: &SyncOptions) -> Result<Standing> {
         self.actors_seen = self.replica.inner.actors.load(Ordering::SeqCst);
         let standing = self.replica.read(|conn| {
             let me = self.replica.me(conn)?;
@@ -65,7 +71,10 @@ impl Worker {
     }
 
     /// Carries one effect out; what it found out comes back as events, in order.
-    pub(crate) fn perform(&mut self, effect: ClientEffect) -> Result<Vec<ClientEvent>> {
+    ///
+    /// # Errors
+    /// What the disk says; the connection is to be ended then.
+    pub fn perform(&mut self, effect: ClientEffect) -> Result<Vec<ClientEvent>> {
         let mut events = Vec::new();
         match effect {
             ClientEffect::Send(_) | ClientEffect::Close(_) => {}
@@ -133,12 +142,18 @@ impl Worker {
     }
 
     /// Everything is exchanged, as of now.
-    pub(crate) fn mark_synced(&mut self) -> Result<()> {
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub fn mark_synced(&mut self) -> Result<()> {
         mark_synced(&self.replica)
     }
 
     /// The report as it stands.
-    pub(crate) fn finish(&mut self) -> Result<SyncReport> {
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub fn finish(&mut self) -> Result<SyncReport> {
         let here = self.replica.read(standing)?;
         self.report.unsent = u64::from(here.unsent);
         self.report.missing = u64::from(here.missing);

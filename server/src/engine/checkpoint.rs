@@ -96,8 +96,13 @@ pub(super) fn open(file: &Path, durability: Durability) -> Result<Connection> {
 /// The thread.
 pub(super) fn run(shared: &Shared, conn: &Connection) {
     while shared.checkpoint.wait() {
-        if let Err(error) = conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())) {
-            tracing::warn!(%error, "the WAL could not be written back; it is tried again");
-        }
+        write_back(conn);
+    }
+}
+
+/// One checkpoint.
+pub(super) fn write_back(conn: &Connection) {
+    if let Err(error) = conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())) {
+        tracing::warn!(%error, "the WAL could not be written back; it is tried again");
     }
 }

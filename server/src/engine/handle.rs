@@ -23,6 +23,7 @@ use super::metrics::{Metrics, MetricsSnapshot, set};
 use super::reads::Reads;
 use super::shards::{AuthorJob, Shards, Worker};
 use super::shared::{Shared, Timeline};
+use super::stepped::{Step, Stepped};
 use super::types::{AppendRequest, Appended, AuthorOutcome, Authored, Event, TimelineStatus};
 use super::writer::{Closure, Job, Queue, Writer};
 use crate::store::devices::{self, Seen};
@@ -52,6 +53,8 @@ pub struct EngineOptions {
     pub read_connections: usize,
     /// Memory for documents, reckoned, over all merge threads.
     pub document_cache_bytes: usize,
+    /// No threads: whoever waits does the work, the rest waits for [`Engine::step`]. For simulators.
+    pub stepped: bool,
 }
 
 impl Default for EngineOptions {
@@ -64,6 +67,7 @@ impl Default for EngineOptions {
             merge_threads: 0,
             read_connections: 8,
             document_cache_bytes: 64 * 1024 * 1024,
+            stepped: false,
         }
     }
 }
@@ -72,7 +76,13 @@ impl Default for EngineOptions {
 pub struct Engine {
     pub(super) shared: Arc<Shared>,
     dir: PathBuf,
-    threads: Mutex<Option<Threads>>,
+    /// What does the work; `None` after the shutdown.
+    running: RwLock<Option<Running>>,
+}
+
+enum Running {
+    Threads(Threads),
+    Stepped(Box<Stepped>, DirLock),
 }
 
 struct Threads {
@@ -102,6 +112,7 @@ impl Engine {
         let file = dir.join(DATABASE_FILE);
         let mut conn = store::open_writer(&file)?;
         let threads = match options.merge_threads {
+            _ if options.stepped => 1,
             0 => std::thread::available_parallelism().map_or(2, usize::from),
             threads => threads,
         };
@@ -120,8 +131,13 @@ impl Engine {
         });
         open_timelines(&mut conn, &shared)?;
         let left = changes::contacts_pending(&conn)?;
-        let engine = Engine { shared, dir: dir.to_owned(), threads: Mutex::new(None) };
-        engine.start(conn, options.durability, options.document_cache_bytes / threads, lock)?;
+        let engine = Engine { shared, dir: dir.to_owned(), running: RwLock::new(None) };
+        let (durability, cache) = (options.durability, options.document_cache_bytes / threads);
+        let running = match options.stepped {
+            false => Running::Threads(engine.start(conn, durability, cache, lock)?),
+            true => Running::Stepped(Box::new(engine.prepare(conn, durability, cache)?), lock),
+        };
+        *engine.running.write().unwrap_or_else(PoisonError::into_inner) = Some(running);
         for key in left {
             engine.shared.shards.merge(key);
         }
@@ -134,7 +150,7 @@ impl Engine {
         durability: Durability,
         cache_bytes: usize,
         lock: DirLock,
-    ) -> Result<()> {
+    ) -> Result<Threads> {
         let spawn = |name: String, work: Box<dyn FnOnce() + Send>| {
             std::thread::Builder::new()
                 .name(name)
@@ -159,18 +175,57 @@ impl Engine {
             let worker = Worker::new(index, Arc::clone(&self.shared), conn, cache_bytes);
             workers.push(spawn(format!("roadbook-merge-{index}"), Box::new(move || worker.run()))?);
         }
-        *self.threads.lock().unwrap_or_else(PoisonError::into_inner) =
-            Some(Threads { writer, checkpoint, workers, _lock: lock });
-        Ok(())
+        Ok(Threads { writer, checkpoint, workers, _lock: lock })
+    }
+
+    /// What [`Self::start`] gives to threads, without them.
+    fn prepare(
+        &self,
+        mut conn: Connection,
+        durability: Durability,
+        cache_bytes: usize,
+    ) -> Result<Stepped> {
+        checkpoint::watch(&mut conn, &self.shared)?;
+        let writer = Writer::new(conn, Arc::clone(&self.shared), durability);
+        let writer = Arc::new(Mutex::new(writer));
+        let reader = store::open_reader(&self.shared.file)?;
+        let worker = Worker::new(0, Arc::clone(&self.shared), reader, cache_bytes)
+            .with_writer(Arc::clone(&writer));
+        Ok(Stepped::new(writer, worker, checkpoint::open(&self.shared.file, durability)?))
+    }
+
+    /// Does what is queued, on the calling thread, and returns when it is done. Only for an engine
+    /// that was opened with [`EngineOptions::stepped`]; any other does it by itself.
+    pub fn step(&self, step: Step) {
+        let running = self.running.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(Running::Stepped(stepped, _)) = running.as_ref() {
+            match step {
+                Step::Log => stepped.log(),
+                Step::Merge => stepped.merge(),
+                Step::Checkpoint => stepped.checkpoint(),
+            }
+        }
     }
 
     /// Ends the engine: no new work is taken, what is queued is written and answered, the threads
     /// end, the WAL is written back, the lock is released. Merges that are left are taken up by the
     /// next start. Blocking; a second call does nothing.
     pub fn shutdown(&self) {
-        let threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(threads) = threads else { return };
+        let running = self.running.write().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(running) = running else { return };
         self.shared.writer.close();
+        match running {
+            Running::Threads(threads) => self.join(threads),
+            Running::Stepped(stepped, _lock) => {
+                self.shared.shards.stop();
+                self.shared.reads.close();
+                stepped.finish();
+                self.shared.writer.stop();
+            }
+        }
+    }
+
+    fn join(&self, threads: Threads) {
         self.shared.shards.stop();
         for worker in threads.workers {
             if worker.join().is_err() {
@@ -245,6 +300,7 @@ impl Engine {
         let (reply, answer) = sync_channel(1);
         let task = Box::new(Closure::new(work, Some(reply)));
         self.shared.writer.submit(Job::Write { task, durable: true }, false);
+        self.step(Step::Log);
         answer.recv().unwrap_or(Err(EngineError::Closed.into()))
     }
 
@@ -274,6 +330,7 @@ impl Engine {
     pub fn append_blocking(&self, request: AppendRequest) -> Result<Appended> {
         let (reply, answer) = oneshot::channel();
         self.append(request, reply);
+        self.step(Step::Log);
         answer.blocking_recv().unwrap_or(Err(EngineError::Closed))
     }
 
@@ -314,6 +371,7 @@ impl Engine {
                 .author(shard, AuthorJob { workspace, actor, by, items, reply: reply.clone() })?;
         }
         drop(reply);
+        self.step(Step::Merge);
         for (index, outcome) in answers {
             if let Some(slot) = outcomes.get_mut(index) {
                 *slot = Some(outcome);
@@ -510,6 +568,7 @@ impl Engine {
             if self.read(changes::count_pending)? == 0 {
                 return Ok(true);
             }
+            self.step(Step::Merge);
             while seen() == before {
                 if std::time::Instant::now() >= deadline {
                     return Ok(self.read(changes::count_pending)? == 0);

@@ -16,6 +16,7 @@
 //! | `state` | the hash by which replicas compare |
 //! | `check`, [`backup`] | is everything as it should be; a copy of it |
 //! | `handle`, `writer`, `shards`, `reads`, `checkpoint` | the handle and the threads |
+//! | `stepped` | the same without threads, for simulators |
 //!
 //! Nothing is acknowledged before its transaction is on the disk. A merge may be lost in a power
 //! cut, since it is derived from the log; a change that was acknowledged as stored may not.
@@ -39,6 +40,7 @@ mod reads;
 mod shards;
 mod shared;
 mod state;
+mod stepped;
 mod types;
 pub mod waiting;
 mod writer;
@@ -49,6 +51,7 @@ pub use failpoint::failpoint;
 pub use handle::{Engine, EngineOptions};
 pub use lock::LOCK_FILE;
 pub use metrics::MetricsSnapshot;
+pub use stepped::Step;
 pub use types::*;
 
 pub use crate::store::EngineError;

@@ -21,7 +21,7 @@ use super::metrics::{add, set};
 use super::reads;
 use super::shared::Shared;
 use super::types::{AuthorOutcome, Authored};
-use super::writer::Job;
+use super::writer::{Job, Writer};
 use crate::store::{EngineError, Result};
 
 /// Contacts in one transaction of merges.
@@ -179,6 +179,8 @@ pub(super) struct Worker {
     /// How many merges may still be taken before edits of the server have their turn.
     merges_left: usize,
     in_flight: Option<InFlight>,
+    /// Where there is no writer thread, who waits for it does its work.
+    writer: Option<Arc<Mutex<Writer>>>,
 }
 
 enum Work {
@@ -204,28 +206,51 @@ impl Worker {
             documents: 0,
             merges_left: TURN_ITEMS,
             in_flight: None,
+            writer: None,
         }
+    }
+
+    /// A worker without a writer thread beside it.
+    pub fn with_writer(mut self, writer: Arc<Mutex<Writer>>) -> Self {
+        self.writer = Some(writer);
+        self
     }
 
     /// Works until the shards are stopped.
     pub fn run(mut self) {
         let _guard = StopOnExit { shared: Arc::clone(&self.shared), index: self.index };
-        loop {
-            match self.next() {
-                Work::Merge(key) => self.merge(key),
-                Work::Author(job) => self.author(job),
-                Work::Idle => {
-                    self.flush();
-                    self.land();
-                }
-                Work::End => {
-                    self.flush();
-                    self.land();
-                    return;
-                }
+        while self.work(Self::next) {}
+    }
+
+    /// Does what is queued, on the calling thread.
+    pub fn work_queued(&mut self) {
+        while self.work(Self::next_queued) {}
+    }
+
+    /// Does one piece of work; `false` at the end.
+    fn work(&mut self, next: impl FnOnce(&mut Self) -> Work) -> bool {
+        let end = match next(self) {
+            Work::Merge(key) => {
+                self.merge(key);
+                false
             }
-            self.flush_if_due();
-        }
+            Work::Author(job) => {
+                self.author(job);
+                false
+            }
+            Work::Idle => {
+                self.flush();
+                self.land();
+                false
+            }
+            Work::End => {
+                self.flush();
+                self.land();
+                true
+            }
+        };
+        self.flush_if_due();
+        !end
     }
 
     fn flush_if_due(&mut self) {
@@ -243,35 +268,46 @@ impl Worker {
         let shard = &shared.shards.shards[self.index];
         let mut queue = shared.shards.lock(self.index);
         loop {
-            let now = Instant::now();
-            while let Some(at) = queue.resting.iter().position(|(due, _)| *due <= now) {
-                let (_, key) = queue.resting.swap_remove(at);
-                queue.push(key);
-            }
-            let merge_first = self.merges_left > 0 && !queue.merges.is_empty() && !queue.stopped;
-            if !merge_first && let Some(job) = queue.authors.pop_front() {
-                self.merges_left = TURN_ITEMS;
-                return Work::Author(job);
-            }
-            if queue.stopped {
-                return Work::End;
-            }
-            if let Some(key) = queue.merges.pop_front() {
-                queue.queued.remove(&key);
-                self.merges_left = self.merges_left.saturating_sub(1);
-                return Work::Merge(key);
-            }
-            if !self.batch.is_empty() || self.in_flight.is_some() {
-                return Work::Idle;
+            if let Some(work) = self.pick(&mut queue) {
+                return work;
             }
             queue = match queue.resting.iter().map(|(due, _)| *due).min() {
                 Some(due) => {
-                    let wait = due.saturating_duration_since(now);
+                    let wait = due.saturating_duration_since(Instant::now());
                     shard.filled.wait_timeout(queue, wait).unwrap_or_else(PoisonError::into_inner).0
                 }
                 None => shard.filled.wait(queue).unwrap_or_else(PoisonError::into_inner),
             };
         }
+    }
+
+    /// The next piece of work; the end where the thread would wait.
+    fn next_queued(&mut self) -> Work {
+        let shared = Arc::clone(&self.shared);
+        let mut queue = shared.shards.lock(self.index);
+        self.pick(&mut queue).unwrap_or(Work::End)
+    }
+
+    fn pick(&mut self, queue: &mut Queue) -> Option<Work> {
+        let now = Instant::now();
+        while let Some(at) = queue.resting.iter().position(|(due, _)| *due <= now) {
+            let (_, key) = queue.resting.swap_remove(at);
+            queue.push(key);
+        }
+        let merge_first = self.merges_left > 0 && !queue.merges.is_empty() && !queue.stopped;
+        if !merge_first && let Some(job) = queue.authors.pop_front() {
+            self.merges_left = TURN_ITEMS;
+            return Some(Work::Author(job));
+        }
+        if queue.stopped {
+            return Some(Work::End);
+        }
+        if let Some(key) = queue.merges.pop_front() {
+            queue.queued.remove(&key);
+            self.merges_left = self.merges_left.saturating_sub(1);
+            return Some(Work::Merge(key));
+        }
+        (!self.batch.is_empty() || self.in_flight.is_some()).then_some(Work::Idle)
     }
 
     /// Makes sure that nothing of this contact is prepared or on its way.
@@ -371,6 +407,9 @@ impl Worker {
     /// Waits for the batch that is on its way, and does what follows from it.
     fn land(&mut self) {
         let Some(InFlight { mut purposes, reply }) = self.in_flight.take() else { return };
+        if let Some(writer) = &self.writer {
+            writer.lock().unwrap_or_else(PoisonError::into_inner).work_queued();
+        }
         match reply.recv().unwrap_or(Err(EngineError::Closed)) {
             Ok(commits) => {
                 let mut written = Vec::with_capacity(commits.len());

@@ -178,6 +178,16 @@ impl Queue {
             }
             state = self.filled.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
+        Some(self.round(state))
+    }
+
+    /// As [`Self::take`], without waiting: `None` if nothing is queued.
+    fn take_queued(&self) -> Option<Vec<Job>> {
+        let state = self.lock();
+        (!state.jobs.is_empty()).then(|| self.round(state))
+    }
+
+    fn round(&self, mut state: std::sync::MutexGuard<'_, State>) -> Vec<Job> {
         let mut taken = Vec::new();
         let mut items = 0;
         while let Some(job) = state.jobs.front() {
@@ -190,7 +200,7 @@ impl Queue {
         }
         drop(state);
         self.drained.notify_all();
-        Some(taken)
+        taken
     }
 
     /// The thread has ended: whatever is queued will not be done.
@@ -290,17 +300,35 @@ impl Writer {
     pub fn run(mut self) {
         let _guard = AbandonOnExit(Arc::clone(&self.shared));
         while let Some(jobs) = self.shared.writer.take() {
-            let (durable, derived): (Vec<Job>, Vec<Job>) =
-                jobs.into_iter().partition(Job::is_durable);
-            self.transact(durable, self.durability);
-            let derived_durability = match self.durability {
-                Durability::Off => Durability::Off,
-                _ => Durability::Derived,
-            };
-            self.transact(derived, derived_durability);
-            set(&self.shared.metrics.writer_queue, self.shared.writer.len());
-            set(&self.shared.metrics.changes_waiting, self.log.waiting());
+            self.work(jobs);
         }
+        self.finish();
+    }
+
+    /// Does what is queued, on the calling thread. Returns whether there was anything.
+    pub fn work_queued(&mut self) -> bool {
+        let mut any = false;
+        while let Some(jobs) = self.shared.writer.take_queued() {
+            any = true;
+            self.work(jobs);
+        }
+        any
+    }
+
+    fn work(&mut self, jobs: Vec<Job>) {
+        let (durable, derived): (Vec<Job>, Vec<Job>) = jobs.into_iter().partition(Job::is_durable);
+        self.transact(durable, self.durability);
+        let derived_durability = match self.durability {
+            Durability::Off => Durability::Off,
+            _ => Durability::Derived,
+        };
+        self.transact(derived, derived_durability);
+        set(&self.shared.metrics.writer_queue, self.shared.writer.len());
+        set(&self.shared.metrics.changes_waiting, self.log.waiting());
+    }
+
+    /// Writes the WAL back, at the end.
+    pub fn finish(&mut self) {
         if let Err(error) =
             self.conn.execute_batch("PRAGMA wal_checkpoint(TRUNCATE); PRAGMA optimize;")
         {

@@ -29,9 +29,10 @@ use tokio_tungstenite::tungstenite::{Bytes, Error, Message};
 
 use super::effects::{Done, Lane};
 use super::hub::{Hub, Mail, Seat};
-use super::jobs::{self, Identity};
+use super::jobs;
 use super::pace::Pace;
 use super::receipts::Receipts;
+use super::service::{self, Identity};
 use super::socket::Socket;
 use crate::http::Peer;
 use crate::store::devices::Seen;
@@ -448,7 +449,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Driver<S> {
 
     pub(super) fn page(&mut self, page: Option<LoadedPage>) {
         let Some(page) = page else { return self.revoked() };
-        self.receipts.paged(jobs::hashes(&page));
+        self.receipts.paged(service::hashes(&page));
         self.event(ServerEvent::PageLoaded(page));
     }
 

@@ -14,7 +14,8 @@ use super::driver::{Driver, Leaving, problem};
 use super::enrol;
 use super::gate::{self, Gated};
 use super::hub::Seat;
-use super::jobs::{self, FetchPart, Identity, Knock, internal};
+use super::jobs::{self, internal};
+use super::service::{self, FetchPart, Identity, Knock};
 use crate::engine::{AppendRequest, Appended};
 use crate::store::devices::Seen;
 use crate::store::{EngineError, Result};
@@ -135,7 +136,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Driver<S> {
         match next {
             Lane::Actors(actors) => self.job(async move {
                 let engine = hub.engine().clone();
-                let register = move || jobs::register(&engine, who, actors);
+                let register = move || service::register(&engine, who, actors);
                 jobs::on_blocking_pool(&hub.reads(), register).await.map(Done::Registered)
             }),
             Lane::Batch { batch, changes } => {

@@ -3,7 +3,6 @@
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use ring::rand::{SecureRandom, SystemRandom};
 use roadbook_protocol::ids::DeviceId;
 use roadbook_protocol::wire::{
     Enrol, Enrolled, KeyAlgorithm, Problem, ProblemCode, enrolment_text, verify,
@@ -12,6 +11,7 @@ use rusqlite::Transaction;
 
 use super::hub::Hub;
 use super::jobs::{internal, on_blocking_pool};
+use crate::engine::Engine;
 use crate::store::devices::{Device, create_device, device_of_key};
 use crate::store::people::{self, Purpose, User, redeem_code};
 use crate::store::{EngineError, Result, audit, workspaces};
@@ -35,24 +35,8 @@ pub(super) async fn enrol(hub: Hub, ip: IpAddr, enrol: Enrol) -> Result<Box<Enro
         ));
     }
     let begun = Instant::now();
-    let text = enrolment_text(&enrol.code, &enrol.public_key);
-    let plausible =
-        key_fits(&enrol) && verify(enrol.algorithm, &enrol.public_key, &text, &enrol.signature);
-    let mut bytes = [0u8; 16];
-    let device = SystemRandom::new().fill(&mut bytes).map(|()| DeviceId::from_random(bytes));
-    let Ok(device) = device else {
-        return Err(internal("no randomness for a device id"));
-    };
     let engine = hub.engine().clone();
-    let made = if plausible {
-        let now = engine.now_ms();
-        on_blocking_pool(&hub.reads(), move || {
-            engine.write(move |tx| redeem(tx, &enrol, device, now))
-        })
-        .await
-    } else {
-        Err(EngineError::Refused { code: "signature", reason: "the signature does not fit".into() })
-    };
+    let made = on_blocking_pool(&hub.reads(), move || grant(&engine, enrol)).await;
     match made {
         Ok(enrolled) => {
             metrics::counter!("roadbook_enrolments_total", "outcome" => "enrolled").increment(1);
@@ -71,6 +55,21 @@ pub(super) async fn enrol(hub: Hub, ip: IpAddr, enrol: Enrol) -> Result<Box<Enro
         }
         Err(error) => Err(internal(&error)),
     }
+}
+
+/// Redeems the code of an `Enrol` frame, and makes the device of its key. Durable.
+///
+/// # Errors
+/// [`EngineError::Refused`] for a signature or a code that does not fit, and what the database says.
+pub fn grant(engine: &Engine, enrol: Enrol) -> Result<Enrolled> {
+    let text = enrolment_text(&enrol.code, &enrol.public_key);
+    if !key_fits(&enrol) || !verify(enrol.algorithm, &enrol.public_key, &text, &enrol.signature) {
+        let reason = "the signature does not fit".to_owned();
+        return Err(EngineError::Refused { code: "signature", reason });
+    }
+    let device = DeviceId::from_random(engine.random());
+    let now = engine.now_ms();
+    engine.write(move |tx| redeem(tx, &enrol, device, now))
 }
 
 fn key_fits(enrol: &Enrol) -> bool {

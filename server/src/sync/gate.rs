@@ -14,7 +14,7 @@ use roadbook_protocol::wire::{Fate, Need, UpChange};
 use rusqlite::Transaction;
 use uuid::Uuid;
 
-use super::jobs::Identity;
+use super::service::Identity;
 use crate::engine;
 use crate::store::Result;
 use crate::store::changes::{self, NewChange};
@@ -23,7 +23,8 @@ use crate::store::changes::{self, NewChange};
 const NOBODY: Actor = Actor(Uuid::nil());
 
 /// A change that gate 1 refused, to be kept as it came.
-pub(super) struct Refused {
+#[derive(Debug)]
+pub struct Refused {
     contact: ContactId,
     code: &'static str,
     reason: String,
@@ -31,17 +32,18 @@ pub(super) struct Refused {
 }
 
 /// A batch after gate 1: what goes on to the engine, and the answers for what does not.
-pub(super) struct Gated {
+#[derive(Debug)]
+pub struct Gated {
     /// What was let through, in the batch's order.
-    pub(super) admitted: Vec<(ContactId, Admitted, Vec<u8>)>,
+    pub admitted: Vec<(ContactId, Admitted, Vec<u8>)>,
     /// One per change of the batch: `None` for what was let through.
-    pub(super) refused: Vec<Option<Outcome>>,
+    pub refused: Vec<Option<Outcome>>,
     /// The refused ones themselves, but for those that are too large to be kept.
-    pub(super) kept: Vec<Refused>,
+    pub kept: Vec<Refused>,
 }
 
 /// Judges a batch. Takes a few microseconds per change: not for the reactor.
-pub(super) fn judge(changes: Vec<UpChange>, limits: &Limits) -> Gated {
+pub fn judge(changes: Vec<UpChange>, limits: &Limits) -> Gated {
     let bootstraps: Vec<(ChangeHash, &[u8])> =
         document::bootstraps().iter().map(|known| (known.hash, known.bytes)).collect();
     let mut admitted = Vec::with_capacity(changes.len());
@@ -85,12 +87,7 @@ fn refusal(code: &str, reason: &str) -> Outcome {
 ///
 /// # Errors
 /// What the database says.
-pub(super) fn keep(
-    tx: &Transaction<'_>,
-    who: Identity,
-    refused: &[Refused],
-    now: UnixMs,
-) -> Result<()> {
+pub fn keep(tx: &Transaction<'_>, who: Identity, refused: &[Refused], now: UnixMs) -> Result<()> {
     for Refused { contact, code, reason, bytes } in refused {
         let mut hash = [0u8; 32];
         hash.copy_from_slice(digest(&SHA256, bytes).as_ref());
@@ -124,7 +121,7 @@ pub(super) fn keep(
 }
 
 /// The answers of the whole batch, in its order, once the engine has answered for its part.
-pub(super) fn answer(
+pub fn answer(
     refused: Vec<Option<Outcome>>,
     appended: Vec<engine::Outcome>,
     need: &[Need],

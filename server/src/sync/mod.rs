@@ -13,7 +13,8 @@
 //! | `receipts` | which of a connection's changes it has still to hear about |
 //! | `pace` | how fast one connection may send |
 //! | `socket` | the websocket: bounded reading, writing that never blocks reading |
-//! | `jobs` | what effects ask of the engine, on the blocking pool |
+//! | [`service`] | what effects ask of the engine; no runtime, no socket |
+//! | `jobs` | the same on the blocking pool |
 //! | `gate` | gate 1 for a batch |
 //! | `hub` | the live connections, pokes from the engine's events, copies, revocation |
 //! | `enrol` | one-time codes and new devices |
@@ -31,6 +32,7 @@ mod jobs;
 mod pace;
 mod rate;
 mod receipts;
+pub mod service;
 mod socket;
 #[cfg(test)]
 mod tests;

@@ -17,8 +17,8 @@ const HOLD: Duration = Duration::from_secs(2);
 const TOLD_MAX: usize = 20_000;
 
 /// The receipts that are open on one connection.
-#[derive(Default)]
-pub(super) struct Receipts {
+#[derive(Debug, Default)]
+pub struct Receipts {
     /// Changes of this connection that are stored (or wait) and not known to be merged.
     uploaded: HashMap<ChangeHash, ContactId>,
     /// Merges that a page has told, of which the engine has not spoken yet.
@@ -29,19 +29,19 @@ pub(super) struct Receipts {
 
 impl Receipts {
     /// A change of this connection was taken.
-    pub(super) fn taken(&mut self, hash: ChangeHash, contact: ContactId, fate: Fate) {
+    pub fn taken(&mut self, hash: ChangeHash, contact: ContactId, fate: Fate) {
         if matches!(fate, Fate::Stored | Fate::Waiting) {
             self.uploaded.insert(hash, contact);
         }
     }
 
     /// What came from the device on this connection: not sent back to it.
-    pub(super) fn own(&self) -> HashMap<ChangeHash, ContactId> {
+    pub fn own(&self) -> HashMap<ChangeHash, ContactId> {
         self.uploaded.clone()
     }
 
     /// The same, as a question to the store.
-    pub(super) fn pending(&self) -> Vec<PendingChanges> {
+    pub fn pending(&self) -> Vec<PendingChanges> {
         let mut pending: HashMap<ContactId, Vec<ChangeHash>> = HashMap::new();
         for (hash, contact) in &self.uploaded {
             pending.entry(*contact).or_default().push(*hash);
@@ -50,7 +50,7 @@ impl Receipts {
     }
 
     /// The engine says what became of changes; returns what is to be told now.
-    pub(super) fn met(&mut self, fates: Vec<ChangeFate>, now: Instant) -> Vec<ChangeFate> {
+    pub fn met(&mut self, fates: Vec<ChangeFate>, now: Instant) -> Vec<ChangeFate> {
         let mut tell = Vec::new();
         for fate in fates {
             if fate.fate != Fate::Merged {
@@ -71,7 +71,7 @@ impl Receipts {
     }
 
     /// A page tells that these are merged.
-    pub(super) fn paged<'a>(&mut self, hashes: impl Iterator<Item = &'a ChangeHash>) {
+    pub fn paged<'a>(&mut self, hashes: impl Iterator<Item = &'a ChangeHash>) {
         for hash in hashes {
             if self.uploaded.remove(hash).is_some() {
                 self.told.insert(*hash);
@@ -85,12 +85,12 @@ impl Receipts {
     }
 
     /// When the first of those that are held has waited long enough.
-    pub(super) fn due(&self) -> Option<Instant> {
+    pub fn due(&self) -> Option<Instant> {
         self.held.front().map(|(since, _)| *since + HOLD)
     }
 
     /// Those that have waited long enough: no page had them, as when a snapshot took their place.
-    pub(super) fn overdue(&mut self, now: Instant) -> Vec<ChangeFate> {
+    pub fn overdue(&mut self, now: Instant) -> Vec<ChangeFate> {
         let mut overdue = Vec::new();
         while self.held.front().is_some_and(|(since, _)| now >= *since + HOLD) {
             if let Some((_, fate)) = self.held.pop_front() {

@@ -4,7 +4,7 @@ use roadbook_protocol::wire::{Access, Fetch};
 
 use super::*;
 use crate::engine::Assign;
-use crate::sync::jobs::{Identity, while_rights_hold};
+use crate::sync::service::{Identity, while_rights_hold};
 
 #[tokio::test]
 async fn a_wrong_key_a_wrong_signature_and_an_unknown_device_get_the_same_refusal() {
