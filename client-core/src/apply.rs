@@ -4,11 +4,11 @@
 //! The server is trusted with the content, not with this process: its bytes pass the guard. One
 //! contact never stops a page: what can't be taken is put on the list of what to fetch.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use automerge::{Automerge, Change};
 use roadbook_protocol::guard::{self, Admitted};
-use roadbook_protocol::ids::{ContactId, Cursor, TimelineId};
+use roadbook_protocol::ids::{Actor, ContactId, Cursor, TimelineId};
 use roadbook_protocol::projection::{self, Row};
 use roadbook_protocol::wire::{self, Directory, Fetched, KeyAlgorithm, Manifest, Page, PageItem};
 use roadbook_protocol::{ChangeHash, document};
@@ -23,7 +23,7 @@ use crate::replica::{Replica, Write};
 use crate::store::contacts::{self, Access, ContactRow};
 use crate::store::lists::Quarantining;
 use crate::store::meta::{self, key};
-use crate::store::{changes, lists, projections};
+use crate::store::{changes, evidence, lists, projections};
 
 /// Requests of one contact on one connection; what is still not usable then waits for the next.
 const ATTEMPTS_MAX: u32 = 4;
@@ -49,8 +49,10 @@ impl Replica {
     /// Applies a page in one transaction with its cursor.
     pub(crate) fn apply_page(&self, timeline: TimelineId, page: &Page) -> Result<Standing> {
         self.write("page", |write| {
-            for item in &page.items {
+            let mut sealed = write.verified(timeline, page.seal.as_ref(), &page.items)?;
+            for (index, item) in page.items.iter().enumerate() {
                 write.take_item(item, false)?;
+                write.keep_evidence(&mut sealed, index, item)?;
             }
             write.set_cursor(timeline, page.cursor)?;
             standing(&write.tx)
@@ -89,13 +91,19 @@ impl Replica {
     }
 
     /// Stores fetched documents and strikes them off the list, in one transaction.
-    pub(crate) fn apply_fetched(&self, fetched: &Fetched) -> Result<Standing> {
+    pub(crate) fn apply_fetched(
+        &self,
+        timeline: TimelineId,
+        fetched: &Fetched,
+    ) -> Result<Standing> {
         let standing = self.write("page", |write| {
-            for item in &fetched.items {
+            let mut sealed = write.verified(timeline, fetched.seal.as_ref(), &fetched.items)?;
+            for (index, item) in fetched.items.iter().enumerate() {
                 let asked = self.in_flight().get(&item.contact).copied().unwrap_or_default();
                 if write.take_item(item, true)? {
                     lists::got(&write.tx, item.contact, asked.wish)?;
                 }
+                write.keep_evidence(&mut sealed, index, item)?;
             }
             write.notices.sync = true;
             standing(&write.tx)
@@ -202,12 +210,25 @@ impl Write<'_> {
             lists::got(&self.tx, id, i64::MAX)?;
         }
         let Some(row) = known else { return Ok(true) };
-        if fetched && row.merged_heads.is_empty() && row.access != Access::Removed {
+        // (What the server has lost was merged there once, so it would know: it is not ours now.)
+        if fetched
+            && row.merged_heads.is_empty()
+            && !row.keep_local
+            && row.access != Access::Removed
+        {
             // Ours, and the server has no document of it: rebuilt under the same id (rule 12).
             if row.set_aside {
                 self.swap(row, Base::nothing())?;
             }
             return Ok(true);
+        }
+        if fetched && row.keep_local && evidence::of(&self.tx, row.num)?.is_empty() {
+            // The server has lost content of it and nothing here proves that it had it: what others
+            // made would be gone with the contact.
+            if let Ok(local) = self.document(row) {
+                self.keep_lost(row, &local)?;
+                self.keep(row.id, local);
+            }
         }
         contacts::set_access(&self.tx, row.num, Access::Removed, None, 0)?;
         for change in changes::unmerged_of(&self.tx, row.num)? {
@@ -261,22 +282,44 @@ impl Write<'_> {
             }
         })?;
         let mut base = Base::of(doc, item);
-        if row.keep_local || !holds_all(&base.doc, &row.merged_heads) {
-            // The server lost something that is here, or this is older than what is here.
-            if let Ok(local) = self.document(&row) {
-                if row.keep_local && row.set_aside {
-                    self.keep_lost(&row, &local)?;
-                } else {
-                    base.unite(&local, &changes::unmerged_of(&self.tx, row.num)?, row.keep_local)?;
-                }
+        let older = !holds_all(&base.doc, &row.merged_heads);
+        if (row.keep_local || row.set_aside || older)
+            && let Ok(local) = self.document(&row)
+        {
+            if row.set_aside && self.stands_on_lost(&row, &local, &base.doc)? {
+                self.keep_lost(&row, &local)?;
+            } else if row.keep_local || older {
+                // The server lost something that is here, or this is older than what is here.
+                let unsettled = changes::unmerged_of(&self.tx, row.num)?;
+                base.unite(&local, &unsettled, &row.merged_heads, row.keep_local)?;
             }
         }
         self.swap(&row, base)?;
         Ok(true)
     }
 
-    /// Our edits stand on others' edits that the server lost, and that only it or their own device
-    /// could bring back. The edits go on without them; the document as it was is kept.
+    /// Whether the document here has others' changes that the server lost, and does not get back: our
+    /// edits that stand on them wait there in vain.
+    fn stands_on_lost(
+        &self,
+        row: &ContactRow,
+        local: &Automerge,
+        theirs: &Automerge,
+    ) -> Result<bool> {
+        let own: HashSet<Actor> = lists::all_own_actors(&self.tx)?.into_iter().collect();
+        let held: Vec<ChangeHash> =
+            row.merged_heads.iter().filter(|head| holds(local, head)).copied().collect();
+        Ok(local.get_changes_meta(&held).iter().any(|meta| {
+            !holds(theirs, &meta.hash)
+                && !document::bootstraps().iter().any(|bootstrap| bootstrap.hash == meta.hash)
+                && Actor::from_slice(meta.actor.to_bytes())
+                    .is_none_or(|actor| !own.contains(&actor))
+        }))
+    }
+
+    /// The last resort of rule 3: others' edits that the server lost and that no evidence covers (they
+    /// came before evidence was kept). Only their own devices can bring them back. Our edits go on
+    /// without them; the document as it was is kept.
     fn keep_lost(&mut self, row: &ContactRow, local: &Automerge) -> Result<()> {
         let bytes = contained(|| format!("contact {}", row.id), || local.save_nocompress())?;
         let name = projections::get(&self.tx, row.num).ok().flatten().map(|row| row.display_name);

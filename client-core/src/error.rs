@@ -113,10 +113,10 @@ pub enum Error {
     #[error("the replica is suspended; call resume() first")]
     Suspended,
     /// The disk or the database failed. An edit was not saved.
-    #[error("the replica's storage failed: {0}")]
+    #[error("the replica's storage failed: {}", storage_told(.0))]
     Storage(#[source] rusqlite::Error),
     /// A file beside the database can't be read or written.
-    #[error("{path}: {source}")]
+    #[error("{path}: {source}{}", way_out(source))]
     File {
         /// The file.
         path: PathBuf,
@@ -151,5 +151,38 @@ impl Error {
             Error::Storage(rusqlite::Error::SqliteFailure(failure, _))
                 if matches!(failure.code, DatabaseCorrupt | NotADatabase)
         )
+    }
+}
+
+/// `SQLITE_IOERR_SHMSIZE`: the index of the log could not grow, which only a full disk brings about.
+const IOERR_SHMSIZE: i32 = 4874;
+
+/// What SQLite says, for the person who can do something about it.
+fn storage_told(error: &rusqlite::Error) -> String {
+    use rusqlite::ErrorCode::{
+        CannotOpen, DatabaseCorrupt, DiskFull, NotADatabase, PermissionDenied, ReadOnly,
+    };
+    let rusqlite::Error::SqliteFailure(failure, _) = error else { return error.to_string() };
+    match failure.code {
+        _ if failure.code == DiskFull || failure.extended_code == IOERR_SHMSIZE => {
+            format!("the disk is full ({error}); nothing was saved, free some space and try again")
+        }
+        DatabaseCorrupt | NotADatabase => format!(
+            "its file is damaged ({error}); open it again: then it is examined and set aside if need be, your \
+             unsent edits are taken over from it, and the rest is fetched again"
+        ),
+        ReadOnly | PermissionDenied | CannotOpen => {
+            format!("its file can't be opened or written ({error}); make its directory writable")
+        }
+        _ => error.to_string(),
+    }
+}
+
+fn way_out(error: &std::io::Error) -> &'static str {
+    use std::io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem, StorageFull};
+    match error.kind() {
+        ReadOnlyFilesystem | PermissionDenied => "; make it writable for this user",
+        StorageFull => "; the disk is full: free some space and try again",
+        _ => "",
     }
 }

@@ -116,7 +116,7 @@ impl Home {
     pub(crate) fn adopt_key(&self) -> Result<()> {
         let (from, to) = (self.path.join(KEY_PENDING), self.path.join(KEY));
         fs::rename(&from, &to).map_err(Error::file(&to))?;
-        sync_directory(&self.path);
+        self.sync();
         Ok(())
     }
 
@@ -128,13 +128,21 @@ impl Home {
 
     /// Writes the incarnation file, durably.
     pub(crate) fn set_incarnation(&self, incarnation: &Incarnation) -> Result<()> {
-        let text = serde_json::to_vec(incarnation).unwrap_or_default();
-        let pending = self.path.join("incarnation.new");
-        let to = self.path.join(INCARNATION);
-        write_private(&pending, &text)?;
+        self.write_beside(INCARNATION, &serde_json::to_vec(incarnation).unwrap_or_default())
+    }
+
+    /// Writes a small file beside the database, durably: it is there whole, or as it was before.
+    pub(crate) fn write_beside(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        let (pending, to) = (self.path.join(format!("{name}.new")), self.path.join(name));
+        write_private(&pending, bytes)?;
         fs::rename(&pending, &to).map_err(Error::file(&to))?;
-        sync_directory(&self.path);
+        self.sync();
         Ok(())
+    }
+
+    /// Makes renames in the directory durable.
+    pub(crate) fn sync(&self) {
+        sync_directory(&self.path);
     }
 }
 

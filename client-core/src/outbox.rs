@@ -79,8 +79,10 @@ impl Replica {
                  LEFT JOIN projection p ON p.num = c.contact
                  WHERE c.local = 1 AND c.edit IS NOT NULL
                    AND (?1 OR c.receipt NOT IN ('merged', 'replaced', 'erased'))
-                   AND NOT EXISTS (SELECT 1 FROM change later
-                                   WHERE later.edit = c.edit AND later.pos > c.pos)
+                   AND NOT EXISTS (SELECT 1 FROM change other
+                                   WHERE other.edit = c.edit AND other.pos <> c.pos
+                                     AND CASE WHEN (other.receipt = 'replaced') = (c.receipt = 'replaced')
+                                         THEN other.pos > c.pos ELSE c.receipt = 'replaced' END)
                  ORDER BY c.pos",
             )?;
             let rows = statement.query_map(params![all], |row| {
@@ -106,7 +108,8 @@ impl Replica {
     pub fn receipt(&self, edit: EditId) -> Result<Option<Receipt>> {
         self.read(|conn| {
             let mut statement = conn.prepare_cached(
-                "SELECT receipt FROM change WHERE edit = ?1 ORDER BY pos DESC LIMIT 1",
+                "SELECT receipt FROM change WHERE edit = ?1
+                 ORDER BY receipt = 'replaced', pos DESC LIMIT 1",
             )?;
             let mut rows = statement.query(params![edit.as_bytes()])?;
             Ok(match rows.next()? {

@@ -11,7 +11,7 @@ use roadbook_protocol::document::{self, Applied, Author, Command, EditOptions};
 use roadbook_protocol::ids::Actor;
 use roadbook_protocol::wire::PageItem;
 
-use crate::documents::{contained, heads, holds, holds_all};
+use crate::documents::{contained, heads, holds, holds_all, normalise};
 use crate::edit::lacking_bootstraps;
 use crate::error::{Error, Result};
 use crate::receipt::Receipt;
@@ -44,19 +44,29 @@ impl Base {
         Base { doc: document::new_document(), bytes: None, merged_heads: Vec::new() }
     }
 
-    /// Takes in what the local document has beside this one and the unsettled local changes: content
-    /// that the server `lost`, or that came from it after this document was saved.
+    /// Takes in what the local document has beside this one: content that came from the server after
+    /// this document was saved, without the unsettled local changes; or content that the server
+    /// `lost`, with those of them that go to it again, since others' changes may stand on them.
+    /// `merged` is what is known to be merged at the server as it is now.
     pub(crate) fn unite(
         &mut self,
         local: &Automerge,
         unsettled: &[LocalChange],
+        merged: &[ChangeHash],
         lost: bool,
     ) -> Result<()> {
-        let own: HashSet<ChangeHash> = unsettled.iter().map(|change| change.hash).collect();
+        let refused = |change: &LocalChange| {
+            matches!(change.receipt, Receipt::Quarantined | Receipt::Forked | Receipt::Proposed)
+        };
+        let own: HashSet<ChangeHash> = unsettled
+            .iter()
+            .filter(|change| !lost || refused(change))
+            .map(|change| change.hash)
+            .collect();
         let mut left_out = own.clone();
         let mut extra = Vec::new();
         for change in self.doc.get_changes_added(local) {
-            // A change that stands on an unsettled one is unsettled itself or another's mistake.
+            // What stands on a change that is left out can't be taken either.
             if own.contains(&change.hash())
                 || change.deps().iter().any(|dep| left_out.contains(dep))
             {
@@ -73,9 +83,10 @@ impl Base {
         if contained(what, || united.apply_changes(extra))?.is_ok() {
             self.doc = united;
             self.bytes = None;
-            if !lost {
-                self.merged_heads = heads(&self.doc);
-            }
+            self.merged_heads.extend(merged.iter().filter(|head| holds(&self.doc, head)));
+            self.merged_heads.sort_unstable();
+            self.merged_heads.dedup();
+            normalise(&self.doc, &mut self.merged_heads);
         }
         Ok(())
     }
@@ -97,8 +108,12 @@ impl Write<'_> {
             Some(bytes) => contacts::set_snapshot(&self.tx, row.num, bytes, true)?,
             None => contacts::remove_snapshot(&self.tx, row.num)?,
         }
-        let at_server = !merged_heads.is_empty();
-        let again = self.put_on_top(row, &mut doc, &unsettled, at_server)?;
+        // Of what the server has lost, own changes may be in the document that are not merged there.
+        let not_merged: HashSet<ChangeHash> = match merged_heads.is_empty() {
+            true => unsettled.iter().map(|change| change.hash).collect(),
+            false => doc.get_changes_meta(&merged_heads).iter().map(|meta| meta.hash).collect(),
+        };
+        let again = self.put_on_top(row, &mut doc, &unsettled, &not_merged)?;
         if !again.is_empty() {
             self.replay(row, &mut doc, &again)?;
         }
@@ -115,14 +130,14 @@ impl Write<'_> {
         row: &ContactRow,
         doc: &mut Automerge,
         unsettled: &[LocalChange],
-        at_server: bool,
+        not_merged: &HashSet<ChangeHash>,
     ) -> Result<Vec<LocalChange>> {
         let now = self.now();
         let mut last_seq = last_seqs(doc);
         let mut bad: HashSet<ChangeHash> = HashSet::new();
         let mut again = Vec::new();
         for change in unsettled {
-            if at_server && holds(doc, &change.hash) {
+            if holds(doc, &change.hash) && !not_merged.contains(&change.hash) {
                 changes::set_receipt(&self.tx, change.pos, Receipt::Merged, true, ("", ""), now)?;
                 continue;
             }
@@ -233,8 +248,10 @@ impl Write<'_> {
                 );
             }
         };
-        let options =
-            EditOptions { label: Some(change.label.clone()), replaces: vec![change.hash] };
+        // Whichever of the changes that carried this edit meets its fate first: only one of them
+        // may become part of the contact (rule 8).
+        let replaces = changes::carriers(&self.tx, change)?;
+        let options = EditOptions { label: Some(change.label.clone()), replaces };
         let limits = self.replica.limits();
         let mut tried = doc.clone();
         let replayed = contained(
@@ -250,7 +267,10 @@ impl Write<'_> {
             Err(error) => return Err(error),
         };
         *doc = tried;
+        // Where the contact already is as the commands want it, the edit is part of it.
+        let mut became = Receipt::Merged;
         if let Applied::Change { hash, bytes } = applied {
+            became = Receipt::Replaced;
             let (seq, label) = self.describe(doc, &hash)?;
             let new = NewLocal {
                 hash,
@@ -269,7 +289,7 @@ impl Write<'_> {
         }
         let now = self.now();
         let why = (change.code.as_str(), change.reason.as_str());
-        changes::set_receipt(&self.tx, change.pos, Receipt::Replaced, true, why, now)?;
+        changes::set_receipt(&self.tx, change.pos, became, true, why, now)?;
         for not in not_replayed {
             let name = crate::store::projections::get(&self.tx, row.num).ok().flatten();
             lists::quarantine(

@@ -4,19 +4,20 @@
 //! A receipt moves forward only (rule 23); a new timeline may take `stored` and `merged` back to
 //! `saved`. Whatever was refused is kept with its reason, never dropped.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use roadbook_protocol::ids::{Actor, ContactId};
 use roadbook_protocol::wire::{ChangeFate, ContactHeads, Fate, Need};
 use roadbook_protocol::{ChangeHash, document};
 use rusqlite::params;
 
-use crate::documents::{follow, normalise};
+use crate::documents::{follow, holds, normalise};
 use crate::error::{Error, Result};
 use crate::receipt::Receipt;
 use crate::replica::{Replica, Write};
 use crate::store::changes::{self, LocalChange, NewLocal};
 use crate::store::contacts::{self, ContactRow};
+use crate::store::evidence;
 use crate::store::lists::{self, Quarantining};
 use crate::store::meta::{self, key};
 use crate::store::projections;
@@ -82,11 +83,25 @@ impl Replica {
         })
     }
 
-    /// The server does not know these heads: our own changes of these contacts are offered again.
-    pub(crate) fn reoffer(&self, unknown: &[ContactHeads]) -> Result<()> {
+    /// The server does not know these heads: our own changes of these contacts are offered again, and
+    /// it is noted that others' are to be offered too. `known` is what the server has of them.
+    pub(crate) fn reoffer(&self, unknown: &[ContactHeads], known: &[ContactHeads]) -> Result<()> {
         self.write("ack", |write| {
+            let known: HashMap<ContactId, &[ChangeHash]> =
+                known.iter().map(|item| (item.contact, item.heads.as_slice())).collect();
             for item in unknown {
                 let Some(row) = contacts::find(&write.tx, item.contact)? else { continue };
+                // A server that does not say what it has: what it did not call unknown.
+                let rest: Vec<ChangeHash>;
+                let known = match known.get(&row.id) {
+                    Some(known) => *known,
+                    None => {
+                        let lost = |head: &&ChangeHash| item.heads.contains(head);
+                        rest = row.merged_heads.iter().filter(|h| !lost(h)).copied().collect();
+                        &rest
+                    }
+                };
+                evidence::set_offer(&write.tx, row.num, Some(known))?;
                 write
                     .tx
                     .prepare_cached(
@@ -94,9 +109,16 @@ impl Replica {
                          WHERE contact = ?1 AND local = 1 AND receipt IN ('merged', 'stored')",
                     )?
                     .execute(params![row.num])?;
-                write.recover_pruned(&row)?;
                 contacts::set_keep_local(&write.tx, row.num, true)?;
                 write.touched(row.id);
+                match write.begin_anew(&row, known) {
+                    // It is fetched again; what can't be opened can't be offered either.
+                    Err(Error::Damaged { what, reason }) => {
+                        tracing::warn!(what, reason, "nothing of it can be offered again");
+                        lists::want(&write.tx, row.id, -1)?;
+                    }
+                    other => other?,
+                }
             }
             write.notices.sync = true;
             write.wake = true;
@@ -208,9 +230,18 @@ impl Write<'_> {
                 merged.entry(row.id).or_default().push(change);
             }
             Fate::Proposed | Fate::Erased => set(self, next, true)?,
+            Fate::Replaced if why.0 == "dependency" && change.edit.is_some() => {
+                // Only what it stands on is carried by another change: this edit is not.
+                set(self, Receipt::Forked, false)?;
+                self.set_aside(&row)?;
+            }
             Fate::Replaced => {
                 // It will never be merged, and what we made on top of it would not be either.
                 set(self, next, true)?;
+                if why.0 == "original_merged" {
+                    // The change that it was to replace met its dependencies after all.
+                    changes::merged_as_before(&self.tx, &change, now)?;
+                }
                 self.set_aside(&row)?;
             }
             Fate::Quarantined if why.0 == "actor_mismatch" && change.replays == 0 => {
@@ -361,6 +392,19 @@ impl Write<'_> {
         }
         self.keep(row.id, doc);
         Ok(())
+    }
+
+    /// Of this contact no more is merged at the server than it says.
+    fn begin_anew(&mut self, row: &ContactRow, known: &[ChangeHash]) -> Result<()> {
+        self.recover_pruned(row)?;
+        let doc = self.document(row)?;
+        let mut merged: Vec<ChangeHash> =
+            known.iter().filter(|head| holds(&doc, head)).copied().collect();
+        merged.sort_unstable();
+        merged.dedup();
+        normalise(&doc, &mut merged);
+        self.keep(row.id, doc);
+        contacts::set_merged_heads(&self.tx, row.num, &merged)
     }
 
     /// Drops the contacts that are not this user's any more and have nothing left to send (P8).

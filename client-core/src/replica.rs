@@ -218,7 +218,8 @@ impl Replica {
             tx.commit()?;
             failpoint(after_commit(name));
             Ok((value, documents, notices, wake))
-        })();
+        })()
+        .and_then(|done| self.inner.store.keep_log(&mut writer).map(|()| done));
         let (value, documents, notices, wake) =
             result.inspect_err(|error| self.note_corruption(error))?;
         self.inner.documents.committed(documents);
@@ -374,6 +375,11 @@ impl Write<'_> {
             Some(doc) => Ok(doc),
             None => documents::load(&self.tx, row.num, row.id),
         }
+    }
+
+    /// The document as this transaction has changed it, if it has.
+    pub(crate) fn peek_document(&self, id: ContactId) -> Option<&Automerge> {
+        self.documents.iter().find(|(known, _)| *known == id).and_then(|(_, doc)| doc.as_ref())
     }
 
     /// The document as it is after the commit.

@@ -201,6 +201,7 @@ impl Bench {
                     (*contact, gate1(bytes, &Limits::DEFAULT, &built_in).unwrap(), bytes.clone())
                 })
                 .collect(),
+            vouched: None,
         }
     }
 

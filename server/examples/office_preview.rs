@@ -236,6 +236,7 @@ fn from_device(
         user: device.user,
         batch: 1,
         changes: vec![(contact, admitted, bytes)],
+        vouched: None,
     })?;
     Ok(())
 }

@@ -95,7 +95,8 @@ fn commands_do_the_same_with_the_server_running_and_without() {
     let now = json(&dir, "state-hash")["hash"].clone();
     assert_eq!(json(&dir, &format!("backup {}", backup.display()))["format"], 1);
     let restored = root.path().join("restored");
-    let restore = format!("restore {}", backup.display());
+    let keys = dir.join("keys");
+    let restore = format!("restore {} --keys {}", backup.display(), keys.display());
     assert_eq!(run(&restored, &restore).status.code(), Some(0));
     assert_eq!(run(&restored, &restore).status.code(), Some(1));
     assert_eq!(json(&restored, "state-hash")["hash"], now);

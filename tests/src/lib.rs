@@ -9,15 +9,33 @@
 //! | [`proxy`] | a link between device and server that cuts, stalls and counts |
 //! | [`raw`] | a device that says whatever a test wants, frame by frame |
 //! | [`scene`] | a server process with people, contacts and devices |
+//! | [`fuzz`] | what the fuzz targets do with any bytes |
+//! | [`hostile`] | attackers, and the others, who must not notice them |
+//! | [`kills`] | the soak that kills the programs at random under load |
+//! | [`fixtures`] | what released versions left behind |
+//! | [`samples`] | one frame of each type, with every field in it |
+//! | [`older`] | a link on which only an older version's words are said |
+//! | [`tree`] | frames as numbered fields, whatever version wrote them |
+//! | [`mount`] | small and read-only file systems |
+//! | [`mutants`] | mutated changes by the million through a running server |
 //! | [`http`] | somebody at the office's pages, without a browser |
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, reason = "this crate is tests, demo and benchmarks only")]
 
 pub mod devices;
+pub mod fixtures;
+pub mod fuzz;
 pub mod generate;
+pub mod hostile;
 pub mod http;
+pub mod kills;
 pub mod local;
+pub mod mount;
+pub mod mutants;
+pub mod older;
 pub mod process;
 pub mod proxy;
 pub mod raw;
+pub mod samples;
 pub mod scene;
+pub mod tree;

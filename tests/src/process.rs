@@ -17,6 +17,10 @@ const READY_MAX: Duration = Duration::from_secs(60);
 pub fn binary(name: &'static str) -> PathBuf {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     let dir = BUILT.get_or_init(|| {
+        // Programs of another version, to make its fixtures.
+        if let Some(programs) = std::env::var_os("ROADBOOK_PROGRAMS") {
+            return programs.into();
+        }
         let exe = std::env::current_exe().unwrap();
         // target/PROFILE/deps/test-hash, or target/PROFILE/program
         let dir = exe.parent().unwrap();
@@ -82,6 +86,12 @@ impl Finished {
     }
 }
 
+/// Sends a signal, such as `STOP`, to a process that the caller has started.
+pub fn signal(process: u32, name: &str) {
+    let status = Command::new("kill").arg(format!("-{name}")).arg(process.to_string()).status();
+    assert!(status.unwrap().success(), "process {process} is there to be told {name}");
+}
+
 /// Runs a program to its end.
 pub fn run(mut command: Command) -> Finished {
     let output = command.stdin(Stdio::null()).output().unwrap();
@@ -128,35 +138,71 @@ impl ServerProcess {
 
     /// Starts it; the error is what it wrote before it gave up.
     pub fn try_start(data: &Path, args: &[&str], env: &[(&str, &str)]) -> Result<Self, String> {
-        let mut child = Command::new(binary("roadbook-server"))
-            .arg("serve")
-            .arg("--data")
-            .arg(data)
-            .args(args)
-            .envs(env.iter().copied())
+        Self::spawn(data, args, env).ready()
+    }
+
+    /// Starts it and does not wait: [`Self::ready`] does, and may be left out by who kills it first.
+    pub fn spawn(data: &Path, args: &[&str], env: &[(&str, &str)]) -> Self {
+        let mut command = Command::new(binary("roadbook-server"));
+        command.arg("serve").arg("--data").arg(data).args(args).envs(env.iter().copied());
+        Self::spawn_command(command, data)
+    }
+
+    /// The same with a command of the caller's, which ends up in `roadbook-server serve`.
+    pub fn spawn_command(mut command: Command, data: &Path) -> Self {
+        let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
-            .unwrap();
+            .unwrap_or_else(|error| panic!("{command:?}: {error}"));
         let output = follow(child.stdout.take().unwrap());
         let errors = follow(child.stderr.take().unwrap());
-        let url = loop {
-            match output.recv_timeout(READY_MAX) {
+        Self { child, data: data.to_owned(), url: String::new(), output, errors }
+    }
+
+    /// Waits for the ready line; the error is what it wrote before it gave up.
+    ///
+    /// # Errors
+    /// All that it wrote to its standard error.
+    pub fn ready(mut self) -> Result<Self, String> {
+        loop {
+            match self.output.recv_timeout(READY_MAX) {
                 Ok(line) => {
                     if let Some(url) = line.strip_prefix("listening on ") {
-                        break url.trim().to_owned();
+                        self.url = url.trim().to_owned();
+                        return Ok(self);
                     }
                 }
                 Err(_) => {
-                    let _ = child.kill();
-                    let _ = child.wait();
-                    let text: Vec<String> = errors.iter().collect();
+                    let _ = self.child.kill();
+                    let _ = self.child.wait();
+                    let text: Vec<String> = self.errors.iter().collect();
                     return Err(format!("the server did not become ready: {}", text.join("\n")));
                 }
             }
-        };
-        Ok(Self { child, data: data.to_owned(), url, output, errors })
+        }
+    }
+
+    /// Sends it a signal, such as `STOP`.
+    pub fn signal(&self, name: &str) {
+        signal(self.child.id(), name);
+    }
+
+    /// Lines that it wrote to its standard error so far and that were not taken before.
+    pub fn errors(&self) -> Vec<String> {
+        self.errors.try_iter().collect()
+    }
+
+    /// Waits for a line on its standard error that holds this text.
+    #[track_caller]
+    pub fn wait_for_error(&self, text: &str) -> String {
+        while let Ok(line) = self.errors.recv_timeout(READY_MAX) {
+            if line.contains(text) {
+                return line;
+            }
+        }
+        panic!("the server never wrote `{text}`");
     }
 
     /// Runs an admin command on its data, with `--json` where asked for in `args`.
@@ -205,7 +251,7 @@ impl ServerProcess {
 
     /// Asks it to stop (SIGTERM) and waits for its end.
     pub fn stop(mut self) -> ExitStatus {
-        let _ = Command::new("kill").arg("-TERM").arg(self.child.id().to_string()).status();
+        self.signal("TERM");
         self.child.wait().unwrap()
     }
 }

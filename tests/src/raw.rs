@@ -1,18 +1,21 @@
 //! A device that says whatever a test wants: frames by hand over a real websocket, with a key and an
 //! enrolment like any other's.
 
+use std::io;
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use ring::rand::SystemRandom;
 use ring::signature::{Ed25519KeyPair, KeyPair};
-use roadbook_protocol::ids::{Actor, ContactId, Cursor, TimelineId};
+use roadbook_protocol::ids::{Actor, ContactId, Cursor, DeviceId, TimelineId, UserId, WorkspaceId};
 use roadbook_protocol::limits::Limits;
 use roadbook_protocol::wire::{
     self, Applied, Changes, Enrol, Enrolled, Fetch, Frame, Hello, KeyAlgorithm, PROTOCOL, PageItem,
-    Proof, Stored, UpChange, Welcome, challenge_text, enrolment_text,
+    Problem, Proof, Stored, UpChange, Welcome, challenge_text, enrolment_text,
 };
-use tokio::net::TcpStream;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpSocket, TcpStream};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
@@ -55,6 +58,27 @@ impl Raw {
     /// Sends one message of any kind.
     pub async fn send_message(&mut self, message: Message) {
         let _ = self.socket.send(message).await;
+    }
+
+    /// The stream below the websocket, to write to it what no websocket library would.
+    pub fn into_tcp(self) -> TcpStream {
+        match self.socket.into_inner() {
+            MaybeTlsStream::Plain(stream) => stream,
+            _ => unreachable!("plain only"),
+        }
+    }
+
+    /// Reads to the end of the connection: the problem that the server ended it with, if it told one.
+    pub async fn ending(&mut self) -> Option<Problem> {
+        let mut ending = None;
+        while let Some(frame) = self.next().await {
+            if let Frame::Problem(problem) = frame
+                && problem.fatal
+            {
+                ending = Some(problem);
+            }
+        }
+        ending
     }
 
     /// The next frame; `None` once the connection is closed or broken. Pages are confirmed, as every
@@ -135,6 +159,60 @@ impl Raw {
     }
 }
 
+/// A TCP connection to `host:port` from this address of the loopback network: each has ports of its
+/// own, so that one machine can be more clients than it has ports.
+///
+/// # Errors
+/// What the system says.
+pub async fn connect_from(from: Ipv4Addr, listen: &str) -> io::Result<TcpStream> {
+    let socket = TcpSocket::new_v4()?;
+    socket.bind((from, 0).into())?;
+    socket.connect(listen.parse().expect("an address")).await
+}
+
+/// The request that makes a websocket of a connection.
+pub fn upgrade_request(listen: &str) -> Vec<u8> {
+    format!(
+        "GET /sync HTTP/1.1\r\nhost: {listen}\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
+         sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    )
+    .into_bytes()
+}
+
+/// Makes a websocket of a connection and leaves what goes over it to the caller; gives the status of
+/// the answer.
+///
+/// # Errors
+/// What the system says.
+pub async fn upgrade(stream: &mut TcpStream, listen: &str) -> io::Result<u16> {
+    stream.write_all(&upgrade_request(listen)).await?;
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await?);
+    }
+    let head = String::from_utf8_lossy(&head);
+    Ok(head.split(' ').nth(1).and_then(|word| word.parse().ok()).unwrap_or(0))
+}
+
+/// A websocket frame as a client sends it, with a mask of zeros.
+pub fn websocket_frame(opcode: u8, last: bool, payload: &[u8]) -> Vec<u8> {
+    let mut frame = vec![opcode | if last { 0x80 } else { 0 }];
+    match payload.len() {
+        short @ 0..126 => frame.push(0x80 | short as u8),
+        middle @ 126..65_536 => {
+            frame.push(0x80 | 126);
+            frame.extend((middle as u16).to_be_bytes());
+        }
+        long => {
+            frame.push(0x80 | 127);
+            frame.extend((long as u64).to_be_bytes());
+        }
+    }
+    frame.extend([0; 4]);
+    frame.extend_from_slice(payload);
+    frame
+}
+
 /// An enrolled device with its key.
 pub struct Identity {
     key: Ed25519KeyPair,
@@ -142,11 +220,39 @@ pub struct Identity {
     pub enrolled: Enrolled,
 }
 
+fn new_key() -> Ed25519KeyPair {
+    let pkcs8 = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).unwrap();
+    Ed25519KeyPair::from_pkcs8(pkcs8.as_ref()).unwrap()
+}
+
 impl Identity {
+    /// A new key that no server knows.
+    pub fn unknown() -> Self {
+        let nowhere = Enrolled {
+            workspace: WorkspaceId::from_bytes([0; 16]),
+            workspace_name: String::new(),
+            device: DeviceId::from_bytes([0; 16]),
+            user: UserId::from_bytes([0; 16]),
+            login: String::new(),
+            user_name: String::new(),
+            workspace_key: Vec::new(),
+        };
+        Self { key: new_key(), enrolled: nowhere }
+    }
+
+    /// The same key as the device that a server made of it.
+    pub fn as_device(self, enrolled: Enrolled) -> Self {
+        Self { enrolled, ..self }
+    }
+
+    /// The public half of its key.
+    pub fn public_key(&self) -> Vec<u8> {
+        self.key.public_key().as_ref().to_vec()
+    }
+
     /// Enrols a new key with this code.
     pub async fn enrol(url: &str, code: &str) -> Self {
-        let pkcs8 = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).unwrap();
-        let key = Ed25519KeyPair::from_pkcs8(pkcs8.as_ref()).unwrap();
+        let key = new_key();
         let public_key = key.public_key().as_ref().to_vec();
         let signature = key.sign(&enrolment_text(code, &public_key)).as_ref().to_vec();
         let mut raw = Raw::connect(url).await;
@@ -182,6 +288,11 @@ impl Identity {
         }
     }
 
+    /// The signature of a text.
+    pub fn sign(&self, text: &[u8]) -> Vec<u8> {
+        self.key.sign(text).as_ref().to_vec()
+    }
+
     /// The answer to a challenge.
     pub fn proof(
         &self,
@@ -192,7 +303,7 @@ impl Identity {
     ) -> Proof {
         let text = challenge_text(&self.enrolled.workspace, &self.enrolled.device, nonce);
         Proof {
-            signature: self.key.sign(&text).as_ref().to_vec(),
+            signature: self.sign(&text),
             timeline,
             cursor,
             actors: actors.to_vec(),
@@ -200,6 +311,19 @@ impl Identity {
             unsent: 0,
             incomplete: false,
         }
+    }
+
+    /// Connects and says who it is; gives the server's nonce.
+    pub async fn knock(&self, url: &str) -> (Raw, Vec<u8>) {
+        let mut raw = Raw::connect(url).await;
+        raw.send(self.hello()).await;
+        let nonce = raw
+            .until(|frame| match frame {
+                Frame::Challenge(challenge) => Some(challenge.nonce),
+                _ => None,
+            })
+            .await;
+        (raw, nonce)
     }
 
     /// Opens a session as a device that has nothing yet and writes with these actors.
@@ -215,14 +339,7 @@ impl Identity {
         timeline: Option<TimelineId>,
         cursor: Cursor,
     ) -> (Raw, Welcome) {
-        let mut raw = Raw::connect(url).await;
-        raw.send(self.hello()).await;
-        let nonce = raw
-            .until(|frame| match frame {
-                Frame::Challenge(challenge) => Some(challenge.nonce),
-                _ => None,
-            })
-            .await;
+        let (mut raw, nonce) = self.knock(url).await;
         raw.send(self.proof(&nonce, timeline, cursor, actors)).await;
         let welcome = raw
             .until(|frame| match frame {

@@ -38,12 +38,20 @@ impl Scene {
     /// A server that runs with these further arguments of `serve`, each time it starts.
     #[track_caller]
     pub fn with(args: &[&str]) -> Self {
+        Self::prepared(args, |_| ())
+    }
+
+    /// The same, when something was done to the directory of the server's data, which does not
+    /// exist yet.
+    #[track_caller]
+    pub fn prepared(args: &[&str], prepare: impl FnOnce(&Path)) -> Self {
         let mut scene = Self {
             dir: tempfile::tempdir().unwrap(),
             listen: String::new(),
             args: args.iter().map(|&arg| arg.to_owned()).collect(),
             server: None,
         };
+        prepare(&scene.data());
         // Between finding a free port and listening on it somebody else may take it.
         for attempt in 1.. {
             scene.listen = format!("127.0.0.1:{}", free_port());
@@ -69,11 +77,25 @@ impl Scene {
     }
 
     fn try_start(&mut self, env: &[(&str, &str)]) -> Result<(), String> {
+        self.server = Some(self.spawn(env).ready()?);
+        Ok(())
+    }
+
+    /// Starts the server and does not wait until it is ready; it is not the scene's.
+    #[track_caller]
+    pub fn spawn(&self, env: &[(&str, &str)]) -> ServerProcess {
         assert!(self.server.is_none(), "the server runs already");
         let mut args = vec!["--plain", "--listen", &self.listen, "--drain-seconds", "1"];
         args.extend(self.args.iter().map(String::as_str));
-        self.server = Some(ServerProcess::try_start(&self.data(), &args, env)?);
-        Ok(())
+        ServerProcess::spawn(&self.data(), &args, env)
+    }
+
+    /// Starts the server; the error is what it wrote before it gave up.
+    ///
+    /// # Errors
+    /// All that it wrote to its standard error.
+    pub fn start_or_refuse(&mut self) -> Result<(), String> {
+        self.try_start(&[])
     }
 
     /// Asks the server to stop, and waits for its end.
@@ -92,6 +114,12 @@ impl Scene {
     #[track_caller]
     pub fn server(&self) -> &ServerProcess {
         self.server.as_ref().expect("the server runs")
+    }
+
+    /// The running server, no longer the scene's.
+    #[track_caller]
+    pub fn take_server(&mut self) -> ServerProcess {
+        self.server.take().expect("the server runs")
     }
 
     /// The running server, to wait for its end.

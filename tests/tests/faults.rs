@@ -2,20 +2,15 @@
 //! acknowledged edit is missing, no saved edit is missing, and everything converges afterwards.
 #![allow(clippy::unwrap_used)]
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use fastrand::Rng;
 use roadbook_client_core::{OpenOptions, Replica};
 use roadbook_protocol::ids::ContactId;
 use roadbook_tests::devices::{self, full, seed};
+use roadbook_tests::kills::{self, Plan, hashes_on_disk};
 use roadbook_tests::process::Rep;
-use roadbook_tests::proxy::Proxy;
 use roadbook_tests::scene::{Scene, by_id};
-use rusqlite::{Connection, OpenFlags};
 use serde_json::Value;
 
 const FAILPOINT: &str = "ROADBOOK_FAILPOINT";
@@ -39,22 +34,6 @@ fn assert_visits(where_: &str, contacts: &BTreeMap<String, Value>, visits: &[(St
             contacts.get(contact).and_then(|c| summaries(c).get(summary).copied()).unwrap_or(0);
         assert_eq!(times, 1, "`{summary}` is {times} times in {contact} {where_}");
     }
-}
-
-/// Hashes of changes that the server's files hold, read from a copy as a restarted server would
-/// find them.
-fn hashes_on_disk(data: &Path) -> BTreeSet<String> {
-    let copy = tempfile::tempdir().unwrap();
-    for name in ["roadbook.db", "roadbook.db-wal"] {
-        if data.join(name).exists() {
-            std::fs::copy(data.join(name), copy.path().join(name)).unwrap();
-        }
-    }
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE;
-    let conn = Connection::open_with_flags(copy.path().join("roadbook.db"), flags).unwrap();
-    let mut statement = conn.prepare("SELECT DISTINCT lower(hex(hash)) FROM change_index").unwrap();
-    let hashes = statement.query_map([], |row| row.get(0)).unwrap();
-    hashes.collect::<Result<_, _>>().unwrap()
 }
 
 /// The server dies at this place while a device sends; then everything goes on.
@@ -244,122 +223,11 @@ fn a_device_that_dies_around_the_commit_of_a_page_or_a_receipt_goes_on_where_it_
     scene.assert_clean();
 }
 
-/// A device that edits and syncs until it is told to stop; failures of the network are part of it.
-async fn work(
-    replica: Replica,
-    name: usize,
-    round: usize,
-    seed: u64,
-    stop: Arc<AtomicBool>,
-) -> Vec<(ContactId, String)> {
-    let mut rng = Rng::with_seed(seed);
-    let ids = replica.ids(None).unwrap();
-    let mut visits = Vec::new();
-    while !stop.load(Ordering::SeqCst) {
-        for _ in 0..rng.usize(1..6) {
-            let contact = ids[rng.usize(..ids.len())];
-            let summary = format!("device {name} round {round} visit {}", visits.len());
-            devices::visit(&replica, contact, &summary);
-            visits.push((contact, summary));
-        }
-        let _ = devices::sync(&replica).await;
-    }
-    visits
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_server_killed_at_random_under_load_keeps_every_acknowledged_edit() {
-    const PLACES: [&str; 4] = [
-        "log_before_commit",
-        "log_after_commit_before_ack",
-        "merge_before_commit",
-        "merge_after_commit",
-    ];
-    let kills = if full() { 200 } else { 12 };
-    let seed = seed();
-    let mut rng = Rng::with_seed(seed);
-    let fast = ["--device-messages-per-second", "100000", "--device-messages-burst", "100000"];
-    let mut scene = Scene::with(&fast);
-    scene.reps(&["ada", "ben"]);
-    scene.import(15, 40, Some("ada"));
-    scene.admin(&["assign", "--to", "ben", "--collaborator", "--filter", "*"]).ok();
-    let link = Proxy::start(scene.listen().parse().unwrap()).await;
-    let url = format!("http://{}", link.addr);
-    let mut replicas = Vec::new();
-    for (name, login) in [("phone", "ada"), ("laptop", "ada"), ("colleague", "ben")] {
-        let replica = scene.replica_with(name, login, &url, OpenOptions::default()).await;
-        devices::sync(&replica).await.unwrap();
-        replicas.push(replica);
-    }
-
-    let mut visits = Vec::new();
-    for round in 0..kills {
-        let at_failpoint = rng.bool();
-        if at_failpoint {
-            let place = format!("{}:{}", PLACES[rng.usize(..PLACES.len())], rng.usize(1..25));
-            scene.kill();
-            scene.start_with(&[(FAILPOINT, &place)]);
-        }
-        let stop = Arc::new(AtomicBool::new(false));
-        let workers: Vec<_> = replicas
-            .iter()
-            .enumerate()
-            .map(|(n, replica)| {
-                tokio::spawn(work(replica.clone(), n, round, rng.u64(..), stop.clone()))
-            })
-            .collect();
-        if at_failpoint {
-            scene = tokio::task::spawn_blocking(move || {
-                assert!(scene.server_mut().wait_for_end(END_MAX), "the load reaches the failpoint");
-                scene
-            })
-            .await
-            .unwrap();
-        } else {
-            link.wait_for_up(link.bytes().0 + rng.u64(500..12_000)).await;
-        }
-        scene.kill();
-        stop.store(true, Ordering::SeqCst);
-        for worker in workers {
-            visits.extend(worker.await.unwrap());
-        }
-        let on_disk = hashes_on_disk(&scene.data());
-        for replica in &replicas {
-            for entry in devices::acknowledged(replica) {
-                assert!(
-                    on_disk.contains(&entry.hash),
-                    "round {round}: acknowledged and not on disk: {entry:?}"
-                );
-            }
-        }
-        scene.start();
-    }
-
-    for replica in replicas.iter().chain(&replicas) {
-        devices::sync_until_merged(replica).await;
-    }
-    let acknowledged: usize =
-        replicas.iter().map(|replica| devices::acknowledged(replica).len()).sum();
-    println!("{kills} kills, {} edits, {acknowledged} acknowledged", visits.len());
-    let server = scene.state_hash("ada");
-    let exported = scene.export();
-    for replica in &replicas {
-        devices::assert_all_merged(replica);
-        assert_eq!(devices::state_hash(replica), server);
-    }
-    let known: BTreeMap<ContactId, BTreeMap<String, usize>> = replicas[0]
-        .ids(None)
-        .unwrap()
-        .into_iter()
-        .map(|id| (id, devices::summaries(&replicas[0], id)))
-        .collect();
-    for (contact, summary) in &visits {
-        assert_eq!(known[contact].get(summary), Some(&1), "`{summary}` on the device");
-        assert_eq!(
-            summaries(&exported[&contact.to_string()]).get(summary),
-            Some(&1),
-            "`{summary}` at the server"
-        );
-    }
-    scene.assert_clean();
+#[test]
+fn servers_and_devices_killed_at_random_under_load_keep_every_edit() {
+    let cycles = if full() { 1_000 } else { 12 };
+    let outcome = kills::run(Plan { cycles, seed: seed(), compare_every: 50, tell: false });
+    println!("{outcome}");
+    assert_eq!(outcome.kills.values().sum::<usize>(), cycles);
+    assert!(outcome.said >= cycles, "there was a load");
 }

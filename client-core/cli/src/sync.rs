@@ -56,9 +56,13 @@ fn machine_name() -> String {
 pub fn once(replica: &Replica, out: &Output, timeout_seconds: u64) -> Result<(), Failure> {
     let runtime = runtime()?;
     let report = runtime.block_on(async {
-        let engine = Engine::new(replica.clone(), SyncOptions::default());
+        // Who gives it little time wants to wait little for the server's merges too.
+        let timeout = Duration::from_secs(timeout_seconds);
+        let options = SyncOptions::default();
+        let merge_wait = options.merge_wait.min(timeout / 4);
+        let engine = Engine::new(replica.clone(), SyncOptions { merge_wait, ..options });
         let progress = tokio::spawn(show_progress(replica.clone()));
-        let report = engine.sync_once(Duration::from_secs(timeout_seconds)).await;
+        let report = engine.sync_once(timeout).await;
         progress.abort();
         let _ = progress.await;
         report
@@ -68,6 +72,10 @@ pub fn once(replica: &Replica, out: &Output, timeout_seconds: u64) -> Result<(),
         let mut text = sync_line(&report);
         if status.unsent > 0 {
             text.push_str(&format!("; {} edits are still unsent", status.unsent));
+        }
+        if status.stored_not_merged > 0 {
+            let n = status.stored_not_merged;
+            text.push_str(&format!("; {n} edits are safe at the server and not merged there yet"));
         }
         if status.missing > 0 {
             text.push_str(&format!("; {} contacts are still to be fetched", status.missing));
@@ -127,7 +135,7 @@ pub fn watch(replica: &Replica, out: &Output) -> Result<(), Failure> {
         let mut observer = replica.observe(Topic::Sync);
         let (shown, seen) = (replica.clone(), stop.clone());
         let report = async {
-            let mut last = String::new();
+            let (mut last, mut told) = (String::new(), None);
             while observer.next().await.is_some() {
                 let status = shown.status()?;
                 let phase = json!(status.connection.phase);
@@ -137,10 +145,18 @@ pub fn watch(replica: &Replica, out: &Output) -> Result<(), Failure> {
                     format!("{} to fetch", status.missing),
                     format!("{} conflicts", status.conflicts),
                 ]]);
+                // Why there is no connection, once for each reason.
+                if status.connection.error != told {
+                    told.clone_from(&status.connection.error);
+                    if let Some(error) = &told {
+                        let _ = writeln!(std::io::stderr(), "roadbook: {error}");
+                    }
+                }
                 if line != last {
                     out.print(
                         &json!({"connection": phase, "unsent": status.unsent,
-                                "missing": status.missing, "conflicts": status.conflicts}),
+                                "missing": status.missing, "conflicts": status.conflicts,
+                                "error": status.connection.error}),
                         || line.clone(),
                     )?;
                     last = line;

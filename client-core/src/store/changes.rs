@@ -237,6 +237,32 @@ pub(crate) fn offer_again(conn: &Connection, pos: i64) -> Result<()> {
     Ok(())
 }
 
+/// Every change that carried the edit of this one, newest first; bounded, since an
+/// edit is authored anew a few times at most.
+pub(crate) fn carriers(conn: &Connection, change: &LocalChange) -> Result<Vec<ChangeHash>> {
+    let Some(edit) = change.edit else { return Ok(vec![change.hash]) };
+    let mut statement =
+        conn.prepare_cached("SELECT hash FROM change WHERE edit = ?1 ORDER BY pos DESC LIMIT 16")?;
+    let rows = statement.query_map(params![edit.as_bytes()], |row| Ok(ChangeHash(row.get(0)?)))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// The change that `replacement` was made for is merged after all: its receipt says so again.
+pub(crate) fn merged_as_before(
+    conn: &Connection,
+    replacement: &LocalChange,
+    now: UnixMs,
+) -> Result<()> {
+    let Some(edit) = replacement.edit else { return Ok(()) };
+    conn.prepare_cached(
+        "UPDATE change SET receipt = 'merged', settled = 1, code = NULL, reason = NULL, receipt_at = ?3
+         WHERE pos = (SELECT max(pos) FROM change
+                      WHERE edit = ?1 AND pos < ?2 AND receipt = 'replaced')",
+    )?
+    .execute(params![edit.as_bytes(), replacement.pos, now])?;
+    Ok(())
+}
+
 /// Whether the document needs this change beside its snapshot.
 pub(crate) fn set_live(conn: &Connection, pos: i64, live: bool) -> Result<()> {
     conn.prepare_cached("UPDATE change SET live = ?2 WHERE pos = ?1")?

@@ -121,6 +121,13 @@ pub(crate) fn own_actors(conn: &Connection, device: DeviceId) -> Result<Vec<Acto
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
+/// All actors that this replica has ever written with.
+pub(crate) fn all_own_actors(conn: &Connection) -> Result<Vec<Actor>> {
+    let mut statement = conn.prepare_cached("SELECT actor FROM own_actor")?;
+    let rows = statement.query_map([], |row| Ok(Actor::from_bytes(row.get(0)?)))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
 /// What goes into the quarantine.
 #[derive(Debug)]
 pub(crate) struct Quarantining<'a> {

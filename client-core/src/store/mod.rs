@@ -5,7 +5,9 @@
 
 pub(crate) mod changes;
 pub(crate) mod contacts;
+pub(crate) mod evidence;
 pub(crate) mod lists;
+mod log_file;
 pub(crate) mod meta;
 pub(crate) mod projections;
 pub(crate) mod salvage;
@@ -21,6 +23,7 @@ use rusqlite::{Connection, OpenFlags};
 use crate::env::Durability;
 use crate::error::{Error, Result};
 use crate::identity::private;
+use log_file::LogFile;
 
 /// Read connections: lists and searches may overlap with opening a contact.
 const READERS: usize = 2;
@@ -36,6 +39,7 @@ pub(crate) struct Store {
     writer: Mutex<Option<Connection>>,
     readers: Mutex<Readers>,
     returned: Condvar,
+    log_file: Mutex<LogFile>,
 }
 
 struct Readers {
@@ -53,6 +57,7 @@ impl Store {
             writer: Mutex::new(None),
             readers: Mutex::new(Readers { idle: Vec::new(), lent: 0, open: false }),
             returned: Condvar::new(),
+            log_file: Mutex::new(LogFile::of(path)),
         };
         store.connect()?;
         Ok(store)
@@ -73,7 +78,16 @@ impl Store {
                 ),
             });
         }
+        let (conn, idle) = self.open_connections()?;
+        *writer = Some(conn);
+        *self.lock_readers() = Readers { idle, lent: 0, open: true };
+        Ok(())
+    }
+
+    /// One that writes, and those that read.
+    fn open_connections(&self) -> Result<(Connection, Vec<Connection>)> {
         let mut conn = Connection::open(&self.path)?;
+        schema::refuse_newer(&conn, &self.path)?;
         // The log and its index take the permissions of the file.
         private(&self.path, 0o600)?;
         configure(&conn, self.durability)?;
@@ -88,9 +102,54 @@ impl Store {
             reader.pragma_update(None, "query_only", true)?;
             idle.push(reader);
         }
+        *self.lock_log_file() = LogFile::of(&self.path);
+        Ok((conn, idle))
+    }
+
+    /// To be called after a commit, before anybody is told of it. Where somebody deleted the log under
+    /// the running program, SQLite goes on writing into a file that has no name any more: what it holds
+    /// is written back into the database, and the files are opened anew.
+    ///
+    /// # Errors
+    /// Where that can't be done; the commit is not to be relied on then.
+    pub(crate) fn keep_log(&self, writer: &mut Option<Connection>) -> Result<()> {
+        if self.lock_log_file().is_there() {
+            return Ok(());
+        }
+        tracing::error!(
+            file = %self.path.display(),
+            "the log of the database was deleted while it was open; what it held is written back"
+        );
+        let conn = writer.as_ref().ok_or(Error::Suspended)?;
+        let (busy, held, written): (i64, i64, i64) =
+            conn.query_row("PRAGMA wal_checkpoint(FULL)", [], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+            })?;
+        if busy != 0 || held != written {
+            return Err(Error::Damaged {
+                what: "the log of the database".into(),
+                reason: "it was deleted while the program ran; close the program and open it again"
+                    .into(),
+            });
+        }
+        let mut readers = self.lock_readers();
+        // Whoever wants one now waits for the new ones.
+        readers.idle.clear();
+        while readers.lent > 0 {
+            readers = self.returned.wait(readers).unwrap_or_else(PoisonError::into_inner);
+            readers.idle.clear();
+        }
+        *writer = None;
+        let (conn, idle) = self.open_connections().inspect_err(|_| readers.open = false)?;
         *writer = Some(conn);
-        *self.lock_readers() = Readers { idle, lent: 0, open: true };
+        readers.idle = idle;
+        drop(readers);
+        self.returned.notify_all();
         Ok(())
+    }
+
+    fn lock_log_file(&self) -> MutexGuard<'_, LogFile> {
+        self.log_file.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits for what is running, then closes every file handle. Uses until [`Self::connect`] fail
@@ -172,7 +231,7 @@ impl Drop for Lent<'_> {
 pub(crate) fn configure(conn: &Connection, durability: Durability) -> Result<()> {
     conn.set_prepared_statement_cache_capacity(STATEMENTS);
     conn.busy_timeout(std::time::Duration::from_secs(5))?;
-    conn.pragma_update(None, "journal_mode", "WAL")?;
+    write_ahead(conn)?;
     conn.pragma_update(
         None,
         "synchronous",
@@ -201,6 +260,18 @@ pub(crate) fn configure(conn: &Connection, durability: Durability) -> Result<()>
             },
         )?;
     }
+    Ok(())
+}
+
+/// Switches to a write-ahead log.
+///
+/// The statement runs to its end: it gives its answer before it commits, so whoever only takes the
+/// answer misses an error at the commit. SQLite then says `wal` of a file that keeps its rollback
+/// journal, and a power cut can take back what a commit with `synchronous=FULL` has acknowledged.
+fn write_ahead(conn: &Connection) -> Result<()> {
+    let mut statement = conn.prepare("PRAGMA journal_mode=WAL")?;
+    let mut answer = statement.query([])?;
+    while answer.next()?.is_some() {}
     Ok(())
 }
 

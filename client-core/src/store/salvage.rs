@@ -1,10 +1,13 @@
 //! Opening the database file, and what to do when it can't be read: it is set aside under another
-//! name, never deleted, and the edits that nobody else has are taken over from it.
+//! name, never deleted, and the edits that nobody else has are taken over from it. A start that ends
+//! in the middle of that costs nothing: the next one goes on.
 
+use std::collections::{BTreeSet, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, OpenFlags, params};
+use roadbook_protocol::ids::UnixMs;
+use rusqlite::{Connection, OpenFlags, Row};
 
 use super::{Store, contacts, lists, meta};
 use crate::env::OpenOptions;
@@ -13,6 +16,8 @@ use crate::identity::Home;
 use meta::key;
 
 const EXAMINE: &str = "examine";
+/// Holds the name of a file that is being set aside, until everything was taken over from it.
+const SALVAGE: &str = "salvage";
 
 /// At the next start the whole file is examined before anything is written to it.
 pub(crate) fn mark_for_examination(home: &Home) {
@@ -24,28 +29,35 @@ pub(crate) fn mark_for_examination(home: &Home) {
 pub(crate) fn open(home: &Home, options: &OpenOptions) -> Result<Store> {
     let path = home.database();
     let examine = home.path().join(EXAMINE);
-    let opened = if examine.exists() && path.exists() {
-        examine_file(&path).and_then(|()| Store::open(&path, options.durability))
-    } else {
-        Store::open(&path, options.durability).and_then(|store| {
-            // One read of a real table: a torn header or a lost page shows here.
-            store.read(|conn| meta::get::<String>(conn, key::INCARNATION))?;
-            Ok(store)
-        })
-    };
-    let store = match opened {
-        Err(error) if error.is_corruption() || matches!(error, Error::Damaged { .. }) => {
-            let aside = set_aside(&path, options.clock.now_ms())?;
-            tracing::error!(aside = %aside.display(), %error, "the database is damaged; set it aside");
-            let store = Store::open(&path, options.durability)?;
-            take_over(&store, &aside)?;
-            store
-        }
-        other => other?,
+    let store = match under_way(home)? {
+        Some(aside) => replace(home, options, &aside)?,
+        None => match open_whole(&path, &examine, options) {
+            Err(error) if is_broken(&error) => {
+                let aside = aside_name(&path, options.clock.now_ms());
+                tracing::error!(aside = %aside.display(), %error, "the database is damaged; setting it aside");
+                begin(home, &aside)?;
+                replace(home, options, &aside)?
+            }
+            other => other?,
+        },
     };
     if examine.exists() {
         fs::remove_file(&examine).map_err(Error::file(&examine))?;
     }
+    Ok(store)
+}
+
+fn is_broken(error: &Error) -> bool {
+    error.is_corruption() || matches!(error, Error::Damaged { .. })
+}
+
+fn open_whole(path: &Path, examine: &Path, options: &OpenOptions) -> Result<Store> {
+    if examine.exists() && path.exists() {
+        examine_file(path)?;
+    }
+    let store = Store::open(path, options.durability)?;
+    // One read of a real table: a torn header or a lost page shows here.
+    store.read(|conn| meta::get::<String>(conn, key::INCARNATION))?;
     Ok(store)
 }
 
@@ -58,24 +70,69 @@ fn examine_file(path: &Path) -> Result<()> {
     Err(Error::Damaged { what: path.display().to_string(), reason: verdict })
 }
 
-/// Renames the file with its log. The name says when.
-fn set_aside(path: &Path, now_ms: i64) -> Result<PathBuf> {
-    let name = |suffix: &str, attempt: u32| {
-        let mut text = path.as_os_str().to_owned();
+/// The name says when.
+fn aside_name(path: &Path, now_ms: UnixMs) -> PathBuf {
+    let name = |attempt: u32| {
         let again = if attempt == 0 { String::new() } else { format!("-{attempt}") };
-        text.push(format!(".damaged-{now_ms}{again}{suffix}"));
-        PathBuf::from(text)
+        with_extension(path, &format!(".damaged-{now_ms}{again}"))
     };
-    let attempt = (0..).find(|attempt| !name("", *attempt).exists()).unwrap_or(0);
-    for suffix in ["", "-wal", "-shm"] {
-        let mut from = path.as_os_str().to_owned();
-        from.push(suffix);
-        let from = PathBuf::from(from);
-        if from.exists() {
-            fs::rename(&from, name(suffix, attempt)).map_err(Error::file(&from))?;
+    (0..).map(name).find(|name| !name.exists()).unwrap_or_else(|| name(0))
+}
+
+/// Notes, durably, that the database is being set aside under this name: if the program or the power
+/// ends before everything is taken over, the next start goes on.
+fn begin(home: &Home, aside: &Path) -> Result<()> {
+    let name = aside.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    home.write_beside(SALVAGE, name.as_bytes())
+}
+
+/// The name under which an earlier start was setting the database aside, if it did not end that.
+fn under_way(home: &Home) -> Result<Option<PathBuf>> {
+    let note = home.path().join(SALVAGE);
+    let name = match fs::read_to_string(&note) {
+        Ok(name) => name,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(Error::file(&note)(error)),
+    };
+    let aside = home.path().join(name.trim());
+    // It ended before the file was renamed: the damage is there to be found again.
+    Ok((!name.trim().is_empty() && aside.exists()).then_some(aside))
+}
+
+/// Sets the database aside, makes a new one and takes over what the old one holds. Each step may have
+/// been done by an earlier start already.
+fn replace(home: &Home, options: &OpenOptions, aside: &Path) -> Result<Store> {
+    let path = home.database();
+    set_aside(home, &path, aside)?;
+    let store = match Store::open(&path, options.durability) {
+        // So is the new one. There is nothing in it that the old one has not got.
+        Err(error) if is_broken(&error) => {
+            set_aside(home, &path, &aside_name(&path, options.clock.now_ms()))?;
+            Store::open(&path, options.durability)?
+        }
+        other => other?,
+    };
+    take_over(&store, aside)?;
+    let note = home.path().join(SALVAGE);
+    fs::remove_file(&note).map_err(Error::file(&note))?;
+    Ok(store)
+}
+
+/// Renames the file with its log.
+fn set_aside(home: &Home, path: &Path, aside: &Path) -> Result<()> {
+    let rename = |from: &Path, to: &Path| fs::rename(from, to).map_err(Error::file(from));
+    if !aside.exists() {
+        rename(path, aside)?;
+    }
+    // While there is no new file, the log is the old one's.
+    for suffix in ["-wal", "-shm"] {
+        let from = with_extension(path, suffix);
+        if !path.exists() && from.exists() {
+            rename(&from, &with_extension(aside, suffix))?;
         }
     }
-    Ok(name("", attempt))
+    home.sync();
+    Ok(())
 }
 
 /// What identifies the replica, so that it can go on as the same device.
@@ -101,14 +158,84 @@ fn take_over(store: &Store, aside: &Path) -> Result<()> {
     let conn = writer.as_mut().ok_or(Error::Suspended)?;
     let tx = conn.transaction()?;
     let name = aside.file_name().map(|name| name.to_string_lossy().into_owned());
+    if meta::get::<String>(&tx, key::SET_ASIDE)? == name {
+        // An earlier start did it, and ended before it could say so.
+        return Ok(());
+    }
     meta::set(&tx, key::SET_ASIDE, name)?;
-    // Each part is read as far as it can be read: a lost page must not cost what lies on others.
-    if let Ok(old) = Connection::open_with_flags(aside, OpenFlags::SQLITE_OPEN_READ_WRITE) {
-        let _ = identity(&old, &tx);
-        let _ = unsettled(&old, &tx);
-        let _ = copy_table(&old, &tx, "quarantine", 12);
+    if read_over(aside, &tx).is_err() {
+        // Not even its tables can be found: they are where they are in every replica.
+        let mended = with_extension(aside, ".mended");
+        let read = reroot(aside, &mended).and_then(|()| read_over(&mended, &tx));
+        if let Err(error) = read {
+            tracing::error!(%error, "nothing could be taken over from the damaged database");
+        }
+        for suffix in ["", "-wal", "-shm"] {
+            let _ = fs::remove_file(with_extension(&mended, suffix));
+        }
     }
     tx.commit()?;
+    Ok(())
+}
+
+/// Each part is read as far as it can be read: a lost page must not cost what lies on others.
+///
+/// # Errors
+/// Where nothing at all can be read.
+fn read_over(from: &Path, tx: &Connection) -> Result<()> {
+    let old = Connection::open_with_flags(from, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    old.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
+    let _ = identity(&old, tx);
+    let _ = unsettled(&old, tx);
+    for order in ["", "ORDER BY pos DESC"] {
+        let _ = quarantine(&old, tx, order);
+    }
+    Ok(())
+}
+
+fn with_extension(path: &Path, extension: &str) -> PathBuf {
+    let mut text = path.as_os_str().to_owned();
+    text.push(extension);
+    text.into()
+}
+
+/// Copies the damaged file, with the pages that say where the tables are taken from a new database:
+/// they are made by the same statements in the same order, so they lie in the same places.
+fn reroot(aside: &Path, to: &Path) -> Result<()> {
+    let pattern = with_extension(aside, ".pattern");
+    let _ = fs::remove_file(&pattern);
+    let mut conn = Connection::open(&pattern)?;
+    super::schema::migrate(&mut conn, &pattern)?;
+    let pages: Vec<u64> = conn
+        .prepare("SELECT pageno FROM dbstat WHERE name = 'sqlite_schema'")?
+        .query_map([], |row| Ok(row.get::<_, i64>(0)?.unsigned_abs()))?
+        .collect::<Result<_, _>>()?;
+    let page_size: i64 = conn.query_row("PRAGMA page_size", [], |row| row.get(0))?;
+    drop(conn);
+    let size = usize::try_from(page_size).unwrap_or(4096);
+    let new = fs::read(&pattern).map_err(Error::file(&pattern))?;
+    let _ = fs::remove_file(&pattern);
+    let mut bytes = fs::read(aside).map_err(Error::file(aside))?;
+    for page in pages {
+        let at = usize::try_from(page.saturating_sub(1)).unwrap_or(usize::MAX).saturating_mul(size);
+        let end = at.saturating_add(size);
+        if let (Some(to), Some(from)) = (bytes.get_mut(at..end), new.get(at..end)) {
+            to.copy_from_slice(from);
+        }
+    }
+    let wal = with_extension(aside, "-wal");
+    // The file format: how many pages there are, none of them free, and whether there is a log.
+    let count = u32::try_from(bytes.len() / size).unwrap_or(u32::MAX).to_be_bytes();
+    if let Some(header) = bytes.get_mut(..100) {
+        header[18..20].fill(if wal.exists() { 2 } else { 1 });
+        header[28..32].copy_from_slice(&count);
+        header[32..40].fill(0);
+    }
+    fs::write(to, bytes).map_err(Error::file(to))?;
+    if wal.exists() {
+        let copy = with_extension(to, "-wal");
+        fs::copy(&wal, &copy).map_err(Error::file(&copy))?;
+    }
     Ok(())
 }
 
@@ -121,17 +248,71 @@ fn identity(old: &Connection, new: &Connection) -> Result<()> {
     Ok(())
 }
 
+/// What the rows of several queries give, each as far as it can be read. A row that can't be read ends
+/// a query: so the same is asked from the other end, and of what else holds it.
+fn gather<T>(
+    old: &Connection,
+    queries: &[&str],
+    take: impl Fn(&Row<'_>) -> rusqlite::Result<T>,
+) -> Vec<T> {
+    let mut all = Vec::new();
+    for query in queries {
+        for order in ["ASC", "DESC"] {
+            let Ok(mut statement) = old.prepare(&query.replace("$", order)) else { continue };
+            let Ok(mut rows) = statement.query([]) else { continue };
+            while let Ok(Some(row)) = rows.next() {
+                all.extend(take(row).ok());
+            }
+        }
+    }
+    all
+}
+
 fn unsettled(old: &Connection, new: &Connection) -> Result<()> {
+    // The contact's table, its index and the projection say the same three times.
+    let ids: HashMap<i64, [u8; 16]> = gather(
+        old,
+        &[
+            "SELECT num, id FROM contact NOT INDEXED ORDER BY num $",
+            "SELECT num, id FROM contact INDEXED BY sqlite_autoindex_contact_1 ORDER BY id $",
+            "SELECT num, id FROM projection NOT INDEXED ORDER BY num $",
+            "SELECT num, id FROM projection INDEXED BY sqlite_autoindex_projection_1 ORDER BY id $",
+        ],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )
+    .into_iter()
+    .collect();
+    let positions: BTreeSet<i64> = gather(
+        old,
+        &[
+            "SELECT pos FROM change NOT INDEXED WHERE settled = 0 ORDER BY pos $",
+            "SELECT pos FROM change INDEXED BY change_unsettled WHERE settled = 0 ORDER BY contact $",
+            "SELECT pos FROM change INDEXED BY change_local WHERE local = 1 ORDER BY pos $",
+        ],
+        |row| row.get(0),
+    )
+    .into_iter()
+    .collect();
     let mut statement = old.prepare(
-        "SELECT k.id, c.hash, c.bytes, c.actor, c.seq, c.edit, c.commands, c.label, c.at, c.replays
-         FROM change c JOIN contact k ON k.num = c.contact
-         WHERE c.settled = 0 AND c.edit IS NOT NULL ORDER BY c.pos",
+        "SELECT contact, hash, bytes, actor, seq, edit, commands, label, at, replays
+         FROM change NOT INDEXED WHERE pos = ?1 AND settled = 0 AND edit IS NOT NULL",
     )?;
-    let mut rows = statement.query([])?;
-    // A row that can't be read ends the scan: what came before is kept.
-    while let Ok(Some(row)) = rows.next() {
-        let Ok(id) = row.get::<_, [u8; 16]>(0) else { continue };
-        let id = roadbook_protocol::ids::ContactId::from_bytes(id);
+    for position in positions {
+        let values = statement.query_row([position], |row| {
+            let values = (1..10)
+                .map(|column| row.get::<_, rusqlite::types::Value>(column))
+                .collect::<Result<Vec<_>, _>>()?;
+            Ok((row.get::<_, i64>(0)?, values))
+        });
+        let Ok((num, values)) = values else { continue };
+        let Some(id) = ids.get(&num) else {
+            tracing::error!(
+                position,
+                "an unsent edit can't be taken over: its contact can't be read"
+            );
+            continue;
+        };
+        let id = roadbook_protocol::ids::ContactId::from_bytes(*id);
         let contact = match contacts::find(new, id)? {
             Some(contact) => contact,
             None => {
@@ -142,10 +323,6 @@ fn unsettled(old: &Connection, new: &Connection) -> Result<()> {
                 contact
             }
         };
-        let values = (1..10)
-            .map(|column| row.get::<_, rusqlite::types::Value>(column))
-            .collect::<Result<Vec<_>, _>>();
-        let Ok(values) = values else { continue };
         new.execute(
             "INSERT OR IGNORE INTO change(contact, hash, bytes, actor, seq, edit, commands, label, at,
                                           replays, live, local, receipt, settled)
@@ -158,17 +335,19 @@ fn unsettled(old: &Connection, new: &Connection) -> Result<()> {
     Ok(())
 }
 
-fn copy_table(old: &Connection, new: &Connection, table: &str, columns: usize) -> Result<()> {
-    let mut statement = old.prepare(&format!("SELECT * FROM {table}"))?;
-    let mut rows = statement.query(params![])?;
-    let places = vec!["?"; columns].join(", ");
+const QUARANTINE_COLUMNS: usize = 12;
+
+fn quarantine(old: &Connection, new: &Connection, order: &str) -> Result<()> {
+    let mut statement = old.prepare(&format!("SELECT * FROM quarantine {order}"))?;
+    let mut rows = statement.query([])?;
+    let places = ["?"; QUARANTINE_COLUMNS].join(", ");
     while let Ok(Some(row)) = rows.next() {
-        let values = (0..columns)
+        let values = (0..QUARANTINE_COLUMNS)
             .map(|column| row.get::<_, rusqlite::types::Value>(column))
             .collect::<Result<Vec<_>, _>>();
         let Ok(values) = values else { continue };
         new.execute(
-            &format!("INSERT OR IGNORE INTO {table} VALUES ({places})"),
+            &format!("INSERT OR IGNORE INTO quarantine VALUES ({places})"),
             rusqlite::params_from_iter(values),
         )?;
     }

@@ -3,6 +3,7 @@
 //! A released migration never changes; a new version of the program appends one. A file of a newer
 //! program is refused, never "downgraded".
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, TransactionBehavior};
 use std::path::Path;
 
@@ -15,10 +16,25 @@ use crate::error::{Error, Result};
 type Migration = fn(&rusqlite::Transaction<'_>) -> rusqlite::Result<()>;
 
 /// All of them; the file's `user_version` is how many were applied.
-const MIGRATIONS: &[Migration] = &[first];
+const MIGRATIONS: &[Migration] = &[first, evidence];
 
 /// The format that this program writes.
 pub(crate) const VERSION: i64 = MIGRATIONS.len() as i64;
+
+/// Refuses the file of a newer program before anything is written to it; not even what a crash left in
+/// its log is written back.
+///
+/// # Errors
+/// [`Error::NewerFile`].
+pub(crate) fn refuse_newer(conn: &Connection, path: &Path) -> Result<()> {
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    let found: i64 = conn.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    if found > VERSION {
+        return Err(Error::NewerFile { path: path.to_owned(), found, known: VERSION });
+    }
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
+    Ok(())
+}
 
 /// Brings the file to [`VERSION`].
 ///
@@ -81,6 +97,35 @@ fn first(tx: &rusqlite::Transaction<'_>) -> rusqlite::Result<()> {
         names.join(", "),
         weights.join(", "),
     ))
+}
+
+/// What the server has signed, and what is to be offered to one that lost it (rule 3).
+fn evidence(tx: &rusqlite::Transaction<'_>) -> rusqlite::Result<()> {
+    tx.execute_batch(
+        "-- A signature over what one frame said of contacts.
+         CREATE TABLE seal(
+           id INTEGER PRIMARY KEY AUTOINCREMENT,
+           timeline BLOB NOT NULL,
+           as_of INTEGER NOT NULL,
+           leaves BLOB NOT NULL,                -- the hashes of its statements, back to back
+           signature BLOB NOT NULL
+         ) STRICT;
+         -- What it said of one contact: who held it, and the tips of what was sent.
+         CREATE TABLE evidence(
+           contact INTEGER NOT NULL REFERENCES contact(num) ON DELETE CASCADE,
+           seal INTEGER NOT NULL REFERENCES seal(id),
+           place INTEGER NOT NULL,              -- among the leaves
+           access INTEGER NOT NULL,             -- 0 owner, 1 collaborator
+           owner BLOB,
+           epoch INTEGER NOT NULL,
+           tips BLOB NOT NULL,
+           PRIMARY KEY(contact, seal)
+         ) STRICT, WITHOUT ROWID;
+         CREATE INDEX evidence_by_seal ON evidence(seal);
+         -- Not NULL: the server has lost something of it; the heads that it has.
+         ALTER TABLE contact ADD COLUMN offer BLOB;
+         CREATE INDEX contact_offer ON contact(num) WHERE offer IS NOT NULL;",
+    )
 }
 
 const TABLES: &str = "
@@ -191,7 +236,31 @@ mod tests {
 
     #[test]
     fn the_latest_version_is_the_one_the_release_notes_name() {
-        assert_eq!(VERSION, 1, "a new migration needs a test that brings an old file along");
+        assert_eq!(VERSION, 2, "a new migration needs a test that brings an old file along");
+    }
+
+    #[test]
+    fn a_file_of_the_first_release_is_brought_along_with_what_is_in_it() {
+        let mut conn = Connection::open_in_memory().unwrap();
+        let tx = conn.transaction().unwrap();
+        first(&tx).unwrap();
+        tx.execute(
+            "INSERT INTO contact(id, access, heads, merged_heads) VALUES (x'01', 'owner', x'02', x'03')",
+            [],
+        )
+        .unwrap();
+        tx.pragma_update(None, "user_version", 1).unwrap();
+        tx.commit().unwrap();
+        migrate(&mut conn, Path::new("x")).unwrap();
+        let row: (Vec<u8>, Option<Vec<u8>>) = conn
+            .query_row("SELECT merged_heads, offer FROM contact WHERE id = x'01'", [], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })
+            .unwrap();
+        assert_eq!(row, (vec![3], None));
+        let empty: i64 =
+            conn.query_row("SELECT count(*) FROM evidence", [], |row| row.get(0)).unwrap();
+        assert_eq!(empty, 0);
     }
 
     #[test]

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use roadbook_protocol::limits::Limits;
-use rustls::pki_types::ServerName;
+use rustls::CertificateError;
+use rustls::pki_types::{ServerName, UnixTime};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -15,11 +16,15 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
 use super::address::{Address, Proxy};
+use super::heard::Heard;
 use super::tls::{self, Fingerprint};
 use crate::error::{Error, Result};
 
 /// Each step of opening a connection.
 const STEP: Duration = Duration::from_secs(10);
+/// What a captive portal calls for.
+const SIGN_IN: &str =
+    "if you are in a hotel or on a train, open a browser and sign in to the network first";
 /// The answer of a proxy may have so many bytes.
 const PROXY_ANSWER_BYTES_MAX: usize = 8 * 1024;
 
@@ -28,7 +33,7 @@ pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 
 /// An open websocket.
-pub(crate) type Socket = WebSocketStream<Box<dyn Stream>>;
+pub(crate) type Socket = WebSocketStream<Heard<Box<dyn Stream>>>;
 
 /// Opens a websocket to the address.
 pub(crate) async fn connect(address: &Address, pin: Option<Fingerprint>) -> Result<Socket> {
@@ -88,11 +93,19 @@ async fn through(proxy: &Proxy, address: &Address) -> Result<TcpStream> {
     })
     .await?
     .map_err(|error| failed(error.to_string()))?;
-    let line = String::from_utf8_lossy(&answer).lines().next().unwrap_or_default().to_owned();
+    let answer = String::from_utf8_lossy(&answer).to_ascii_lowercase();
+    let line = answer.lines().next().unwrap_or_default().to_ascii_uppercase();
+    // A tunnel has no content; a page in its place has.
+    let page = answer.lines().any(|line| line.starts_with("content-type: text/html"));
     match line.split(' ').nth(1) {
+        Some("200") if page => Err(failed(format!("it answered with a web page; {SIGN_IN}"))),
         Some("200") => Ok(tcp),
         Some("407") => {
             Err(failed("it asks for a user and a password; put them into HTTPS_PROXY".into()))
+        }
+        Some("511") => Err(failed(format!("it answered `{line}`; {SIGN_IN}"))),
+        Some(code) if code.starts_with('3') => {
+            Err(failed(format!("it answered `{line}`; {SIGN_IN}")))
         }
         _ => Err(failed(format!("it answered `{line}`"))),
     }
@@ -102,15 +115,44 @@ fn tls_error(address: &Address, error: &std::io::Error) -> Error {
     let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
     match inner {
         Some(rustls::Error::General(reason)) => Error::Untrusted { reason: reason.clone() },
-        Some(rustls::Error::InvalidCertificate(reason)) => Error::Untrusted {
+        Some(rustls::Error::InvalidCertificate(reason)) => {
+            Error::Untrusted { reason: certificate_error(reason) }
+        }
+        Some(rustls::Error::InvalidMessage(_)) => Error::Offline {
             reason: format!(
-                "{reason}; if the server made its certificate itself, enrol with its --fingerprint"
+                "{} does not speak TLS on this port; {SIGN_IN}, else check the address",
+                address.authority()
             ),
         },
-        Some(rustls::Error::InvalidMessage(_)) => Error::Offline {
-            reason: format!("{} does not speak TLS on this port", address.authority()),
-        },
         _ => Error::Offline { reason: format!("the TLS handshake failed: {error}") },
+    }
+}
+
+fn certificate_error(error: &CertificateError) -> String {
+    let day = |time: &UnixTime| {
+        let seconds = i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
+        chrono::DateTime::from_timestamp(seconds, 0)
+            .map_or_else(|| "an unknown day".to_owned(), |time| time.format("%Y-%m-%d").to_string())
+    };
+    let clock = "unless this device's clock is wrong, the office has to renew it; your edits wait";
+    match error {
+        CertificateError::Expired => format!("its certificate has expired; {clock}"),
+        CertificateError::ExpiredContext { time, not_after } => format!(
+            "its certificate expired on {}, and this device's clock says {}; {clock}",
+            day(not_after),
+            day(time)
+        ),
+        CertificateError::NotValidYet => {
+            "its certificate is not valid yet; see whether this device's clock is right".to_owned()
+        }
+        CertificateError::NotValidYetContext { time, not_before } => format!(
+            "its certificate is valid from {} on, and this device's clock says {}; set the clock right",
+            day(not_before),
+            day(time)
+        ),
+        _ => format!(
+            "{error}; {SIGN_IN}; if the server made its certificate itself, enrol with its --fingerprint"
+        ),
     }
 }
 
@@ -126,6 +168,7 @@ async fn upgrade(address: &Address, stream: Box<dyn Stream>) -> Result<Socket> {
     config.write_buffer_size = 64 * 1024;
     config.max_message_size = Some(limits.message_bytes_max);
     config.max_frame_size = Some(limits.message_bytes_max);
+    let stream = Heard::new(stream);
     let opened =
         within("opening the websocket", client_async_with_config(request, stream, Some(config)))
             .await?;
@@ -160,17 +203,17 @@ fn http_error(address: &Address, response: &Response<Option<Vec<u8>>>) -> Error 
                 retry_after_ms,
             };
         }
-        _ if status.is_redirection() => format!(
-            "{shown} redirects to {}; if you are in a hotel or on a train, open a browser and sign in \
-             to the network first",
-            header("location")
-        ),
+        _ if status.is_redirection() => {
+            format!("{shown} redirects to {}; {SIGN_IN}", header("location"))
+        }
+        StatusCode::NETWORK_AUTHENTICATION_REQUIRED => {
+            format!("in place of {shown} the network answered {status}; {SIGN_IN}")
+        }
         StatusCode::NOT_FOUND => {
             format!("there is no Roadbook server at {shown} (404); check the address and its path")
         }
         _ if page => format!(
-            "{shown} answered with a web page ({status}); if you are in a hotel or on a train, open a \
-             browser and sign in to the network first, else check the address"
+            "{shown} answered with a web page ({status}); {SIGN_IN}, else check the address"
         ),
         _ => format!("{shown} answered {status} instead of opening a websocket; check the address"),
     };

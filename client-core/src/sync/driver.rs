@@ -5,6 +5,8 @@
 //! about data.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::stream::{SplitSink, SplitStream};
@@ -26,10 +28,6 @@ use crate::error::{Error, Result};
 use crate::replica::Replica;
 use crate::state::Phase;
 
-/// A ping goes out so often.
-const PING_EVERY: Duration = Duration::from_secs(20);
-/// Without a byte for so long the connection is dead.
-const SILENCE_MAX: Duration = Duration::from_secs(50);
 /// The session hears of time so often.
 const TICK: Duration = Duration::from_secs(1);
 /// While so many effects wait for the disk, the socket is not read: the server's own bounds then
@@ -79,6 +77,8 @@ struct Driver {
     replica: Replica,
     options: SyncOptions,
     session: ClientSession,
+    /// Bytes that came, also those of a message that is not whole yet.
+    came: Arc<AtomicU64>,
     started: Instant,
     limits: Limits,
     jobs: mpsc::UnboundedSender<Job>,
@@ -89,6 +89,8 @@ struct Driver {
     opened: bool,
     reached_idle: bool,
     idle_now: bool,
+    /// Since when only the server's merges are waited for.
+    delivered: Option<Instant>,
     /// Whether something was exchanged since the last mark.
     unmarked: bool,
     marked: Option<Instant>,
@@ -108,6 +110,7 @@ pub(crate) async fn run(
     let (jobs, inbox) = mpsc::unbounded_channel();
     let (results, done) = mpsc::unbounded_channel();
     let worker = start_worker(replica.clone(), options.clone(), inbox, results);
+    let came = socket.get_ref().bytes();
     let (sink, stream) = socket.split();
     let (out, outbox) = mpsc::unbounded_channel();
     let writer = tokio::spawn(write_all(sink, outbox));
@@ -115,6 +118,7 @@ pub(crate) async fn run(
         replica: replica.clone(),
         options: options.clone(),
         session: ClientSession::new(Limits::DEFAULT),
+        came,
         started: Instant::now(),
         limits: Limits::DEFAULT,
         jobs,
@@ -125,6 +129,7 @@ pub(crate) async fn run(
         opened: false,
         reached_idle: false,
         idle_now: false,
+        delivered: None,
         unmarked: true,
         marked: None,
         notice: None,
@@ -168,6 +173,7 @@ impl Driver {
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut heard = Instant::now();
+        let mut counted = 0;
         let mut pinged = Instant::now();
         let mut stopping = false;
         while self.ended.is_none() {
@@ -194,11 +200,15 @@ impl Driver {
                 _ = &mut writer => self.end(Some(broken("it can't be written to any more"))),
                 _ = tick.tick() => {
                     self.event(ClientEvent::Tick);
-                    if pinged.elapsed() >= PING_EVERY {
+                    let came = self.came.load(Ordering::Relaxed);
+                    if std::mem::replace(&mut counted, came) != came {
+                        heard = Instant::now();
+                    }
+                    if pinged.elapsed() >= self.options.ping_every {
                         pinged = Instant::now();
                         self.send(Message::Ping(Vec::new().into()));
                     }
-                    if heard.elapsed() >= SILENCE_MAX && self.jobs_open < JOBS_MAX {
+                    if heard.elapsed() >= self.options.dead_after && self.jobs_open < JOBS_MAX {
                         self.end(Some(broken("the server has been silent for too long")));
                     }
                 }
@@ -210,7 +220,11 @@ impl Driver {
 
     /// Notes what kind of moment this is: idle, busy, or the end.
     fn settle(&mut self, until: Until) {
-        let idle = self.session.is_idle() && self.jobs_open == 0;
+        let delivered = self.session.is_delivered() && self.jobs_open == 0;
+        let since = if delivered { self.delivered.or_else(|| Some(Instant::now())) } else { None };
+        self.delivered = since;
+        let waited = since.is_some_and(|since| since.elapsed() >= self.options.merge_wait);
+        let idle = delivered && (self.session.is_idle() || (until == Until::Idle && waited));
         if self.ended.is_none() {
             self.idle_now = idle;
         }

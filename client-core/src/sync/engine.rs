@@ -29,6 +29,14 @@ pub struct SyncOptions {
     pub platform: String,
     /// Sees the plain frames.
     pub on_wire: Option<WireTap>,
+    /// A ping goes out so often, so that a quiet connection is known to live.
+    pub ping_every: Duration,
+    /// A connection on which nothing came for so long is given up: the server, or the way to it, is
+    /// gone without a word.
+    pub dead_after: Duration,
+    /// One exchange waits so long for the server to merge what it has stored, when nothing else is
+    /// left to do. What becomes of it is told by a later exchange.
+    pub merge_wait: Duration,
 }
 
 impl Default for SyncOptions {
@@ -37,6 +45,9 @@ impl Default for SyncOptions {
             app: concat!("roadbook/", env!("CARGO_PKG_VERSION")).to_owned(),
             platform: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
             on_wire: None,
+            ping_every: Duration::from_secs(20),
+            dead_after: Duration::from_secs(50),
+            merge_wait: Duration::from_secs(10),
         }
     }
 }
@@ -47,6 +58,9 @@ impl std::fmt::Debug for SyncOptions {
             .field("app", &self.app)
             .field("platform", &self.platform)
             .field("on_wire", &self.on_wire.is_some())
+            .field("ping_every", &self.ping_every)
+            .field("dead_after", &self.dead_after)
+            .field("merge_wait", &self.merge_wait)
             .finish()
     }
 }
@@ -86,7 +100,8 @@ impl Engine {
     }
 
     /// Connects, exchanges everything in both directions, and disconnects: on return every edit made
-    /// before the call is durable on the server or listed with the reason.
+    /// before the call is durable on the server or listed with the reason. Normally it is merged too;
+    /// a server that can't merge now is not waited for longer than [`SyncOptions::merge_wait`].
     ///
     /// # Errors
     /// [`Error::NotEnrolled`], [`Error::Offline`] (also when `deadline` passes; what was exchanged
@@ -122,9 +137,9 @@ impl Engine {
     /// second up to five minutes, never sooner than the server asks) until cancelled.
     ///
     /// # Errors
-    /// Only what trying again can't heal: [`Error::NotEnrolled`], [`Error::Untrusted`],
-    /// [`Error::Address`], and [`Error::Refused`] where the device is not known, was revoked or is a
-    /// copy.
+    /// Only what trying again can't heal: [`Error::NotEnrolled`], [`Error::Address`], and
+    /// [`Error::Refused`] where the device is not known, was revoked or is a copy. A certificate that is
+    /// not trusted may be a portal's that answers for everyone, or is renewed: that is tried again.
     pub async fn run(&self, cancel: CancellationToken) -> Result<()> {
         let mut backoff = Backoff::default();
         while !cancel.is_cancelled() {
@@ -147,7 +162,10 @@ impl Engine {
                 Error::Refused { code, retry_after_ms, .. } if is_temporary(code) => {
                     *retry_after_ms
                 }
-                Error::Offline { .. } | Error::Storage(_) | Error::Suspended => None,
+                Error::Offline { .. }
+                | Error::Untrusted { .. }
+                | Error::Storage(_)
+                | Error::Suspended => None,
                 _ => return Err(error),
             };
             let wait = backoff.next(retry_after, self.replica.entropy());

@@ -3,6 +3,7 @@
 //! | file | what it holds |
 //! |---|---|
 //! | `address` | what people type as the server's address, and the proxy on the way to it |
+//! | `heard` | how much has come, message or not |
 //! | `tls` | trust: system roots or a pinned key |
 //! | `connect` | from an address to an open websocket |
 //! | `enrol` | a one-time code becomes a device |
@@ -17,6 +18,7 @@ mod connect;
 mod driver;
 mod engine;
 mod enrol;
+mod heard;
 mod tls;
 mod work;
 

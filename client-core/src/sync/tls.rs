@@ -110,8 +110,9 @@ impl ServerCertVerifier for Pinned {
             return Ok(ServerCertVerified::assertion());
         }
         Err(rustls::Error::General(format!(
-            "its key has the fingerprint {}, expected was {}; if the server got a new key on purpose, \
-             enrol again with the new fingerprint",
+            "its key has the fingerprint {}, expected was {}; if you are in a hotel or on a train, open a \
+             browser and sign in to the network first; if the server got a new key on purpose, enrol \
+             again with the new fingerprint (your edits are kept)",
             hex(found.as_ref()),
             self.pin
         )))

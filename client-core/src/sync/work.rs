@@ -13,10 +13,11 @@ use rusqlite::params;
 use super::engine::{SyncOptions, SyncReport};
 use crate::apply::{self, standing};
 use crate::error::{Error, Result};
+use crate::offers::OfferQueue;
 use crate::replica::Replica;
 use crate::store::contacts;
 use crate::store::meta::{self, key};
-use crate::store::{changes, lists};
+use crate::store::{changes, evidence, lists};
 
 /// Merged edits are kept so long with their commands: the backup horizon (rule 12).
 const HORIZON_MS: i64 = 35 * 24 * 60 * 60 * 1000;
@@ -32,6 +33,7 @@ pub struct Worker {
     replica: Replica,
     known_actors: Vec<Actor>,
     actors_seen: u64,
+    offers: OfferQueue,
     /// What this exchange brought so far.
     pub report: SyncReport,
 }
@@ -41,7 +43,13 @@ impl Worker {
     pub fn new(replica: Replica) -> Self {
         replica.in_flight().clear();
         let actors_seen = replica.inner.actors.load(Ordering::SeqCst);
-        Self { replica, known_actors: Vec::new(), actors_seen, report: SyncReport::default() }
+        Self {
+            replica,
+            known_actors: Vec::new(),
+            actors_seen,
+            offers: OfferQueue::default(),
+            report: SyncReport::default(),
+        }
     }
 
     /// Where the replica stands, for the session.
@@ -64,6 +72,7 @@ impl Worker {
                 pending: pending(conn)?,
                 unsent: here.unsent,
                 missing: here.missing,
+                offers: evidence::next_offer(conn, 0)?.is_some(),
             })
         })?;
         self.known_actors.clone_from(&standing.actors);
@@ -104,8 +113,8 @@ impl Worker {
                 let here = self.replica.store_manifest(timeline, &manifest)?;
                 self.durable(here, &mut events)?;
             }
-            ClientEffect::ApplyFetched(fetched) => {
-                let here = self.replica.apply_fetched(&fetched)?;
+            ClientEffect::ApplyFetched { timeline, fetched } => {
+                let here = self.replica.apply_fetched(timeline, &fetched)?;
                 self.report.received += fetched.items.len() as u64;
                 self.durable(here, &mut events)?;
             }
@@ -119,9 +128,17 @@ impl Worker {
             ClientEffect::LoadHeads => {
                 events.push(ClientEvent::HeadsLoaded(self.replica.read(all_heads)?));
             }
-            ClientEffect::Reoffer(unknown) => {
-                self.replica.reoffer(&unknown)?;
+            ClientEffect::Reoffer { unknown, known } => {
+                self.replica.reoffer(&unknown, &known)?;
+                self.offers.restart();
                 events.push(ClientEvent::Edited);
+            }
+            ClientEffect::LoadOffer => {
+                let changes_max = self.replica.limits().batch_changes_max;
+                events.push(ClientEvent::Offer(self.offers.next(&self.replica, changes_max)?));
+            }
+            ClientEffect::RecordOffered { complete, refused } => {
+                self.replica.record_offered(&complete, &refused)?;
             }
             ClientEffect::Supply(need) => {
                 self.replica.supply(&need)?;
@@ -279,11 +296,18 @@ fn pending(conn: &rusqlite::Connection) -> Result<Vec<PendingChanges>> {
     Ok(by_contact.into_iter().map(|(contact, hashes)| PendingChanges { contact, hashes }).collect())
 }
 
-/// The merged heads of every contact.
+/// The merged heads of every contact, with all that a server has ever signed as merged: a server may
+/// be restored again before it has merged what it got back.
 fn all_heads(conn: &rusqlite::Connection) -> Result<Vec<ContactHeads>> {
-    let rows = contacts::all(conn, "access <> 'removed' AND length(merged_heads) > 0")?;
-    Ok(rows
-        .into_iter()
-        .map(|row| ContactHeads { contact: row.id, heads: row.merged_heads })
-        .collect())
+    let mut all = Vec::new();
+    for row in contacts::all(conn, "access <> 'removed'")? {
+        let mut heads = row.merged_heads;
+        heads.extend(evidence::of(conn, row.num)?.into_iter().flat_map(|evidence| evidence.tips));
+        heads.sort_unstable();
+        heads.dedup();
+        if !heads.is_empty() {
+            all.push(ContactHeads { contact: row.id, heads });
+        }
+    }
+    Ok(all)
 }

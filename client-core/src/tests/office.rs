@@ -139,7 +139,7 @@ impl Office {
                 items.push(self.item(*id, Access::Removed));
             }
         }
-        Page { cursor: self.cursor, items, more: false }
+        Page { cursor: self.cursor, items, more: false, seal: None }
     }
 
     pub(crate) fn remove(&mut self, id: ContactId) {
@@ -158,6 +158,7 @@ impl Office {
             snapshot: Vec::new(),
             row: String::new(),
             heads: Vec::new(),
+            signed: None,
         }
     }
 
@@ -175,7 +176,12 @@ impl Office {
     }
 
     pub(crate) fn fetched(&self, ids: &[ContactId]) -> Fetched {
-        Fetched { request: 1, items: ids.iter().map(|id| self.document(*id)).collect(), last: true }
+        Fetched {
+            request: 1,
+            items: ids.iter().map(|id| self.document(*id)).collect(),
+            last: true,
+            seal: None,
+        }
     }
 
     pub(crate) fn manifest(&self) -> Manifest {
@@ -204,7 +210,7 @@ impl Office {
             replica.apply_page(self.timeline, &page).unwrap();
             let missing = replica.load_missing(256, &BTreeSet::new()).unwrap();
             if !missing.is_empty() {
-                replica.apply_fetched(&self.fetched(&missing)).unwrap();
+                replica.apply_fetched(self.timeline, &self.fetched(&missing)).unwrap();
             } else if fates.is_empty() {
                 return;
             }

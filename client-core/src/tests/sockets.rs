@@ -90,7 +90,7 @@ async fn serve(mut socket: Socket, script: Script, seen: mpsc::UnboundedSender<F
                     let list = Manifest { cursor: 1, contacts: vec![], last: true, bytes_total: 0 };
                     frames.push(list.into());
                 }
-                frames.push(Page { cursor: 1, items: vec![], more: false }.into());
+                frames.push(Page { cursor: 1, items: vec![], more: false, seal: None }.into());
                 frames
             }
             (_, Frame::Changes(changes)) => {
@@ -125,6 +125,7 @@ fn welcome() -> Frame {
         lease_until: None,
         batch_changes_max: 100,
         workspace_name: "Nordwind".into(),
+        capabilities: Vec::new(),
     }
     .into()
 }

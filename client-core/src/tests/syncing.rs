@@ -77,14 +77,14 @@ fn a_new_device_lists_and_searches_shipped_rows_before_any_document_is_opened() 
     let progress = b.replica.status().unwrap().first_sync.unwrap();
     assert_eq!((progress.done, progress.total), (0, 5));
     let first = b.replica.load_missing(2, &BTreeSet::new()).unwrap();
-    b.replica.apply_fetched(&office.fetched(&first)).unwrap();
+    b.replica.apply_fetched(office.timeline, &office.fetched(&first)).unwrap();
     let progress = b.replica.status().unwrap().first_sync.unwrap();
     assert_eq!((progress.done, progress.total), (2, 5));
     // Cut here, and go on where it stopped.
     let b = b.reopen();
     let rest = b.replica.load_missing(256, &BTreeSet::new()).unwrap();
     assert_eq!(rest.len(), 3, "nothing is fetched twice");
-    b.replica.apply_fetched(&office.fetched(&rest)).unwrap();
+    b.replica.apply_fetched(office.timeline, &office.fetched(&rest)).unwrap();
     assert_eq!(b.replica.status().unwrap().missing, 0);
     assert_eq!(b.replica.list(&ListQuery::default()).unwrap().total, 5);
     assert_eq!(b.replica.search("karen holm3", 10).unwrap().len(), 1);
@@ -103,7 +103,7 @@ fn a_shipped_row_of_another_version_or_contact_is_derived_anew() {
     for row in [good.replace("\"version\":", "\"version\":9"), other, "{".into(), String::new()] {
         let mut item = office.document(id);
         item.row = row;
-        let page = Page { cursor: 9, items: vec![item], more: false };
+        let page = Page { cursor: 9, items: vec![item], more: false, seal: None };
         b.replica.apply_page(office.timeline, &page).unwrap();
         assert_eq!(b.replica.check().unwrap(), []);
         assert_eq!(b.replica.row(id).unwrap().display_name, "Karen Holm");
@@ -115,7 +115,7 @@ fn removal(office: &Office, id: roadbook_protocol::ids::ContactId) -> Page {
     let mut item = office.document(id);
     item.access = Access::Removed;
     item.snapshot.clear();
-    Page { cursor: 10, items: vec![item], more: false }
+    Page { cursor: 10, items: vec![item], more: false, seal: None }
 }
 
 #[test]
@@ -129,7 +129,7 @@ fn a_document_that_was_damaged_on_the_way_is_fetched_again_and_stops_nothing() {
     fetched.items[0].snapshot[middle] ^= 1;
     b.replica.store_manifest(office.timeline, &office.manifest()).unwrap();
     b.replica.load_missing(10, &BTreeSet::new()).unwrap();
-    b.replica.apply_fetched(&fetched).unwrap();
+    b.replica.apply_fetched(office.timeline, &fetched).unwrap();
     assert_eq!(field(&b.replica, good, "given_name"), "Karen");
     assert_eq!(b.replica.status().unwrap().missing, 1);
     office.converge(&[&a, &b]);
@@ -146,7 +146,7 @@ fn a_contact_that_never_comes_whole_is_not_asked_for_without_end() {
     while let [id] = b.replica.load_missing(10, &BTreeSet::new()).unwrap()[..] {
         let mut fetched = office.fetched(&[id]);
         fetched.items[0].snapshot.truncate(20);
-        b.replica.apply_fetched(&fetched).unwrap();
+        b.replica.apply_fetched(office.timeline, &fetched).unwrap();
         asked += 1;
         assert!(asked < 10);
     }
@@ -181,7 +181,7 @@ fn an_older_document_that_arrives_late_takes_nothing_away() {
     office.exchange(&a.replica);
     office.exchange(&b.replica);
     b.replica.edit(id, &[set("industry", "Food")]).unwrap();
-    let page = Page { cursor: office.cursor, items: vec![old], more: false };
+    let page = Page { cursor: office.cursor, items: vec![old], more: false, seal: None };
     b.replica.apply_page(office.timeline, &page).unwrap();
     assert_eq!(field(&b.replica, id, "company"), "New");
     assert_eq!(field(&b.replica, id, "industry"), "Food");
@@ -196,7 +196,8 @@ fn a_document_from_the_server_keeps_local_edits_on_top() {
     a.replica.edit(id, &[set("company", "Alpha")]).unwrap();
     office.exchange(&a.replica);
     b.replica.edit(id, &[set("industry", "Food")]).unwrap();
-    let page = Page { cursor: office.cursor, items: vec![office.document(id)], more: false };
+    let page =
+        Page { cursor: office.cursor, items: vec![office.document(id)], more: false, seal: None };
     b.replica.apply_page(office.timeline, &page).unwrap();
     assert_eq!(field(&b.replica, id, "company"), "Alpha");
     assert_eq!(field(&b.replica, id, "industry"), "Food");
@@ -262,7 +263,7 @@ fn a_lost_timeline_takes_receipts_back_and_everything_is_offered_again() {
         .unwrap()
         .unwrap()
         .merged_heads;
-    a.replica.reoffer(&[ContactHeads { contact: id, heads }]).unwrap();
+    a.replica.reoffer(&[ContactHeads { contact: id, heads }], &[]).unwrap();
     assert_eq!(a.replica.status().unwrap().unsent, 2);
     let manifest = Manifest { cursor: 0, contacts: vec![], last: true, bytes_total: 0 };
     a.replica.store_manifest(restored.timeline, &manifest).unwrap();
@@ -375,7 +376,7 @@ fn finished_edits_are_forgotten_after_the_backup_horizon_and_the_contact_stays_w
         .unwrap()
         .unwrap()
         .merged_heads;
-    a.replica.reoffer(&[ContactHeads { contact: id, heads }]).unwrap();
+    a.replica.reoffer(&[ContactHeads { contact: id, heads }], &[]).unwrap();
     restored.timeline = TimelineId::from_bytes([8; 16]);
     let manifest = Manifest { cursor: 0, contacts: vec![], last: true, bytes_total: 0 };
     a.replica.store_manifest(restored.timeline, &manifest).unwrap();

@@ -83,7 +83,13 @@ pub enum Command {
     Restore {
         /// The backup.
         file: PathBuf,
+        /// The directory in which the signing keys are kept; they are copied in.
+        #[arg(long, value_name = "DIR")]
+        keys: Option<PathBuf>,
     },
+    /// The signing keys of the workspaces, which no backup holds.
+    #[command(subcommand)]
+    Key(KeyCommand),
     /// Verify log, snapshots and projections against a rebuild; exit code 1 if something is off.
     Check,
     /// One hash over the content of contacts; a device with the same contacts prints the same.
@@ -99,6 +105,13 @@ pub enum Command {
     /// Who changed access or destroyed data.
     #[command(subcommand)]
     Audit(AuditCommand),
+}
+
+/// `key`.
+#[derive(Debug, Subcommand)]
+pub enum KeyCommand {
+    /// Make a key where the old one is lost for good. Devices have to be enrolled anew to know it.
+    New,
 }
 
 /// `serve`: each flag is a setting of docs/configuration.md.

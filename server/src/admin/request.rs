@@ -214,6 +214,7 @@ impl Failure {
 impl From<EngineError> for Failure {
     fn from(error: EngineError) -> Self {
         let kind = match &error {
+            _ if error.is_disk_full() => FailureKind::Unavailable,
             EngineError::NotFound { .. }
             | EngineError::Taken { .. }
             | EngineError::Refused { .. }
@@ -221,6 +222,8 @@ impl From<EngineError> for Failure {
             EngineError::Locked { .. }
             | EngineError::NewerSchema { .. }
             | EngineError::Unsuitable { .. }
+            | EngineError::KeyMissing { .. }
+            | EngineError::KeyUnfit { .. }
             | EngineError::NotCommitted { .. }
             | EngineError::Busy { .. }
             | EngineError::Closed => FailureKind::Unavailable,

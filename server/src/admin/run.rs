@@ -11,8 +11,8 @@ use clap::Parser;
 use tracing_subscriber::EnvFilter;
 
 use super::cli::{
-    AuditCommand, Cli, Command, DeviceCommand, ImportArgs, QuarantineCommand, UserCommand,
-    WorkspaceCommand,
+    AuditCommand, Cli, Command, DeviceCommand, ImportArgs, KeyCommand, QuarantineCommand,
+    UserCommand, WorkspaceCommand,
 };
 use super::execute::{Context, execute};
 use super::import::ImportOptions;
@@ -59,11 +59,13 @@ fn run(cli: Cli) -> Result<u8, Failure> {
         serve::serve(config)?;
         return Ok(0);
     }
-    if let Command::Restore { file } = &command {
-        crate::engine::backup::restore(file, &config.data)?;
-        let data = serde_json::json!({ "restored": config.data });
-        let text = format!("{} was restored; start the server with it\n", config.data.display());
-        return print(&Answer::new(data, text), global.json);
+    if let Command::Restore { file, keys } = &command {
+        return print(&restore(&config, file, keys.as_deref())?, global.json);
+    }
+    if let Command::Key(KeyCommand::New) = &command {
+        let made = crate::engine::keys::renew(&config.data)?;
+        let text: String = made.iter().map(|path| format!("{}\n", path.display())).collect();
+        return print(&Answer::new(serde_json::json!({ "made": made }), text), global.json);
     }
     let asked = Asked::new(command)?;
     let call = Call { workspace: global.workspace, by: global.by, request: asked.request };
@@ -79,6 +81,27 @@ fn run(cli: Cli) -> Result<u8, Failure> {
     print(&answer, global.json)
 }
 
+/// Puts a backup in place, and says which keys have to follow it.
+fn restore(config: &Config, file: &Path, keys: Option<&Path>) -> Result<Answer, Failure> {
+    let restored = crate::engine::backup::restore_with(file, &config.data, keys)?;
+    let missing: Vec<&PathBuf> = restored.keys_missing.iter().map(|(_, path)| path).collect();
+    let data = serde_json::json!({
+        "restored": config.data,
+        "keys": restored.keys,
+        "keys_missing": missing,
+    });
+    let text = format!("{} was restored\n", config.data.display());
+    let mut answer = Answer::new(data, text);
+    for (workspace, path) in &restored.keys_missing {
+        answer.notes.push(format!(
+            "the signing key of workspace `{workspace}` is not in a backup: copy it to {} before \
+             the server starts",
+            path.display()
+        ));
+    }
+    Ok(answer)
+}
+
 /// A command line, read.
 struct Asked {
     request: Request,
@@ -92,7 +115,7 @@ impl Asked {
         let (mut files, mut output) = (Vec::new(), None);
         let request = match command {
             // Handled before.
-            Command::Serve(_) | Command::Restore { .. } => {
+            Command::Serve(_) | Command::Restore { .. } | Command::Key(_) => {
                 return Err(Failure::new(FailureKind::Usage, "this is not a request"));
             }
             Command::User(UserCommand::Add { login, role, name, team }) => {
@@ -205,9 +228,24 @@ fn ask(
             Err(EngineError::Locked { .. }) if Instant::now() < give_up => {
                 std::thread::sleep(LOCK_POLL)
             }
+            Err(error) if call.request == Request::Check && error.is_damage() => {
+                return Ok(damage(&dir.join(DATABASE_FILE), &error));
+            }
             Err(error) => return Err(error.into()),
         }
     }
+}
+
+/// The report of `check` on a file that can't be opened as what it is.
+fn damage(file: &Path, error: &EngineError) -> Answer {
+    let found = crate::store::examine(file).unwrap_or_else(|error| vec![error.to_string()]);
+    let mut text = String::new();
+    for line in &found {
+        text.push_str(&format!("file: {line}\n"));
+    }
+    text.push_str(&format!("{error}\n"));
+    let data = serde_json::json!({ "clean": false, "file": found, "error": error.to_string() });
+    Answer { off: true, ..Answer::new(data, text) }
 }
 
 /// How long codes can be used, in milliseconds.

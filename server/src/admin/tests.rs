@@ -488,6 +488,15 @@ fn a_backup_is_a_new_file_that_opens() {
     assert!(answer["bytes"].as_u64().unwrap() > 0);
     let again = office.try_ask(Request::Backup { file }, &[], &mut Vec::new()).unwrap_err();
     assert!(again.message.contains("exists already"), "{again}");
+    // The keys are kept elsewhere, on purpose: without them it says which is missing.
+    let without = Engine::open(other.path(), EngineOptions::default()).map(drop).unwrap_err();
+    assert!(matches!(without, crate::store::EngineError::KeyMissing { .. }), "{without}");
+    let (from, to) = (office.dir.path().join("keys"), other.path().join("keys"));
+    std::fs::create_dir_all(&to).unwrap();
+    for key in std::fs::read_dir(from).unwrap() {
+        let key = key.unwrap();
+        std::fs::copy(key.path(), to.join(key.file_name())).unwrap();
+    }
     let restored = Office { engine: Some(open(other.path())), dir: other };
     assert_eq!(restored.hash(), office.hash());
     assert_eq!(restored.ask(Request::Check)["clean"], true);

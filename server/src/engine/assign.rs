@@ -20,10 +20,10 @@ const CONTACTS_PER_TRANSACTION: usize = 500;
 
 /// What one transaction of an assignment did.
 #[derive(Debug, Default)]
-struct Done {
+pub(super) struct Done {
     report: AssignReport,
-    users: BTreeSet<UserId>,
-    cursor: Cursor,
+    pub(super) users: BTreeSet<UserId>,
+    pub(super) cursor: Cursor,
 }
 
 impl Engine {
@@ -62,10 +62,14 @@ impl Engine {
     }
 }
 
-struct Wanted {
-    owner: Option<Option<UserId>>,
-    add: Vec<UserId>,
-    remove: Vec<UserId>,
+/// What an assignment is to come to.
+pub(super) struct Wanted {
+    /// The owner, if that is to change.
+    pub(super) owner: Option<Option<UserId>>,
+    /// Collaborators to be added.
+    pub(super) add: Vec<UserId>,
+    /// Collaborators to be removed.
+    pub(super) remove: Vec<UserId>,
 }
 
 fn assign_part(
@@ -114,7 +118,7 @@ fn assign_part(
 }
 
 /// `None` if there is no such contact, else whether anything changed.
-fn assign_one(
+pub(super) fn assign_one(
     tx: &Transaction<'_>,
     workspace: WorkspaceId,
     id: ContactId,

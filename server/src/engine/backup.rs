@@ -1,6 +1,6 @@
 //! A copy of the database while it is in use, and putting one back.
 //!
-//! A backup holds no sessions of browsers and no one-time codes. It holds the actors of this
+//! A backup holds no sessions of browsers, no one-time codes and not the signing keys. It holds the actors of this
 //! server's timelines, but a start never writes with an actor from before (rule 2), and a restored
 //! server is found by its devices through the timeline that its start opens (rule 1).
 
@@ -13,7 +13,9 @@ use roadbook_protocol::ids::{Cursor, UnixMs};
 use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 
+use super::check::check_file;
 use super::handle::Engine;
+use super::keys;
 use super::lock::DirLock;
 use crate::store::{self, DATABASE_FILE, EngineError, Result, schema, workspaces};
 
@@ -32,6 +34,15 @@ pub struct BackupManifest {
     pub bytes: u64,
     /// SHA-256 of the file, lower-case hexadecimal.
     pub sha256: String,
+    /// Whether the copy was opened and checked before it got its name.
+    #[serde(default)]
+    pub verified: bool,
+    /// Contacts in it.
+    #[serde(default)]
+    pub contacts: u64,
+    /// Raw changes in it whose checksums were verified.
+    #[serde(default)]
+    pub changes: u64,
 }
 
 /// One workspace in a backup.
@@ -47,51 +58,55 @@ pub struct BackupWorkspace {
 
 /// Where the manifest of a backup stands: `FILE.json`.
 pub fn manifest_path(backup: &Path) -> PathBuf {
-    let mut name = backup.as_os_str().to_owned();
-    name.push(".json");
-    PathBuf::from(name)
+    beside(backup, ".json")
 }
 
 impl Engine {
-    /// Writes a consistent copy of the database to `path`, and its manifest beside it. Work goes on
-    /// meanwhile. Both are on the disk when it returns. Blocking, for as long as the copy takes.
+    /// Writes a consistent copy of the database to `path`, and its manifest beside it. The copy is
+    /// opened and checked as [`Engine::check`] checks, before it gets its name. Work goes on
+    /// meanwhile. All of it is on the disk when this returns. Blocking, for as long as that takes;
+    /// the log tells how far it is.
+    ///
+    /// The signing keys of the workspaces are not in it: see [`super::keys`].
     ///
     /// # Errors
-    /// [`EngineError::Taken`] if there is a file already, [`EngineError::Io`], or what the database
-    /// says; no file is left behind then.
+    /// [`EngineError::Taken`] if there is a file already, [`EngineError::Damaged`] if the copy does
+    /// not pass the check, [`EngineError::Io`], or what the database says (a full disk among it); no
+    /// file is left behind then.
     pub fn backup(&self, path: &Path) -> Result<BackupManifest> {
         if path.exists() {
             return Err(EngineError::Taken { what: format!("the file {}", path.display()) });
         }
-        let mut part = path.as_os_str().to_owned();
-        part.push(".part");
-        let part = PathBuf::from(part);
+        let part = beside(path, ".part");
+        remove_part(&part)?;
         let outcome = self.backup_to(&part, path);
-        if outcome.is_err() {
-            // What is half done helps nobody; a failure to remove it changes nothing.
-            drop(std::fs::remove_file(&part));
+        if outcome.is_err()
+            && let Err(error) = remove_part(&part)
+        {
+            // What is half done helps nobody, but it has the name of what is half done.
+            tracing::warn!(%error, "what is left of a failed backup could not be removed");
         }
         outcome
     }
 
     fn backup_to(&self, part: &Path, path: &Path) -> Result<BackupManifest> {
-        let io = |path: &Path| {
-            let path = path.to_owned();
-            move |source| EngineError::Io { path, source }
-        };
-        if part.exists() {
-            std::fs::remove_file(part).map_err(io(part))?;
-        }
         let name = part.to_str().ok_or_else(|| EngineError::Refused {
             code: "path",
             reason: format!("{} is not valid UTF-8; choose another name", part.display()),
         })?;
+        tracing::info!(file = %path.display(), "backup: copying");
         // An own connection: a copy takes long, and readers must not wait for it.
         Connection::open(&self.shared.file)?.execute("VACUUM INTO ?", [name])?;
         restrict(part).map_err(io(part))?;
         let workspaces = strip(part)?;
-        let file = File::open(part).map_err(io(part))?;
-        file.sync_all().map_err(io(part))?;
+        tracing::info!(file = %path.display(), "backup: checking the copy");
+        let report = check_file(part)?;
+        if let Some(finding) = report.findings.first() {
+            return Err(EngineError::damaged(
+                "the copy",
+                format!("{}: {} ({} findings)", finding.part, finding.what, report.findings.len()),
+            ));
+        }
         let (sha256, bytes) = digest(part)?;
         let manifest = BackupManifest {
             format: 1,
@@ -100,16 +115,57 @@ impl Engine {
             workspaces,
             bytes,
             sha256,
+            verified: true,
+            contacts: report.contacts,
+            changes: report.changes,
         };
-        let beside = manifest_path(path);
         let text = serde_json::to_vec_pretty(&manifest)
             .map_err(|error| EngineError::damaged("the manifest", error))?;
-        std::fs::write(&beside, text).map_err(io(&beside))?;
-        File::open(&beside).and_then(|file| file.sync_all()).map_err(io(&beside))?;
+        let manifest_part = beside(path, ".json.part");
+        std::fs::write(&manifest_part, text).map_err(io(&manifest_part))?;
+        sync(&manifest_part)?;
+        sync(part)?;
+        // The manifest first: a file under its own name is whole and has its manifest.
+        let manifest_file = manifest_path(path);
+        std::fs::rename(&manifest_part, &manifest_file).map_err(io(&manifest_file))?;
         std::fs::rename(part, path).map_err(io(path))?;
         sync_dir(path).map_err(io(path))?;
+        tracing::info!(file = %path.display(), bytes, "backup: done");
         Ok(manifest)
     }
+}
+
+fn io(path: &Path) -> impl FnOnce(std::io::Error) -> EngineError + use<> {
+    let path = path.to_owned();
+    move |source| EngineError::Io { path, source }
+}
+
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+fn sync(path: &Path) -> Result<()> {
+    File::open(path).and_then(|file| file.sync_all()).map_err(io(path))
+}
+
+/// Removes what is half done, and what SQLite may have put beside it.
+fn remove_part(part: &Path) -> Result<()> {
+    remove_all(part, &["", "-journal", "-wal", "-shm"])
+}
+
+fn remove_all(path: &Path, suffixes: &[&str]) -> Result<()> {
+    for suffix in suffixes {
+        let path = beside(path, suffix);
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(io(&path)(error));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// Takes out what must not come to life again, and says what is in the copy.
@@ -126,22 +182,37 @@ fn strip(copy: &Path) -> Result<Vec<BackupWorkspace>> {
     Ok(list)
 }
 
-/// Puts a backup into a data directory that has no database yet. The file is verified against its
-/// manifest, if that stands beside it, and opened once.
+/// What was restored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Restored {
+    /// Keys that were copied in.
+    pub keys: Vec<PathBuf>,
+    /// Keys that have to be copied in before the server can start, by the name of the workspace.
+    pub keys_missing: Vec<(String, PathBuf)>,
+}
+
+/// [`restore_with`], without keys: they are there, or are copied in later.
+///
+/// # Errors
+/// As [`restore_with`].
+pub fn restore(backup: &Path, dir: &Path) -> Result<()> {
+    restore_with(backup, dir, None).map(drop)
+}
+
+/// Puts a backup into a data directory that has no database yet, and the signing keys from the
+/// directory `keys` where they are kept, if one is named. The file is verified against its manifest,
+/// if that stands beside it, and opened and checked in any case.
 ///
 /// # Errors
 /// [`EngineError::Taken`] if the directory has a database, [`EngineError::Damaged`] if the file is
-/// not what its manifest says, [`EngineError::Locked`], [`EngineError::Io`].
-pub fn restore(backup: &Path, dir: &Path) -> Result<()> {
-    let io = |path: &Path| {
-        let path = path.to_owned();
-        move |source| EngineError::Io { path, source }
-    };
-    let beside = manifest_path(backup);
-    if beside.exists() {
-        let text = std::fs::read(&beside).map_err(io(&beside))?;
+/// not what its manifest says or does not pass the check, [`EngineError::Locked`],
+/// [`EngineError::Io`]; no database is left behind then.
+pub fn restore_with(backup: &Path, dir: &Path, keys: Option<&Path>) -> Result<Restored> {
+    let beside_it = manifest_path(backup);
+    if beside_it.exists() {
+        let text = std::fs::read(&beside_it).map_err(io(&beside_it))?;
         let manifest: BackupManifest = serde_json::from_slice(&text)
-            .map_err(|error| EngineError::damaged(beside.display().to_string(), error))?;
+            .map_err(|error| EngineError::damaged(beside_it.display().to_string(), error))?;
         let (sha256, bytes) = digest(backup)?;
         if (sha256.as_str(), bytes) != (manifest.sha256.as_str(), manifest.bytes) {
             let reason = "it is not the file that its manifest describes";
@@ -155,26 +226,59 @@ pub fn restore(backup: &Path, dir: &Path) -> Result<()> {
         return Err(EngineError::Taken { what: format!("the data directory {}", dir.display()) });
     }
     let part = dir.join(format!("{DATABASE_FILE}.part"));
-    std::fs::copy(backup, &part).map_err(io(&part))?;
-    restrict(&part).map_err(io(&part))?;
-    File::open(&part).and_then(|file| file.sync_all()).map_err(io(&part))?;
-    let found: i64 =
-        store::open_reader(&part)?.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    remove_part(&part)?;
+    let outcome = restore_to(backup, &part, dir, keys).and_then(|restored| {
+        std::fs::rename(&part, &target).map_err(io(&target)).map(|()| restored)
+    });
+    if outcome.is_err()
+        && let Err(error) = remove_part(&part)
+    {
+        tracing::warn!(%error, "what is left of a failed restore could not be removed");
+    }
+    let restored = outcome?;
+    sync_dir(&target).map_err(io(&target))?;
+    Ok(restored)
+}
+
+fn restore_to(backup: &Path, part: &Path, dir: &Path, kept: Option<&Path>) -> Result<Restored> {
+    std::fs::copy(backup, part).map_err(io(part))?;
+    restrict(part).map_err(io(part))?;
+    sync(part)?;
+    let conn = store::open_reader(part)?;
+    let found: i64 = conn.pragma_query_value(None, "user_version", |row| row.get(0))?;
     if found > schema::LATEST {
         return Err(EngineError::NewerSchema { found, known: schema::LATEST });
     }
-    std::fs::rename(&part, &target).map_err(io(&target))?;
-    sync_dir(&target).map_err(io(&target))
+    let list = workspaces::list(&conn)?;
+    drop(conn);
+    let report = check_file(part)?;
+    if let Some(finding) = report.findings.first() {
+        let reason = format!("{}: {}", finding.part, finding.what);
+        return Err(EngineError::damaged(backup.display().to_string(), reason));
+    }
+    // What SQLite put beside the copy when it was checked.
+    remove_all(part, &["-journal", "-wal", "-shm"])?;
+    let mut restored = Restored { keys: Vec::new(), keys_missing: Vec::new() };
+    for workspace in list {
+        let path = keys::key_path(dir, workspace.id);
+        if let Some(kept) = kept
+            && keys::take_in(kept, dir, &workspace)?
+        {
+            restored.keys.push(path);
+        } else if found > keys::SCHEMA_WITH_KEYS && !path.exists() {
+            restored.keys_missing.push((workspace.name, path));
+        }
+    }
+    Ok(restored)
 }
 
 fn digest(path: &Path) -> Result<(String, u64)> {
-    let io = |source| EngineError::Io { path: path.to_owned(), source };
-    let mut file = File::open(path).map_err(io)?;
+    let mut file = File::open(path).map_err(io(path))?;
     let mut context = Context::new(&SHA256);
     let mut buffer = vec![0; 256 * 1024];
     let mut bytes = 0;
     loop {
-        let read = file.read(&mut buffer).map_err(io)?;
+        let read = file.read(&mut buffer).map_err(io(path))?;
         if read == 0 {
             break;
         }

@@ -2,6 +2,7 @@
 //! them, and the cursors. Reads only, but for the full-text index's own check.
 
 use std::collections::HashMap;
+use std::path::Path;
 
 use automerge::{Automerge, ReadDoc};
 use roadbook_protocol::ChangeHash;
@@ -12,7 +13,7 @@ use roadbook_protocol::wire::{Access, Fate};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::handle::Engine;
-use super::reads::begin;
+use super::reads::{begin, end};
 use super::types::{CheckReport, Finding};
 use crate::store::contacts::Contact;
 use crate::store::projections::Prepared;
@@ -32,28 +33,54 @@ impl Engine {
         // Not one of the pool: FTS5 checks with the list of segments that a connection has read
         // before, and calls those damaged that were merged into others since.
         let conn = store::open_reader(&self.dir().join(DATABASE_FILE))?;
-        begin(&conn)?;
-        let mut check = Check { conn: &conn, report: CheckReport::default() };
-        check.file()?;
-        for workspace in workspaces::list(&conn)? {
-            check.workspace(workspace.id)?;
-        }
-        let mut report = check.report;
+        let mut report = check_all(&conn)?;
         drop(conn);
-        let search = self.write(|tx| -> Result<()> {
-            tx.execute("INSERT INTO search (search) VALUES ('integrity-check')", [])?;
-            Ok(())
-        });
-        match search {
+        match self.write(|tx| check_search(tx)) {
             Ok(()) => {}
             Err(EngineError::Closed) => return Err(EngineError::Closed),
-            Err(error) => report.findings.push(Finding {
-                part: "search",
-                contact: None,
-                what: format!("the full-text index is damaged: {error}"),
-            }),
+            Err(error) => report.findings.push(search_finding(&error)),
         }
         Ok(report)
+    }
+}
+
+/// Verifies everything in a file that nothing else has open, such as a fresh backup.
+///
+/// # Errors
+/// Only where the check itself could not be made; what it finds is in the report.
+pub(super) fn check_file(path: &Path) -> Result<CheckReport> {
+    let conn = store::open_reader(path)?;
+    let mut report = check_all(&conn)?;
+    conn.pragma_update(None, "query_only", "OFF")?;
+    if let Err(error) = check_search(&conn) {
+        report.findings.push(search_finding(&error));
+    }
+    Ok(report)
+}
+
+fn check_all(conn: &Connection) -> Result<CheckReport> {
+    begin(conn)?;
+    let mut check = Check { conn, report: CheckReport::default() };
+    check.file()?;
+    for workspace in workspaces::list(conn)? {
+        check.workspace(workspace.id)?;
+    }
+    let report = check.report;
+    end(conn)?;
+    Ok(report)
+}
+
+/// The full-text index checks itself; it changes nothing.
+fn check_search(conn: &Connection) -> Result<()> {
+    conn.execute("INSERT INTO search (search) VALUES ('integrity-check')", [])?;
+    Ok(())
+}
+
+fn search_finding(error: &EngineError) -> Finding {
+    Finding {
+        part: "search",
+        contact: None,
+        what: format!("the full-text index is damaged: {error}"),
     }
 }
 

@@ -11,7 +11,7 @@ use rusqlite::Connection;
 use rusqlite::hooks::Wal;
 
 use super::shared::Shared;
-use crate::store::{self, Durability, Result};
+use crate::store::{self, Durability, EngineError, Result};
 
 /// A checkpoint is due when the WAL has grown by so many pages (16 MiB).
 const DUE_PAGES: i32 = 4_096;
@@ -96,13 +96,15 @@ pub(super) fn open(file: &Path, durability: Durability) -> Result<Connection> {
 /// The thread.
 pub(super) fn run(shared: &Shared, conn: &Connection) {
     while shared.checkpoint.wait() {
-        write_back(conn);
+        write_back(shared, conn);
     }
 }
 
 /// One checkpoint.
-pub(super) fn write_back(conn: &Connection) {
-    if let Err(error) = conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())) {
+pub(super) fn write_back(shared: &Shared, conn: &Connection) {
+    let done = conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
+    if let Err(error) = done.map_err(EngineError::from) {
         tracing::warn!(%error, "the WAL could not be written back; it is tried again");
+        shared.note_failure(&error);
     }
 }

@@ -135,40 +135,44 @@ impl Engine {
         self.read(|conn| {
             let mut fetch = manifest(conn, workspace, user, &today)?;
             let mut unknown = Vec::new();
+            let mut known = Vec::new();
             let mut complete: HashMap<ContactId, bool> = HashMap::new();
             let mut lost = Vec::new();
             for ContactHeads { contact, heads } in held {
                 let visible = contacts::visible(conn, workspace, user, *contact)?;
                 let here = match &visible {
                     Some(visible) if is_shown(visible) => visible.contact.heads.as_slice(),
-                    Some(_) => &[],
-                    None if contacts::find(conn, workspace, *contact)?.is_some() => {
-                        lost.push(*contact);
-                        continue;
-                    }
-                    None => &[],
+                    _ => &[],
                 };
-                if visible.as_ref().is_some_and(|visible| visible.access == Access::Removed) {
-                    lost.push(*contact);
-                }
-                let mut missing = Vec::new();
+                let not_theirs = match &visible {
+                    Some(visible) => visible.access == Access::Removed,
+                    None => contacts::find(conn, workspace, *contact)?.is_some(),
+                };
+                let (mut missing, mut merged) = (Vec::new(), Vec::new());
                 for head in heads {
-                    if here.contains(head) {
-                        continue;
-                    }
                     match changes::find(conn, workspace, *contact, head)? {
-                        Some((Fate::Merged, _)) => {}
+                        _ if here.contains(head) => merged.push(*head),
+                        Some((Fate::Merged, _)) => merged.push(*head),
                         _ => missing.push(*head),
                     }
+                }
+                if not_theirs {
+                    // It may have been assigned after the backup: the device shows what it has, and
+                    // drops the contact where that does not make it its user's again.
+                    lost.push(*contact);
+                    missing.clone_from(heads);
+                } else {
+                    merged.extend(here.iter().filter(|head| !heads.contains(head)));
                 }
                 complete.insert(*contact, here.iter().all(|head| heads.contains(head)));
                 if !missing.is_empty() {
                     unknown.push(ContactHeads { contact: *contact, heads: missing });
+                    known.push(ContactHeads { contact: *contact, heads: merged });
                 }
             }
             fetch.contacts.retain(|contact| !complete.get(contact).copied().unwrap_or(false));
             fetch.contacts.extend(lost);
-            Ok(Repair { unknown, fetch })
+            Ok(Repair { unknown, known, fetch })
         })
     }
 
@@ -294,6 +298,7 @@ fn bare_item(visible: &Visible) -> PageItem {
         snapshot: Vec::new(),
         row: String::new(),
         heads: visible.contact.heads.clone(),
+        signed: None,
     }
 }
 
@@ -307,6 +312,7 @@ fn removed_item(contact: ContactId) -> PageItem {
         snapshot: Vec::new(),
         row: String::new(),
         heads: Vec::new(),
+        signed: None,
     }
 }
 

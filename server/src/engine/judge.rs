@@ -12,6 +12,8 @@ use roadbook_protocol::ids::{Actor, ContactId, DeviceId, UnixMs, UserId, Workspa
 use roadbook_protocol::wire::{Access, ChangeFate, Fate};
 use rusqlite::Transaction;
 
+use super::types::Claim;
+use super::vouch::Regained;
 use super::waiting::WaitingRoom;
 use crate::store::changes::NewChange;
 use crate::store::devices::ActorOwner;
@@ -23,11 +25,15 @@ pub struct Stage {
     pub(super) now: UnixMs,
     pub(super) room: WaitingRoom,
     contacts: HashMap<(WorkspaceId, ContactId), Known>,
-    access: HashMap<(WorkspaceId, ContactId, UserId), bool>,
+    pub(super) access: HashMap<(WorkspaceId, ContactId, UserId), bool>,
     actors: HashMap<(WorkspaceId, Actor), Option<ActorOwner>>,
     fates: HashMap<(WorkspaceId, ContactId, ChangeHash), Fate>,
     pub(super) to_merge: HashSet<(WorkspaceId, ContactId)>,
     pub(super) settled: HashMap<(WorkspaceId, DeviceId), Vec<ChangeFate>>,
+    /// What evidence says of contacts that are not here (rule 3).
+    pub(super) claims: HashMap<(WorkspaceId, ContactId), Claim>,
+    /// Rights that evidence brought back.
+    pub(super) regained: Vec<Regained>,
     pub(super) stored: u64,
     pub(super) set_aside: u64,
 }
@@ -46,6 +52,18 @@ pub(super) struct Sender {
     pub workspace: WorkspaceId,
     pub device: DeviceId,
     pub user: UserId,
+    /// The device that is recorded as the change's origin.
+    pub origin: Option<DeviceId>,
+    /// Verified evidence says that the change was merged here once (rule 3): neither actor nor author
+    /// have to be the device's.
+    pub vouched: bool,
+}
+
+impl Sender {
+    /// A device that sends its own changes.
+    pub(super) fn of(workspace: WorkspaceId, device: DeviceId, user: UserId) -> Self {
+        Self { workspace, device, user, origin: Some(device), vouched: false }
+    }
 }
 
 /// How a change was judged.
@@ -101,6 +119,8 @@ impl Stage {
             fates: HashMap::new(),
             to_merge: HashSet::new(),
             settled: HashMap::new(),
+            claims: HashMap::new(),
+            regained: Vec::new(),
             stored: 0,
             set_aside: 0,
         }
@@ -118,7 +138,7 @@ impl Stage {
         if matches!(known, Known::Erased) {
             return Ok(Verdict::Erased);
         }
-        if !self.owns_actor(tx, sender, admitted.actor)? {
+        if !sender.vouched && !self.owns_actor(tx, sender, admitted.actor)? {
             return aside(
                 Fate::Quarantined,
                 "actor_taken",
@@ -128,7 +148,8 @@ impl Stage {
                 ),
             );
         }
-        if let Some(message) = &admitted.message
+        if !sender.vouched
+            && let Some(message) = &admitted.message
             && message.by != sender.user
         {
             return aside(
@@ -138,7 +159,8 @@ impl Stage {
                     .to_owned(),
             );
         }
-        if let Known::Present { .. } = &known
+        if !sender.vouched
+            && let Known::Present { .. } = &known
             && !self.may_write(tx, sender, contact)?
         {
             // Late edits of an earlier owner become proposals here (rules 18 and 19).
@@ -240,7 +262,8 @@ impl Stage {
         let mut to_replace = Vec::new();
         for hash in replaces {
             let Some((fate, seq)) = changes::find(tx, workspace, contact, hash)? else { continue };
-            let own = changes::sender(tx, seq)?.is_none_or(|(user, _)| user == sender.user);
+            let own = sender.vouched
+                || changes::sender(tx, seq)?.is_none_or(|(user, _)| user == sender.user);
             if !own {
                 return Ok(Some(Verdict::Aside {
                     fate: Fate::Quarantined,
@@ -309,10 +332,15 @@ impl Stage {
         };
         let stored = fate == Fate::Stored;
         if stored && matches!(self.contacts.get(&(workspace, contact)), Some(Known::Absent)) {
-            contacts::create(tx, workspace, contact, Some(sender.user), 0, self.now)?;
-            self.contacts
-                .insert((workspace, contact), Known::Present { epoch: 1, heads: Vec::new() });
-            self.access.insert((workspace, contact, sender.user), true);
+            let epoch = match sender.vouched {
+                true => self.create_claimed(tx, sender, contact)?,
+                false => {
+                    contacts::create(tx, workspace, contact, Some(sender.user), 0, self.now)?;
+                    self.access.insert((workspace, contact, sender.user), true);
+                    1
+                }
+            };
+            self.contacts.insert((workspace, contact), Known::Present { epoch, heads: Vec::new() });
         }
         let replaces = admitted
             .message
@@ -329,11 +357,15 @@ impl Stage {
                 actor: admitted.actor,
                 actor_seq: admitted.seq,
                 hash: admitted.hash,
-                device: Some(sender.device),
+                device: sender.origin,
                 user: sender.user,
                 received_at: self.now,
                 epoch,
-                verdict: if stored { "ordinary" } else { code },
+                verdict: match (stored, sender.vouched) {
+                    (true, true) => "vouched",
+                    (true, false) => "ordinary",
+                    (false, _) => code,
+                },
                 code: (!stored).then_some(code),
                 reason: (!stored).then_some(reason.as_str()),
                 replaces,
@@ -370,7 +402,7 @@ impl Stage {
         loop {
             let mut called = false;
             for waiting in self.room.of(workspace, contact).to_vec() {
-                let sender = Sender { workspace, device: waiting.device, user: waiting.user };
+                let sender = Sender::of(workspace, waiting.device, waiting.user);
                 let verdict = self.judge(tx, sender, contact, &waiting.admitted)?;
                 if matches!(verdict, Verdict::Wait { .. }) {
                     continue;
@@ -463,6 +495,12 @@ impl Stage {
         };
         self.actors.insert(key, Some(owner));
         Ok(owner == ActorOwner::Device(sender.device))
+    }
+
+    /// Forgets what was read of one contact: its rights were changed.
+    pub(super) fn forget_contact(&mut self, workspace: WorkspaceId, contact: ContactId) {
+        self.contacts.remove(&(workspace, contact));
+        self.access.retain(|(w, c, _), _| (*w, *c) != (workspace, contact));
     }
 
     /// Forgets what was read of contacts and rights: another part of the same transaction may have

@@ -19,6 +19,7 @@ use super::failpoint;
 pub use super::judge::Stage;
 use super::judge::{Sender, Verdict, admit_sender};
 use super::types::{AppendRequest, Appended, Outcome};
+pub use super::vouch::Regained;
 use super::waiting::{WaitingChange, WaitingRoom};
 use crate::store::{EngineError, Result, changes};
 
@@ -36,6 +37,8 @@ pub struct Committed {
     pub to_merge: Vec<(WorkspaceId, ContactId)>,
     /// Fates of changes of earlier batches: what waited, and what was replaced.
     pub settled: Vec<(WorkspaceId, DeviceId, Vec<ChangeFate>)>,
+    /// Rights that evidence brought back.
+    pub regained: Vec<Regained>,
     /// Changes that were taken as stored.
     pub stored: u64,
     /// Changes that were set aside.
@@ -110,17 +113,24 @@ impl Log {
         stage: &mut Stage,
         request: AppendRequest,
     ) -> Result<Result<Appended>> {
-        let AppendRequest { workspace, device, user, batch, changes } = request;
-        let sender = Sender { workspace, device, user };
+        let AppendRequest { workspace, device, user, batch, changes, vouched } = request;
+        let sender = Sender::of(workspace, device, user);
         if let Err(refused) = admit_sender(tx, sender) {
             return match refused {
                 EngineError::Refused { .. } => Ok(Err(refused)),
                 other => Err(other),
             };
         }
+        if let Some(claims) = &vouched {
+            stage.take_claims(tx, sender, claims)?;
+        }
         let mut outcomes = Vec::with_capacity(changes.len());
         let mut need: HashMap<ContactId, HashSet<ChangeHash>> = HashMap::new();
         for change in changes {
+            let sender = match vouched {
+                Some(_) => stage.author_of(tx, sender, &change.1)?,
+                None => sender,
+            };
             outcomes.push(self.take(tx, stage, sender, change, &mut need)?);
         }
         let need = need
@@ -140,6 +150,7 @@ impl Log {
         Committed {
             to_merge: stage.to_merge.into_iter().collect(),
             settled: stage.settled.into_iter().map(|((w, d), fates)| (w, d, fates)).collect(),
+            regained: stage.regained,
             stored: stage.stored,
             set_aside: stage.set_aside,
         }
@@ -175,6 +186,10 @@ impl Log {
                 "erased",
                 format!("contact {contact} was erased; nothing about it is kept"),
             ),
+            // What is vouched for comes with its history: it does not wait, it is offered again.
+            Verdict::Wait { .. } if sender.vouched => {
+                outcome(Fate::Waiting, false, "waiting", WAITING.to_owned())
+            }
             Verdict::Wait { missing } => {
                 let asked = need.entry(contact).or_default();
                 asked.extend(missing);

@@ -12,7 +12,9 @@
 //! | [`merge`] | stored changes become part of documents: `Merger`, steppable too |
 //! | [`commit`] | what a merge writes, in one transaction |
 //! | `assign` | who sees what |
+//! | `vouch` | what a restored server gets back on evidence (rule 3) |
 //! | `down` | pages, manifests, whole documents and fates for devices |
+//! | [`keys`] | the signing keys, outside the database |
 //! | `state` | the hash by which replicas compare |
 //! | `check`, [`backup`] | is everything as it should be; a copy of it |
 //! | `handle`, `writer`, `shards`, `reads`, `checkpoint` | the handle and the threads |
@@ -32,8 +34,10 @@ mod down;
 mod failpoint;
 mod handle;
 mod judge;
+pub mod keys;
 mod lock;
 pub mod log;
+mod log_file;
 pub mod merge;
 mod metrics;
 mod reads;
@@ -42,6 +46,7 @@ mod shared;
 mod state;
 mod stepped;
 mod types;
+mod vouch;
 pub mod waiting;
 mod writer;
 

@@ -414,10 +414,13 @@ impl Worker {
             Ok(commits) => {
                 let mut written = Vec::with_capacity(commits.len());
                 let mut again = Vec::new();
+                let mut answers = Vec::new();
                 for commit in commits {
                     match commit {
                         Commit::Written(one) => {
-                            written.push(self.landed(*one, &mut purposes));
+                            let (one, answer) = self.landed(*one, &mut purposes);
+                            written.push(one);
+                            answers.extend(answer);
                         }
                         Commit::Stale(key) => {
                             self.merger.forget(key);
@@ -428,6 +431,10 @@ impl Worker {
                 }
                 for event in commit::events(&written) {
                     self.shared.publish(event);
+                }
+                // After the events: who listens once an edit was answered hears of later ones only.
+                for (tag, outcome) in answers {
+                    tag.job.answer(tag.index, outcome);
                 }
                 for (key, purpose) in again {
                     self.again(key, purpose);
@@ -443,7 +450,12 @@ impl Worker {
         cached.fetch_sub(before as u64, Ordering::Relaxed);
     }
 
-    fn landed(&mut self, mut one: Written, purposes: &mut HashMap<Key, Purpose>) -> Written {
+    /// Notes a commit. What its author is to be told, if it has one, is told after the events.
+    fn landed(
+        &mut self,
+        mut one: Written,
+        purposes: &mut HashMap<Key, Purpose>,
+    ) -> (Written, Option<(AuthorTag, AuthorOutcome)>) {
         let metrics = &self.shared.metrics;
         add(&metrics.merges, 1);
         add(&metrics.changes_merged, one.merged);
@@ -455,18 +467,16 @@ impl Worker {
         if one.more {
             self.shared.shards.merge(one.key);
         }
-        if let Some(Purpose::Author(tag)) = purposes.remove(&one.key) {
-            let outcome = match tag.change {
-                Some(hash) => AuthorOutcome::Merged {
-                    hash,
-                    cursor: one.cursor,
-                    not_replayed: tag.not_replayed,
-                },
-                None => AuthorOutcome::Unchanged,
-            };
-            tag.job.answer(tag.index, outcome);
-        }
-        one
+        let Some(Purpose::Author(mut tag)) = purposes.remove(&one.key) else { return (one, None) };
+        let outcome = match tag.change {
+            Some(hash) => AuthorOutcome::Merged {
+                hash,
+                cursor: one.cursor,
+                not_replayed: std::mem::take(&mut tag.not_replayed),
+            },
+            None => AuthorOutcome::Unchanged,
+        };
+        (one, Some((tag, outcome)))
     }
 
     fn again(&mut self, key: Key, purpose: Purpose) {

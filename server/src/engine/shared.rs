@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use roadbook_protocol::ids::{Actor, TimelineId, WorkspaceId};
 use roadbook_protocol::limits::Limits;
@@ -10,11 +10,13 @@ use tokio::sync::broadcast;
 
 use super::checkpoint::Due;
 use super::clock::{Clock, Entropy};
+use super::keys::Keys;
 use super::metrics::Metrics;
 use super::reads::Reads;
 use super::shards::Shards;
 use super::types::Event;
 use super::writer::Queue;
+use crate::store::EngineError;
 
 /// The open timeline of a workspace and the server's actor in it (rules 1 and 2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,13 +37,32 @@ pub(super) struct Shared {
     pub shards: Shards,
     pub reads: Reads,
     pub events: broadcast::Sender<Event>,
+    pub keys: Keys,
     pub timelines: RwLock<HashMap<WorkspaceId, Timeline>>,
+    /// Why nothing is written any more until a restart.
+    pub stopped: OnceLock<&'static str>,
 }
 
 impl Shared {
     /// Tells whoever listens; nobody has to.
     pub fn publish(&self, event: Event) {
         drop(self.events.send(event));
+    }
+
+    /// After a failed sync nobody knows what is on the disk: the system may have forgotten pages of
+    /// the log that were waiting for it, and say yes to the next sync. Whatever is written behind such
+    /// a hole is lost in a power cut. So nothing is acknowledged any more until the database was
+    /// opened anew, whoever's sync it was.
+    pub fn note_failure(&self, error: &EngineError) {
+        const IOERR_FSYNC: i32 = 1034;
+        const IOERR_DIR_FSYNC: i32 = 1290;
+        if let EngineError::Sqlite(rusqlite::Error::SqliteFailure(failure, _)) = error
+            && matches!(failure.extended_code, IOERR_FSYNC | IOERR_DIR_FSYNC)
+        {
+            // The first reason counts.
+            let _ = self.stopped.set("the disk failed to sync; restart the server");
+            tracing::error!("the disk failed to sync: no more writes until a restart");
+        }
     }
 
     pub fn timeline(&self, workspace: WorkspaceId) -> Option<Timeline> {

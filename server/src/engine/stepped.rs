@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use rusqlite::Connection;
 
 use super::shards::Worker;
+use super::shared::Shared;
 use super::writer::Writer;
 
 /// What one call of [`Engine::step`](super::Engine::step) does.
@@ -26,11 +27,17 @@ pub(super) struct Stepped {
     writer: Arc<Mutex<Writer>>,
     worker: Mutex<Worker>,
     checkpoint: Mutex<Connection>,
+    shared: Arc<Shared>,
 }
 
 impl Stepped {
-    pub fn new(writer: Arc<Mutex<Writer>>, worker: Worker, checkpoint: Connection) -> Self {
-        Self { writer, worker: Mutex::new(worker), checkpoint: Mutex::new(checkpoint) }
+    pub fn new(
+        shared: Arc<Shared>,
+        writer: Arc<Mutex<Writer>>,
+        worker: Worker,
+        checkpoint: Connection,
+    ) -> Self {
+        Self { writer, worker: Mutex::new(worker), checkpoint: Mutex::new(checkpoint), shared }
     }
 
     fn writer(&self) -> MutexGuard<'_, Writer> {
@@ -49,7 +56,7 @@ impl Stepped {
 
     pub fn checkpoint(&self) {
         let conn = self.checkpoint.lock().unwrap_or_else(PoisonError::into_inner);
-        super::checkpoint::write_back(&conn);
+        super::checkpoint::write_back(&self.shared, &conn);
     }
 
     /// The end: what is queued is written and answered, the WAL is written back.

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use roadbook_protocol::ChangeHash;
 use roadbook_protocol::document::{Command, NotReplayed};
 use roadbook_protocol::guard::Admitted;
-use roadbook_protocol::ids::{ContactId, Cursor, DeviceId, UserId, WorkspaceId};
-use roadbook_protocol::wire::{ChangeFate, ContactHeads, Fate, Need, PageItem};
+use roadbook_protocol::ids::{ContactId, Cursor, DeviceId, TimelineId, UserId, WorkspaceId};
+use roadbook_protocol::wire::{Access, ChangeFate, ContactHeads, Fate, Need, PageItem};
 use serde::Serialize;
 
 /// Changes of one device, in causal order, each through gate 1 already.
@@ -22,6 +22,27 @@ pub struct AppendRequest {
     pub batch: u64,
     /// Contact, what gate 1 found, and the raw bytes.
     pub changes: Vec<(ContactId, Admitted, Vec<u8>)>,
+    /// `Some` if all of these changes are covered by verified evidence (rule 3): they are taken as
+    /// what they are, whoever brings them. With what the evidence says of each contact.
+    pub vouched: Option<Vec<Claim>>,
+}
+
+/// What verified evidence says of a contact: how it was held at a moment of a server's past, which
+/// may be one that this server does not remember.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Claim {
+    /// The contact.
+    pub contact: ContactId,
+    /// How the device's user held it.
+    pub access: Access,
+    /// Its owner.
+    pub owner: Option<UserId>,
+    /// Its assignment epoch.
+    pub epoch: u64,
+    /// The timeline of that server.
+    pub timeline: TimelineId,
+    /// The public cursor at that moment.
+    pub as_of: Cursor,
 }
 
 /// The answer to an [`AppendRequest`], given after the commit.
@@ -246,8 +267,12 @@ pub struct ManifestList {
 /// The answer to the heads of a device in repair.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Repair {
-    /// Heads that the server doesn't know: the device offers what it has of those contacts.
+    /// Heads that the server doesn't know: the device offers what it has of those contacts. One that
+    /// exists here and is not the user's is listed with all heads.
     pub unknown: Vec<ContactHeads>,
+    /// What is merged here of those contacts. Of one that is not the user's, no more than which of
+    /// the device's own heads are.
+    pub known: Vec<ContactHeads>,
     /// Contacts where the server has what the device lacks, or that the device may not hold.
     pub fetch: ManifestList,
 }

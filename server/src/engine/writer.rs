@@ -7,7 +7,6 @@
 //! one that was synced, so it can take derived ones, and never one that was answered.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
@@ -18,6 +17,7 @@ use tokio::sync::oneshot;
 use super::commit::{self, Commit};
 use super::failpoint;
 use super::log::{Log, Stage};
+use super::log_file::LogFile;
 use super::merge::Prepared;
 use super::metrics::{add, set};
 use super::shared::Shared;
@@ -273,7 +273,7 @@ pub(super) struct Writer {
     durability: Durability,
     /// What the connection is set to.
     set: Durability,
-    failed: AtomicBool,
+    log_file: LogFile,
 }
 
 /// What is answered after the commit.
@@ -286,14 +286,8 @@ enum Answer {
 impl Writer {
     pub fn new(conn: Connection, shared: Arc<Shared>, durability: Durability) -> Self {
         let log = Log::new(shared.limits);
-        Self {
-            conn,
-            log,
-            shared,
-            durability,
-            set: Durability::Full,
-            failed: AtomicBool::new(false),
-        }
+        let log_file = LogFile::of(&shared.file);
+        Self { conn, log, shared, durability, set: Durability::Full, log_file }
     }
 
     /// Works until the queue is stopped and empty, then writes the WAL back.
@@ -340,14 +334,20 @@ impl Writer {
         if jobs.is_empty() {
             return;
         }
-        if self.failed.load(Ordering::Relaxed) {
+        if let Some(reason) = self.shared.stopped.get() {
             for job in jobs {
-                job.refuse(not_committed("the disk failed to sync; restart the server"));
+                job.refuse(not_committed(reason));
             }
             return;
         }
         let mut answers = Vec::with_capacity(jobs.len());
-        let outcome = self.try_transact(jobs, durability, &mut answers);
+        let mut outcome = self.try_transact(jobs, durability, &mut answers);
+        if outcome.is_ok()
+            && !self.log_file.is_there()
+            && let Err(error) = self.leave_log()
+        {
+            outcome = Err(error);
+        }
         let metrics = &self.shared.metrics;
         match &outcome {
             Ok(_) if durability == Durability::Derived => add(&metrics.commits_derived, 1),
@@ -355,7 +355,7 @@ impl Writer {
             Err(error) => {
                 add(&metrics.commits_failed, 1);
                 tracing::error!(%error, "a transaction failed; nothing of it was acknowledged");
-                self.note_failure(error);
+                self.shared.note_failure(error);
             }
         }
         let failure = outcome.as_ref().err().map(ToString::to_string);
@@ -396,9 +396,10 @@ impl Writer {
         let tx = match self.conn.transaction_with_behavior(TransactionBehavior::Immediate) {
             Ok(tx) => tx,
             Err(error) => {
+                let error = EngineError::from(error);
                 let reason = error.to_string();
                 jobs.into_iter().for_each(|job| job.refuse(not_committed(&reason)));
-                return Err(error.into());
+                return Err(error);
             }
         };
         for job in jobs {
@@ -475,6 +476,14 @@ impl Writer {
         for key in committed.to_merge {
             self.shared.shards.merge(key);
         }
+        for regained in committed.regained {
+            self.shared.publish(Event::Access {
+                workspace: regained.workspace,
+                cursor: regained.cursor,
+                users: regained.users.into(),
+                contacts: vec![regained.contact].into(),
+            });
+        }
         for (workspace, device, fates) in committed.settled {
             // No cursor was assigned: what was stored is not part of any contact yet.
             self.shared.publish(Event::Fates {
@@ -486,17 +495,25 @@ impl Writer {
         }
     }
 
-    /// After a failed fsync nobody knows what is on the disk: nothing is acknowledged any more until
-    /// the database was opened anew.
-    fn note_failure(&self, error: &EngineError) {
-        const IOERR_FSYNC: i32 = 1034;
-        const IOERR_DIR_FSYNC: i32 = 1290;
-        if let EngineError::Sqlite(rusqlite::Error::SqliteFailure(failure, _)) = error
-            && matches!(failure.extended_code, IOERR_FSYNC | IOERR_DIR_FSYNC)
-        {
-            self.failed.store(true, Ordering::Relaxed);
-            tracing::error!("the disk failed to sync: no more writes until a restart");
+    /// The log was deleted under the server. What went into it is written back into the database before
+    /// any of it is acknowledged; after that nothing more is written until a restart, since it would go
+    /// into a file that nobody finds.
+    fn leave_log(&mut self) -> Result<()> {
+        let why = "the database's log was deleted while the server ran; restart the server";
+        // The first reason counts.
+        let _ = self.shared.stopped.set(why);
+        tracing::error!(
+            "the database's log (roadbook.db-wal) was deleted or replaced while the server ran; what it held is \
+             written back, and nothing more is written: restart the server"
+        );
+        let (busy, held, written): (i64, i64, i64) =
+            self.conn.query_row("PRAGMA wal_checkpoint(FULL)", [], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+            })?;
+        if busy == 0 && held == written {
+            return Ok(());
         }
+        Err(EngineError::damaged("the database's log", "it could not be written back"))
     }
 }
 

@@ -79,7 +79,6 @@ impl Peer {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct AcceptLimits {
     pub(super) connections_max: usize,
-    pub(super) handshakes_max: usize,
     pub(super) header_timeout: Duration,
     pub(super) drain_hard: Duration,
 }
@@ -100,7 +99,6 @@ struct Shared {
     drain: Drain,
     trusted_proxies: Arc<[IpAddr]>,
     header_timeout: Duration,
-    handshakes: Semaphore,
     /// Set when the loop ends: connections that are left are dropped.
     over: CancellationToken,
 }
@@ -115,7 +113,6 @@ impl AcceptLoop {
             drain: drain.clone(),
             trusted_proxies: trusted_proxies.into(),
             header_timeout: limits.header_timeout,
-            handshakes: Semaphore::new(limits.handshakes_max),
             over: CancellationToken::new(),
         });
         let places = Arc::new(Semaphore::new(limits.connections_max));
@@ -211,9 +208,11 @@ async fn handshake(
     stream: TcpStream,
 ) -> Option<TlsStream> {
     let shaken = timeout(shared.header_timeout, async {
-        // Silent connections wait here, without a place among the handshakes.
+        // Silent connections wait here; they cost a socket and no more.
         stream.readable().await.ok()?;
-        let _permit = shared.handshakes.acquire().await.ok()?;
+        // No queue for handshakes: whoever stalls in one would keep others waiting. What a handshake
+        // computes is done in one go when its hello is there, so that no more of them are at work at
+        // once than there are processors.
         acceptor.accept(Stall::new(stream, WRITE_STALL_MAX)).await.ok()
     })
     .await;

@@ -33,10 +33,13 @@ pub(super) async fn healthz() -> &'static str {
     "ok\n"
 }
 
-/// `GET /readyz`: the engine answers a read, and no shutdown is under way.
+/// `GET /readyz`: the engine answers a read, has not stopped writing, and no shutdown is under way.
 pub(super) async fn readyz(State(health): State<Health>) -> Response {
     if health.drain.draining() {
         return (StatusCode::SERVICE_UNAVAILABLE, "draining\n").into_response();
+    }
+    if let Some(reason) = health.engine.stopped_writing() {
+        return (StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n")).into_response();
     }
     let engine = health.engine.clone();
     let read = tokio::task::spawn_blocking(move || {

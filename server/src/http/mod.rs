@@ -12,10 +12,12 @@
 //! | `layers` | request ids, log lines, time limits, security headers |
 //! | `health` | `/healthz`, `/readyz`, `/metrics` |
 //! | `drain` | the spread of a shutdown |
+//! | `files` | how many connections the system has room for |
 //! | `stall` | giving up on a peer that takes no data |
 
 mod accept;
 mod drain;
+mod files;
 mod health;
 mod layers;
 mod router;
@@ -58,8 +60,6 @@ pub struct ServeOptions {
     pub metrics_token: Option<String>,
     /// Open connections, browsers and devices together.
     pub connections_max: usize,
-    /// TLS handshakes that may be under way at once; further ones wait their turn.
-    pub handshakes_max: usize,
     /// How long a TLS handshake, and the headers of a request, may take.
     pub header_timeout: Duration,
     /// Within how much time devices leave when the server shuts down.
@@ -81,7 +81,6 @@ impl ServeOptions {
             public_url: None,
             metrics_token: None,
             connections_max: 20_000,
-            handshakes_max: 256,
             header_timeout: Duration::from_secs(10),
             drain_spread: Duration::from_secs(30),
             drain_hard: Duration::from_secs(45),
@@ -171,8 +170,7 @@ pub async fn serve(
         drain,
         trusted_proxies: options.trusted_proxies,
         limits: accept::AcceptLimits {
-            connections_max: options.connections_max,
-            handshakes_max: options.handshakes_max,
+            connections_max: files::connections_max(options.connections_max),
             header_timeout: options.header_timeout,
             drain_hard: options.drain_hard,
         },

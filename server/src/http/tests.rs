@@ -23,7 +23,6 @@ use super::{layers, tls};
 
 const LIMITS: AcceptLimits = AcceptLimits {
     connections_max: 100,
-    handshakes_max: 8,
     header_timeout: Duration::from_secs(10),
     drain_hard: Duration::from_secs(10),
 };

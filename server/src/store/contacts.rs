@@ -212,6 +212,16 @@ pub fn set_owner(tx: &Transaction<'_>, n: i64, owner: Option<UserId>) -> Result<
     Ok(())
 }
 
+/// Raises the epoch to at least this, as evidence of a lost past tells it.
+///
+/// # Errors
+/// What the database says.
+pub fn raise_epoch(tx: &Transaction<'_>, n: i64, epoch: u64) -> Result<()> {
+    tx.prepare_cached("UPDATE contact SET epoch = max(epoch, ?) WHERE n = ?")?
+        .execute(params![epoch, n])?;
+    Ok(())
+}
+
 /// Notes the cursor of a change of owner or collaborators.
 ///
 /// # Errors

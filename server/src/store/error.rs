@@ -72,7 +72,8 @@ pub enum EngineError {
     Closed,
     /// Stored data is not what it should be.
     #[error(
-        "{what} is damaged: {reason}; run `roadbook-server check`, and restore a backup if it says so"
+        "{what} is damaged: {reason}; run `roadbook-server check`, and put a backup into a new directory with \
+         `roadbook-server restore` if it says so: devices bring what the backup lacks"
     )]
     Damaged {
         /// Such as `the snapshot of contact ...`.
@@ -88,8 +89,27 @@ pub enum EngineError {
         /// What was being done.
         during: &'static str,
     },
+    /// The signing key of a workspace is not in the data directory. A backup does not hold it.
+    #[error(
+        "the signing key of workspace `{workspace}` is missing: {} does not exist; copy it back from where it was kept (a backup of the database does not hold it), or, if it is lost for good, make another with `roadbook-server key new`",
+        path.display()
+    )]
+    KeyMissing {
+        /// Where it should be.
+        path: PathBuf,
+        /// The workspace's name.
+        workspace: String,
+    },
+    /// A signing key does not fit.
+    #[error("the signing key {} can't be used: {reason}; copy the right one there", path.display())]
+    KeyUnfit {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        reason: String,
+    },
     /// A file could not be read or written.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {source}{}", path.display(), way_out(source))]
     Io {
         /// The file.
         path: PathBuf,
@@ -97,7 +117,7 @@ pub enum EngineError {
         source: std::io::Error,
     },
     /// The database refused.
-    #[error("the database: {0}")]
+    #[error("{}", told(.0))]
     Sqlite(#[from] rusqlite::Error),
 }
 
@@ -110,6 +130,25 @@ impl EngineError {
     pub fn damaged(what: impl Into<String>, reason: impl std::fmt::Display) -> Self {
         EngineError::Damaged { what: what.into(), reason: reason.to_string() }
     }
+    /// Whether there is no room for what was to be written: it heals when there is.
+    pub fn is_disk_full(&self) -> bool {
+        match self {
+            EngineError::Sqlite(error) => is_full(error),
+            EngineError::Io { source, .. } => source.kind() == std::io::ErrorKind::StorageFull,
+            _ => false,
+        }
+    }
+    /// Whether the file itself is broken.
+    pub fn is_damage(&self) -> bool {
+        use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
+        match self {
+            EngineError::Damaged { .. } => true,
+            EngineError::Sqlite(rusqlite::Error::SqliteFailure(failure, _)) => {
+                matches!(failure.code, DatabaseCorrupt | NotADatabase)
+            }
+            _ => false,
+        }
+    }
     /// Whether a uniqueness rule of a table refused.
     pub(crate) fn is_unique_violation(error: &rusqlite::Error) -> bool {
         matches!(
@@ -118,5 +157,49 @@ impl EngineError {
                 if failure.code == rusqlite::ErrorCode::ConstraintViolation
                     && matches!(failure.extended_code, 2067 | 1555)
         )
+    }
+}
+
+/// `SQLITE_IOERR_SHMSIZE`: the index of the log could not grow, which only a full disk brings about.
+const IOERR_SHMSIZE: i32 = 4874;
+
+fn is_full(error: &rusqlite::Error) -> bool {
+    let rusqlite::Error::SqliteFailure(failure, _) = error else { return false };
+    failure.code == rusqlite::ErrorCode::DiskFull || failure.extended_code == IOERR_SHMSIZE
+}
+
+/// What the database says, for the person who can do something about it.
+fn told(error: &rusqlite::Error) -> String {
+    use rusqlite::ErrorCode::{
+        CannotOpen, DatabaseCorrupt, NotADatabase, PermissionDenied, ReadOnly,
+    };
+    match error {
+        _ if is_full(error) => {
+            format!("the disk is full ({error}); free some space, then it goes on by itself")
+        }
+        rusqlite::Error::SqliteFailure(failure, _) => match failure.code {
+            DatabaseCorrupt | NotADatabase => format!(
+                "the database is damaged ({error}); stop the server, keep a copy of its data directory, see with \
+                 `roadbook-server check` what is affected, and put a backup into a new directory with \
+                 `roadbook-server restore`: devices bring what the backup lacks"
+            ),
+            ReadOnly | PermissionDenied | CannotOpen => format!(
+                "the database can't be opened or written ({error}); make the data directory writable for this \
+                 user, or name another one with --data"
+            ),
+            _ => format!("the database: {error}"),
+        },
+        _ => format!("the database: {error}"),
+    }
+}
+
+fn way_out(error: &std::io::Error) -> &'static str {
+    use std::io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem, StorageFull};
+    match error.kind() {
+        ReadOnlyFilesystem | PermissionDenied => {
+            "; make it writable for this user, or name another directory with --data"
+        }
+        StorageFull => "; the disk is full: free some space and try again",
+        _ => "",
     }
 }

@@ -73,27 +73,80 @@ impl Durability {
 }
 
 /// Opens the one connection that writes, creating the file if it is not there, and migrates it.
-/// The caller must hold the lock of the data directory.
+/// The caller must hold the lock of the data directory. `before` is called before the migration: it
+/// brings out what a migration takes away.
 ///
 /// # Errors
-/// [`EngineError::Unsuitable`], [`EngineError::NewerSchema`], or what SQLite says.
-pub fn open_writer(path: &Path) -> Result<Connection> {
+/// [`EngineError::Unsuitable`], [`EngineError::NewerSchema`], what SQLite says, or `before`.
+pub fn open_writer(
+    path: &Path,
+    before: impl FnOnce(&Connection) -> Result<()>,
+) -> Result<Connection> {
     assert_suitable()?;
     let mut conn = Connection::open(path)?;
-    conn.pragma_update(None, "journal_mode", "WAL")?;
-    let mode: String = conn.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
-    if !mode.eq_ignore_ascii_case("wal") {
-        return Err(EngineError::Unsuitable {
-            reason: format!("journal mode is {mode}, the file system does not allow WAL"),
-        });
-    }
+    schema::refuse_newer(&conn)?;
+    refuse_damaged(&conn, path)?;
+    write_ahead(&conn)?;
     conn.pragma_update(None, "secure_delete", "ON")?;
     // After a burst (an import behind a long read) the WAL gives its space back.
     conn.pragma_update(None, "journal_size_limit", JOURNAL_BYTES_MAX)?;
     prepare(&conn)?;
     conn.execute_batch(Durability::Full.pragma())?;
-    schema::migrate(&mut conn)?;
+    before(&conn)?;
+    if schema::migrate(&mut conn)? {
+        // What a migration took away is not left in the log.
+        conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+    }
     Ok(conn)
+}
+
+/// Switches to a write-ahead log.
+///
+/// The statement runs to its end: it gives its answer before it commits, so whoever only takes the
+/// answer misses an error at the commit. SQLite then says `wal` of a file that keeps its rollback
+/// journal, and a power cut can take back what a commit with `synchronous=FULL` has acknowledged.
+fn write_ahead(conn: &Connection) -> Result<()> {
+    let mut statement = conn.prepare("PRAGMA journal_mode=WAL")?;
+    let mut answer = statement.query([])?;
+    let mut mode = String::new();
+    while let Some(row) = answer.next()? {
+        mode = row.get(0)?;
+    }
+    if mode.eq_ignore_ascii_case("wal") {
+        return Ok(());
+    }
+    Err(EngineError::Unsuitable {
+        reason: format!("journal mode is {mode}, the file system does not allow WAL"),
+    })
+}
+
+/// Files up to this size are examined at each start, in a quarter of a second at most; for larger ones
+/// there is `check`.
+const EXAMINED_BYTES_MAX: u64 = 256 * 1024 * 1024;
+
+/// Refuses a file whose pages are not what SQLite wrote: served on, the damage would spread into what
+/// devices are sent and into backups.
+fn refuse_damaged(conn: &Connection, path: &Path) -> Result<()> {
+    if path.metadata().map_or(0, |file| file.len()) > EXAMINED_BYTES_MAX {
+        return Ok(());
+    }
+    let verdict: String = conn.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    if verdict == "ok" {
+        return Ok(());
+    }
+    Err(EngineError::damaged(path.display().to_string(), verdict))
+}
+
+/// What SQLite finds wrong with a file that can't be served, at most 100 lines.
+///
+/// # Errors
+/// Where it can't even be opened: what SQLite says.
+pub fn examine(path: &Path) -> Result<Vec<String>> {
+    let conn = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    conn.pragma_update(None, "query_only", "ON")?;
+    let mut statement = conn.prepare("PRAGMA integrity_check(100)")?;
+    let lines = statement.query_map([], |row| row.get(0))?;
+    Ok(lines.collect::<rusqlite::Result<_>>()?)
 }
 
 /// Opens a connection that only reads.

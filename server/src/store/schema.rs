@@ -4,27 +4,43 @@
 //! run in one transaction, so a file is either at its old version or at the newest. A file that is
 //! newer than this code is refused, since an older program could destroy what it does not know.
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::{EngineError, Result};
 
 /// Migration `i` takes a file from version `i` to `i + 1`.
-const MIGRATIONS: &[&str] = &[V1];
+const MIGRATIONS: &[&str] = &[V1, V2];
 
 /// The version of a file that was opened by this code.
 pub const LATEST: i64 = MIGRATIONS.len() as i64;
 
-/// Brings the file to [`LATEST`].
+/// Refuses the file of a newer version before anything is written to it; not even what a crash left
+/// in its log is written back.
+///
+/// # Errors
+/// [`EngineError::NewerSchema`].
+pub fn refuse_newer(conn: &Connection) -> Result<()> {
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    let found: i64 = conn.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if found > LATEST {
+        return Err(EngineError::NewerSchema { found, known: LATEST });
+    }
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
+    Ok(())
+}
+
+/// Brings the file to [`LATEST`]. Returns whether it was older.
 ///
 /// # Errors
 /// [`EngineError::NewerSchema`] if it is beyond that; nothing is touched then.
-pub fn migrate(conn: &mut Connection) -> Result<()> {
+pub fn migrate(conn: &mut Connection) -> Result<bool> {
     let found: i64 = conn.pragma_query_value(None, "user_version", |row| row.get(0))?;
     if found > LATEST {
         return Err(EngineError::NewerSchema { found, known: LATEST });
     }
     if found == LATEST {
-        return Ok(());
+        return Ok(false);
     }
     let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
     for migration in MIGRATIONS.iter().skip(found as usize) {
@@ -32,7 +48,7 @@ pub fn migrate(conn: &mut Connection) -> Result<()> {
     }
     tx.pragma_update(None, "user_version", LATEST)?;
     tx.commit()?;
-    Ok(())
+    Ok(true)
 }
 
 /// Ids are 16 bytes, hashes 32, times milliseconds since 1970.
@@ -301,6 +317,13 @@ CREATE TRIGGER audit_is_append_only_delete BEFORE DELETE ON audit
 BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
 ";
 
+/// Signing keys stand in files of their own (`engine::keys`), which are written before this runs.
+/// The column is emptied first, so that `secure_delete` wipes the bytes.
+const V2: &str = "
+UPDATE workspace SET signing_key = zeroblob(48);
+ALTER TABLE workspace DROP COLUMN signing_key;
+";
+
 #[cfg(test)]
 mod tests {
     use roadbook_protocol::{fold, projection};
@@ -319,7 +342,7 @@ mod tests {
     #[test]
     fn the_latest_version_is_pinned() {
         // Raise this together with a new migration, and never edit a released one.
-        assert_eq!(LATEST, 1);
+        assert_eq!(LATEST, 2);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Workspaces, their signing keys, their cursors and timelines, and settings.
+//! Workspaces, their public keys, their cursors and timelines, and settings.
 
 use roadbook_protocol::ids::{Cursor, TimelineId, UnixMs, WorkspaceId};
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
@@ -21,8 +21,8 @@ pub struct Workspace {
     pub created_at: UnixMs,
 }
 
-/// Creates a workspace. `signing_key` is an Ed25519 key pair as PKCS#8, `public_key` its public
-/// half. Callers use [`crate::engine::Engine::create_workspace`], which also opens its timeline.
+/// Creates a workspace. `public_key` verifies what its signing key signs, which stands in a file
+/// of its own. Callers use [`crate::engine::Engine::create_workspace`], which also opens its timeline.
 ///
 /// # Errors
 /// [`EngineError::Taken`] if there is one of that name.
@@ -30,13 +30,12 @@ pub fn create(
     tx: &Transaction<'_>,
     id: WorkspaceId,
     name: &str,
-    signing_key: &[u8],
     public_key: &[u8],
     now: UnixMs,
 ) -> Result<()> {
     tx.execute(
-        "INSERT INTO workspace (id, name, signing_key, public_key, created_at) VALUES (?, ?, ?, ?, ?)",
-        params![id.as_bytes(), name, signing_key, public_key, now],
+        "INSERT INTO workspace (id, name, public_key, created_at) VALUES (?, ?, ?, ?)",
+        params![id.as_bytes(), name, public_key, now],
     )
     .map_err(|error| match EngineError::is_unique_violation(&error) {
         true => EngineError::Taken { what: format!("the workspace name `{name}`") },
@@ -80,15 +79,18 @@ fn workspace_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Workspace> {
     })
 }
 
-/// The workspace's Ed25519 key pair, as PKCS#8. It never leaves the server.
+/// Puts another public key in the place of the one that devices know.
 ///
 /// # Errors
 /// [`EngineError::NotFound`].
-pub fn signing_key(conn: &Connection, id: WorkspaceId) -> Result<Vec<u8>> {
-    conn.prepare_cached("SELECT signing_key FROM workspace WHERE id = ?")?
-        .query_row([id.as_bytes()], |row| row.get(0))
-        .optional()?
-        .ok_or_else(|| EngineError::not_found(format!("workspace {id}")))
+pub fn set_public_key(tx: &Transaction<'_>, id: WorkspaceId, public_key: &[u8]) -> Result<()> {
+    match tx.execute(
+        "UPDATE workspace SET public_key = ? WHERE id = ?",
+        params![public_key, id.as_bytes()],
+    )? {
+        0 => Err(EngineError::not_found(format!("workspace {id}"))),
+        _ => Ok(()),
+    }
 }
 
 /// The last cursor that was assigned in the workspace: its public cursor.
@@ -156,6 +158,19 @@ pub fn timeline_last_cursor(
         .query_row(params![workspace.as_bytes(), id.as_bytes()], |row| row.get(0))
         .optional()?;
     Ok(last)
+}
+
+/// The first cursor of the timeline that was opened last.
+///
+/// # Errors
+/// [`EngineError::NotFound`].
+pub fn newest_first_cursor(conn: &Connection, workspace: WorkspaceId) -> Result<Cursor> {
+    conn.prepare_cached(
+        "SELECT first_cursor FROM timeline WHERE workspace = ? ORDER BY n DESC LIMIT 1",
+    )?
+    .query_row([workspace.as_bytes()], |row| row.get(0))
+    .optional()?
+    .ok_or_else(|| EngineError::not_found(format!("workspace {workspace}")))
 }
 
 /// The value of a setting.

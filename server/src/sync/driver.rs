@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use ring::rand::{SecureRandom, SystemRandom};
 use roadbook_protocol::ids::ContactId;
+use roadbook_protocol::limits::Limits;
 use roadbook_protocol::session::{
     LoadedPage, ServerEffect, ServerEvent, ServerOptions, ServerSession,
 };
@@ -30,6 +31,7 @@ use tokio_tungstenite::tungstenite::{Bytes, Error, Message};
 use super::effects::{Done, Lane};
 use super::hub::{Hub, Mail, Seat};
 use super::jobs;
+use super::offers::Offers;
 use super::pace::Pace;
 use super::receipts::Receipts;
 use super::service::{self, Identity};
@@ -40,7 +42,9 @@ use crate::store::devices::Seen;
 /// While more than this waits to be sent, nothing is read and no mail is taken.
 const OUTPUT_BYTES_MAX: usize = 2 * 1024 * 1024;
 /// Messages of more than this are decoded off the reactor.
-const DECODE_INLINE_BYTES_MAX: usize = 32 * 1024;
+const DECODE_INLINE_BYTES_MAX: u64 = 32 * 1024;
+/// Batches and lists of actors that wait for their turn; while there are more, nothing is read.
+const LANE_MAX: usize = 8;
 /// How long the closing handshake may take.
 const CLOSING_MAX: Duration = Duration::from_secs(5);
 /// How long batches that are being appended may take when the server shuts down.
@@ -52,12 +56,14 @@ const NOTE_IDLE_EVERY: Duration = Duration::from_secs(120);
 
 /// What the loop woke up for.
 enum Happening {
-    Done(Done),
+    Done(Box<Done>),
     Mail(Mail),
     Message(Message),
     Broken(Error),
     Gone,
     Written,
+    /// It sends faster than it may.
+    Slowed,
     Timer,
     Turn,
 }
@@ -94,6 +100,8 @@ pub(super) struct Driver<S> {
     pub(super) refused_kept: usize,
     pub(super) decoding: bool,
     pub(super) receipts: Receipts,
+    /// What the device has begun to offer; away while an offer is dealt with.
+    pub(super) offers: Option<Offers>,
     /// What is still to be loaded of fetches, once there is room for it in the output.
     pub(super) unfetched: VecDeque<(u64, Vec<ContactId>)>,
     /// The signature of the directory that the device has.
@@ -101,6 +109,8 @@ pub(super) struct Driver<S> {
     pace: Pace,
     heard: Instant,
     pinged: bool,
+    /// When a peer that sends too fast was written to last, to find out whether it is still there.
+    nudged: Instant,
     probe: u64,
     probes: Vec<oneshot::Sender<()>>,
     timer: Pin<Box<Sleep>>,
@@ -139,12 +149,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Driver<S> {
             refused_kept: 0,
             decoding: false,
             receipts: Receipts::default(),
+            offers: None,
             unfetched: VecDeque::new(),
             directory: Vec::new(),
             opened: false,
             noted: now,
             heard: now,
             pinged: false,
+            nudged: now,
             probe: 0,
             probes: Vec::new(),
             timer: Box::pin(tokio::time::sleep(HANDSHAKE_TICK)),
@@ -160,12 +172,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Driver<S> {
         while !self.broken {
             self.arm();
             match self.next().await {
-                Happening::Done(done) => self.done(done),
+                Happening::Done(done) => self.done(*done),
                 Happening::Mail(mail) => self.mail(mail),
                 Happening::Message(message) => self.message(message),
                 Happening::Broken(error) => self.failed(&error),
                 Happening::Gone => break,
-                Happening::Written => {}
+                Happening::Written | Happening::Slowed => {}
                 Happening::Timer => self.time_passed(),
                 Happening::Turn => {
                     self.leaving = Leaving::Draining(Instant::now() + LAST_RECEIPTS_MAX);
@@ -194,7 +206,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Driver<S> {
                 return Poll::Ready(Happening::Written);
             }
             if let Poll::Ready(Some(done)) = self.jobs.poll_next_unpin(cx) {
-                return Poll::Ready(Happening::Done(done));
+                return Poll::Ready(Happening::Done(Box::new(done)));
             }
             if let Some(seat) = self.seat.as_ref().filter(|_| !full)
                 && let Some(mail) = seat.slot().take_mail(cx.waker())
@@ -202,12 +214,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Driver<S> {
                 return Poll::Ready(Happening::Mail(mail));
             }
             if reading {
-                match self.socket.poll_message(cx) {
+                let polled = self.socket.poll_message(cx);
+                let slowed = self.pace.bytes(self.socket.take_read_bytes(), Instant::now());
+                match polled {
                     Poll::Ready(Some(Ok(message))) => {
                         return Poll::Ready(Happening::Message(message));
                     }
                     Poll::Ready(Some(Err(error))) => return Poll::Ready(Happening::Broken(error)),
                     Poll::Ready(None) => return Poll::Ready(Happening::Gone),
+                    Poll::Pending if slowed => return Poll::Ready(Happening::Slowed),
                     Poll::Pending => {}
                 }
             }
@@ -235,6 +250,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Driver<S> {
                 self.pace.paused_until().is_none()
                     && !self.decoding
                     && !self.session.is_saturated()
+                    && self.lane.len() <= LANE_MAX
                     && self.socket.queued_bytes() <= OUTPUT_BYTES_MAX
             }
         };
@@ -253,7 +269,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Driver<S> {
             Leaving::No if self.pinged => self.heard + options.dead_after,
             Leaving::No => self.heard + options.ping_after,
         };
-        for other in [self.pace.paused_until(), self.receipts.due()].into_iter().flatten() {
+        let nudge = self.pace.paused_until().map(|_| self.nudged + options.ping_after);
+        let others = [self.pace.paused_until(), nudge, self.receipts.due()];
+        for other in others.into_iter().flatten() {
             due = due.min(other);
         }
         let due = tokio::time::Instant::from_std(due);
@@ -288,6 +306,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Driver<S> {
                 }
             }
         }
+        let nudge_due = now >= self.nudged + self.hub.options().ping_after;
+        if self.leaving == Leaving::No && self.pace.paused_until().is_some() && nudge_due {
+            // Its end stands behind all that it sent and that is read slowly: that nobody is there
+            // any more shows when something is sent there.
+            self.nudged = now;
+            self.socket.ping(b"");
+        }
         self.pace.time_passed(now);
         let fates = self.receipts.overdue(now);
         if !fates.is_empty() {
@@ -304,7 +329,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Driver<S> {
         if matches!(self.leaving, Leaving::Closing(_)) {
             return;
         }
-        self.pace.message(size, matches!(message, Message::Ping(_) | Message::Pong(_)), now);
+        if !matches!(message, Message::Ping(_)) {
+            self.pace.message(now);
+        }
         match message {
             Message::Binary(bytes) => self.binary(bytes),
             Message::Ping(_) => {
@@ -337,16 +364,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Driver<S> {
     }
 
     fn binary(&mut self, bytes: Bytes) {
-        let limits = self.hub.options().limits;
-        if bytes.len() <= DECODE_INLINE_BYTES_MAX {
-            self.decoded(wire::decode(&bytes, &limits));
+        let limits = Limits {
+            message_inflated_bytes_max: self.session.inflated_bytes_max(),
+            ..self.hub.options().limits
+        };
+        // Small on the wire may be large in memory.
+        if wire::inflated_bytes(&bytes) <= DECODE_INLINE_BYTES_MAX {
+            self.decoded(wire::decode_from_device(&bytes, &limits));
             return;
         }
         self.decoding = true;
         let room = self.hub.processors();
         self.job(async move {
-            jobs::on_blocking_pool(&room, move || Ok(Done::Decoded(wire::decode(&bytes, &limits))))
-                .await
+            let decode = move || Ok(Done::Decoded(wire::decode_from_device(&bytes, &limits)));
+            jobs::on_blocking_pool(&room, decode).await
         });
     }
 

@@ -6,7 +6,9 @@ use std::time::Instant;
 
 use roadbook_protocol::ids::Actor;
 use roadbook_protocol::session::{LoadedPage, Outcome, ServerEffect, ServerEvent};
-use roadbook_protocol::wire::{Directory, Frame, ProblemCode, UpChange, WireError};
+use roadbook_protocol::wire::{
+    ChangeFate, Directory, Frame, OfferItem, ProblemCode, UpChange, WireError,
+};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::oneshot;
 
@@ -14,7 +16,8 @@ use super::driver::{Driver, Leaving, problem};
 use super::enrol;
 use super::gate::{self, Gated};
 use super::hub::Seat;
-use super::jobs::{self, internal};
+use super::jobs;
+use super::offers::Offers;
 use super::service::{self, FetchPart, Identity, Knock};
 use crate::engine::{AppendRequest, Appended};
 use crate::store::devices::Seen;
@@ -33,6 +36,7 @@ pub(super) enum Done {
     Gated { batch: u64, gated: Gated },
     Appended { refused: Vec<Option<Outcome>>, appended: Appended },
     Registered(Vec<Actor>),
+    Offered(Box<(Offers, u64, Result<Vec<ChangeFate>>)>),
     Directory(Directory),
     Page(Option<LoadedPage>),
     Fetched { request: u64, part: FetchPart },
@@ -43,6 +47,7 @@ pub(super) enum Done {
 pub(super) enum Lane {
     Actors(Vec<Actor>),
     Batch { batch: u64, changes: Vec<UpChange> },
+    Offer { offer: u64, items: Vec<OfferItem> },
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Driver<S> {
@@ -88,6 +93,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Driver<S> {
                 metrics::counter!("roadbook_sync_changes_total").increment(changes.len() as u64);
                 self.appending += 1;
                 self.lane.push_back(Lane::Batch { batch, changes });
+                self.advance();
+            }
+            (ServerEffect::Offer { offer, items }, Some(_)) => {
+                self.lane.push_back(Lane::Offer { offer, items });
                 self.advance();
             }
             (ServerEffect::RegisterActors(actors), Some(_)) => {
@@ -147,6 +156,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Driver<S> {
                     Ok(Done::Gated { batch, gated })
                 });
             }
+            Lane::Offer { offer, items } => {
+                let room = hub.offers();
+                let mut offers = self.offers.take().unwrap_or_else(|| Offers::new(room));
+                let (engine, limits) = (hub.engine().clone(), hub.options().limits);
+                self.job(async move {
+                    let take = move || {
+                        let outcome = service::offer(&engine, &limits, who, &mut offers, items);
+                        Ok(Done::Offered(Box::new((offers, offer, outcome))))
+                    };
+                    jobs::on_blocking_pool(&hub.reads(), take).await
+                });
+            }
         }
     }
 
@@ -161,6 +182,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Driver<S> {
             user: who.user,
             batch,
             changes: admitted,
+            vouched: None,
         };
         kept.truncate(REFUSED_KEPT_MAX.saturating_sub(self.refused_kept));
         self.refused_kept += kept.len();
@@ -187,7 +209,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Driver<S> {
         for outcome in &appended.outcomes {
             metrics::counter!("roadbook_changes_total", "fate" => outcome.fate.as_str())
                 .increment(1);
-            self.receipts.taken(outcome.hash, outcome.contact, outcome.fate);
+            // What found no room to wait is not held: nothing will be told of it.
+            if outcome.code != "waiting_full" {
+                self.receipts.taken(outcome.hash, outcome.contact, outcome.fate);
+            }
         }
         let outcomes = gate::answer(refused, appended.outcomes, &appended.need);
         self.event(ServerEvent::Appended {
@@ -242,11 +267,25 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Driver<S> {
                 }
                 self.advance();
             }
+            Done::Offered(offered) => {
+                let (offers, offer, outcome) = *offered;
+                self.lane_busy = false;
+                self.offers = Some(offers);
+                match outcome {
+                    Ok(refused) => self.event(ServerEvent::Offered { offer, refused }),
+                    Err(EngineError::Refused { code: "offer", reason }) => {
+                        return self.refuse(problem(ProblemCode::Protocol, &reason, None), 1008);
+                    }
+                    Err(error) => return self.done(Done::Failed(error)),
+                }
+                self.advance();
+            }
             Done::Page(page) => self.page(page),
             Done::Fetched { request, part } => {
                 let Some(items) = part.items else { return self.revoked() };
                 let last = part.rest.is_empty();
-                self.event(ServerEvent::FetchLoaded { request, items, last });
+                let seal = part.seal;
+                self.event(ServerEvent::FetchLoaded { request, items, last, seal });
                 if !last {
                     self.unfetched.push_back((request, part.rest));
                 }
@@ -263,7 +302,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Driver<S> {
                 self.refuse(problem(ProblemCode::Unavailable, message, wait), 1012);
             }
             Done::Failed(EngineError::Refused { code: "revoked", .. }) => self.revoked(),
-            Done::Failed(error) => self.refuse(internal(&error), 1011),
+            Done::Failed(error) => {
+                let problem = jobs::failed(&error);
+                let code = if problem.code == ProblemCode::Unavailable { 1013 } else { 1011 };
+                self.refuse(problem, code);
+            }
         }
     }
 }

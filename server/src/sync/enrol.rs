@@ -10,7 +10,7 @@ use roadbook_protocol::wire::{
 use rusqlite::Transaction;
 
 use super::hub::Hub;
-use super::jobs::{internal, on_blocking_pool};
+use super::jobs::{failed, on_blocking_pool};
 use crate::engine::Engine;
 use crate::store::devices::{Device, create_device, device_of_key};
 use crate::store::people::{self, Purpose, User, redeem_code};
@@ -53,7 +53,7 @@ pub(super) async fn enrol(hub: Hub, ip: IpAddr, enrol: Enrol) -> Result<Box<Enro
                 None,
             ))
         }
-        Err(error) => Err(internal(&error)),
+        Err(error) => Err(failed(&error)),
     }
 }
 

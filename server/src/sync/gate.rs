@@ -31,6 +31,18 @@ pub struct Refused {
     bytes: Vec<u8>,
 }
 
+impl Refused {
+    /// To be filed with this code and reason.
+    pub(super) fn new(
+        contact: ContactId,
+        code: &'static str,
+        reason: impl Into<String>,
+        bytes: Vec<u8>,
+    ) -> Self {
+        Self { contact, code, reason: reason.into(), bytes }
+    }
+}
+
 /// A batch after gate 1: what goes on to the engine, and the answers for what does not.
 #[derive(Debug)]
 pub struct Gated {

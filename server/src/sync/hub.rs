@@ -17,6 +17,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::SyncOptions;
+use super::offers::OfferRoom;
 use super::rate::Buckets;
 use super::touch::Touches;
 use crate::engine::Engine;
@@ -43,6 +44,8 @@ struct Inner {
     processors: Arc<Semaphore>,
     /// Reads of the store on behalf of devices.
     reads: Arc<Semaphore>,
+    /// Memory for what devices bring back to a restored server.
+    offers: OfferRoom,
     refusals: Mutex<Buckets<IpAddr>>,
     touches: Touches,
 }
@@ -141,6 +144,7 @@ impl Hub {
             sockets: Arc::new(Semaphore::new(options.sockets_max)),
             processors: Arc::new(Semaphore::new(processors)),
             reads: Arc::new(Semaphore::new(processors * 4)),
+            offers: OfferRoom::default(),
             refusals: Mutex::new(Buckets::new(
                 options.enrol_refusals_per_peer,
                 options.enrol_refusals_of_all,
@@ -182,6 +186,10 @@ impl Hub {
 
     pub(super) fn reads(&self) -> Arc<Semaphore> {
         self.0.reads.clone()
+    }
+
+    pub(super) fn offers(&self) -> OfferRoom {
+        self.0.offers.clone()
     }
 
     /// Milliseconds of a clock that never goes back: the session's time.

@@ -55,6 +55,23 @@ pub(super) fn internal(error: &(impl Display + ?Sized)) -> Problem {
     }
 }
 
+/// The problem to tell for what the engine could not do.
+pub(super) fn failed(error: &EngineError) -> Problem {
+    if !matches!(error, EngineError::NotCommitted { .. }) && !error.is_disk_full() {
+        return internal(error);
+    }
+    tracing::warn!(%error, "a device was sent away: nothing can be stored");
+    Problem {
+        code: ProblemCode::Unavailable,
+        message: "the server can't store anything now, its log says why; nothing was acknowledged, the app \
+                  tries again by itself"
+            .into(),
+        retry_after_ms: Some(5_000),
+        fatal: true,
+        actors: Vec::new(),
+    }
+}
+
 /// [`service::lookup`].
 pub(super) async fn lookup(
     hub: Hub,
@@ -79,7 +96,7 @@ pub(super) async fn open(hub: Hub, knock: Knock) -> Result<(Seat, Box<Opening>),
             fatal: true,
             actors: Vec::new(),
         }),
-        Err(error) => Err(internal(&error)),
+        Err(error) => Err(failed(&error)),
     }
 }
 

@@ -12,10 +12,12 @@
 //! | `effects` | what the session asks for, carried out |
 //! | `receipts` | which of a connection's changes it has still to hear about |
 //! | `pace` | how fast one connection may send |
+//! | `meter` | counts what a peer sends, below the websocket |
 //! | `socket` | the websocket: bounded reading, writing that never blocks reading |
 //! | [`service`] | what effects ask of the engine; no runtime, no socket |
 //! | `jobs` | the same on the blocking pool |
 //! | `gate` | gate 1 for a batch |
+//! | `offers` | what a device brings back to a server that lost it |
 //! | `hub` | the live connections, pokes from the engine's events, copies, revocation |
 //! | `enrol` | one-time codes and new devices |
 //! | `directory` | names and actors, signed |
@@ -29,6 +31,8 @@ mod enrol;
 mod gate;
 mod hub;
 mod jobs;
+mod meter;
+mod offers;
 mod pace;
 mod rate;
 mod receipts;

@@ -9,6 +9,9 @@ use super::rate::Bucket;
 /// Pings at once, as a multiple of the pings per second.
 const PING_BURST_SECONDS: f64 = 60.0;
 
+/// No debt is waited for longer.
+const PAUSE_MAX: Duration = Duration::from_secs(3600);
+
 /// The buckets of one connection.
 pub(super) struct Pace {
     messages: Bucket,
@@ -31,14 +34,32 @@ impl Pace {
         }
     }
 
-    /// A message came; it is taken, and what comes next may have to wait.
-    pub(super) fn message(&mut self, bytes: usize, is_control: bool, now: Instant) {
-        let cost = if is_control { 0.0 } else { 1.0 };
-        let wait = self.messages.take(cost, now).max(self.bytes.take(bytes as f64, now));
-        if wait > Duration::ZERO {
-            metrics::counter!("roadbook_sync_slowed_total").increment(1);
-            self.paused_until = Some(now + wait);
+    /// A message came; it is taken, and what comes next may have to wait. Pings have a bucket of
+    /// their own.
+    pub(super) fn message(&mut self, now: Instant) {
+        let wait = self.messages.take(1.0, now);
+        self.pause(wait, now);
+    }
+
+    /// Bytes were read, whether or not they make a message; what comes next may have to wait. Tells
+    /// whether it has to.
+    pub(super) fn bytes(&mut self, bytes: usize, now: Instant) -> bool {
+        if bytes == 0 {
+            return false;
         }
+        let wait = self.bytes.take(bytes as f64, now);
+        self.pause(wait, now)
+    }
+
+    fn pause(&mut self, wait: Duration, now: Instant) -> bool {
+        if wait == Duration::ZERO {
+            return false;
+        }
+        metrics::counter!("roadbook_sync_slowed_total").increment(1);
+        // A rate that is next to nothing makes a wait that no clock can hold.
+        let until = now + wait.min(PAUSE_MAX);
+        self.paused_until = Some(self.paused_until.map_or(until, |other| other.max(until)));
+        true
     }
 
     /// A ping came; whether it may.

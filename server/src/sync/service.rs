@@ -12,11 +12,15 @@ use roadbook_protocol::ChangeHash;
 use roadbook_protocol::ids::{Actor, ContactId, Cursor, DeviceId, TimelineId, UserId, WorkspaceId};
 use roadbook_protocol::limits::Limits;
 use roadbook_protocol::session::{DeviceRecord, LoadedItem, LoadedPage, Opening, ServerEvent};
-use roadbook_protocol::wire::{Access, ContactHeads, Directory, Fate, PageItem, PendingChanges};
+use roadbook_protocol::wire::{
+    Access, ContactHeads, Directory, Fate, PageItem, PendingChanges, Seal, root, seal_text,
+    statements,
+};
 
 use super::directory;
 pub use super::enrol::grant as enrol;
 pub use super::gate::{Gated, Refused, answer, judge, keep};
+pub use super::offers::{OfferRoom, Offers, offer};
 pub use super::receipts::Receipts;
 use crate::engine::{Engine, PageLimits, TimelineStatus};
 use crate::store::{EngineError, Result, devices, people, workspaces};
@@ -170,9 +174,9 @@ pub fn page(
             true
         };
         let page = engine.page(who.workspace, who.user, since, limits, &skip)?;
-        let items = met.into_inner().into_iter().map(own_item);
-        let items = items.chain(page.items.into_iter().map(loaded)).collect();
-        Ok(LoadedPage { cursor: page.cursor, items, more: page.more })
+        let (seal, sealed) = sealed(engine, who, page.as_of, page.items)?;
+        let items = met.into_inner().into_iter().map(own_item).chain(sealed).collect();
+        Ok(LoadedPage { cursor: page.cursor, items, more: page.more, seal })
     })
 }
 
@@ -210,7 +214,34 @@ fn own_item((contact, hashes): (ContactId, Vec<ChangeHash>)) -> LoadedItem {
         snapshot: Vec::new(),
         row: String::new(),
         heads: Vec::new(),
+        signed: Vec::new(),
     }
+}
+
+/// Signs what the items say, once for all of them.
+fn sealed(
+    engine: &Engine,
+    who: Identity,
+    as_of: Cursor,
+    items: Vec<PageItem>,
+) -> Result<(Option<Seal>, Vec<LoadedItem>)> {
+    let stated = statements(&items);
+    let seal = match stated.is_empty() {
+        true => None,
+        false => {
+            let leaves: Vec<ChangeHash> = stated.iter().map(|stated| stated.leaf).collect();
+            let timeline = engine.timeline(who.workspace)?;
+            let text = seal_text(&who.workspace, &who.user, &timeline, as_of, &root(&leaves));
+            Some(Seal { signature: engine.sign(who.workspace, &text)?, as_of })
+        }
+    };
+    let mut items: Vec<LoadedItem> = items.into_iter().map(loaded).collect();
+    for stated in stated {
+        if let Some(item) = items.get_mut(stated.item) {
+            item.signed = stated.tips;
+        }
+    }
+    Ok((seal, items))
 }
 
 fn loaded(item: PageItem) -> LoadedItem {
@@ -223,6 +254,7 @@ fn loaded(item: PageItem) -> LoadedItem {
         snapshot: item.snapshot,
         row: item.row,
         heads: item.heads,
+        signed: Vec::new(),
     }
 }
 
@@ -250,6 +282,7 @@ pub fn manifest(engine: &Engine, who: Identity) -> Result<ServerEvent> {
         contacts: list.contacts,
         bytes_total: list.bytes_total,
         unknown: Vec::new(),
+        known: Vec::new(),
     })
 }
 
@@ -264,6 +297,7 @@ pub fn repair(engine: &Engine, who: Identity, heads: &[ContactHeads]) -> Result<
         contacts: repair.fetch.contacts,
         bytes_total: repair.fetch.bytes_total,
         unknown: repair.unknown,
+        known: repair.known,
     })
 }
 
@@ -271,6 +305,8 @@ pub fn repair(engine: &Engine, who: Identity, heads: &[ContactHeads]) -> Result<
 pub struct FetchPart {
     /// `None` where the device was revoked meanwhile.
     pub items: Option<Vec<LoadedItem>>,
+    /// The signature over what they say.
+    pub seal: Option<Seal>,
     /// The contacts that are still to be loaded.
     pub rest: Vec<ContactId>,
 }
@@ -280,13 +316,17 @@ pub struct FetchPart {
 /// # Errors
 /// What the database says.
 pub fn fetch(engine: &Engine, who: Identity, mut contacts: Vec<ContactId>) -> Result<FetchPart> {
-    let items = while_rights_hold(engine, who, || {
-        engine.fetch(who.workspace, who.user, &contacts, FETCH_PART_BYTES_MAX)
+    let read = while_rights_hold(engine, who, || {
+        let as_of = engine.public_cursor(who.workspace)?;
+        let items = engine.fetch(who.workspace, who.user, &contacts, FETCH_PART_BYTES_MAX)?;
+        Ok((as_of, items))
     })?;
-    let Some(items) = items else { return Ok(FetchPart { items: None, rest: contacts }) };
+    let Some((as_of, items)) = read else {
+        return Ok(FetchPart { items: None, seal: None, rest: contacts });
+    };
     let rest = contacts.split_off(items.len().min(contacts.len()));
-    let items = Some(items.into_iter().map(loaded).collect());
-    Ok(FetchPart { items, rest })
+    let (seal, items) = sealed(engine, who, as_of, items)?;
+    Ok(FetchPart { items: Some(items), seal, rest })
 }
 
 /// The fates of changes whose receipt the device has, but not their fate.
@@ -304,5 +344,5 @@ pub fn fates(engine: &Engine, who: Identity, pending: &[PendingChanges]) -> Resu
 /// # Errors
 /// What the database says.
 pub fn directory(engine: &Engine, who: Identity) -> Result<Directory> {
-    engine.read(|conn| directory::load(conn, who.workspace, who.user))
+    engine.read(|conn| directory::load(engine, conn, who.workspace, who.user))
 }

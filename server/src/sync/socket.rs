@@ -20,6 +20,8 @@ use tokio_tungstenite::tungstenite::protocol::frame::{CloseFrame, Frame};
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Bytes, Error, Message};
 
+use super::meter::Meter;
+
 /// Read buffer of an idle connection. A frame that is larger gets a buffer of its size when its
 /// header has come.
 const READ_BUFFER_BYTES: usize = 1024;
@@ -59,7 +61,7 @@ impl Out {
 
 /// One device's websocket.
 pub(super) struct Socket<S> {
-    stream: WebSocketStream<S>,
+    stream: WebSocketStream<Meter<S>>,
     queue: VecDeque<Out>,
     queued_bytes: usize,
     /// A message that is on its way in frames, and how much of it is.
@@ -69,6 +71,7 @@ pub(super) struct Socket<S> {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
     pub(super) async fn new(stream: S, limits: &Limits) -> Self {
+        let stream = Meter::new(stream);
         let stream =
             WebSocketStream::from_raw_socket(stream, Role::Server, Some(config(limits))).await;
         Self { stream, queue: VecDeque::new(), queued_bytes: 0, cut: None, unflushed: false }
@@ -111,7 +114,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
     /// the system reset it, and the peer would lose the reason. So its input is thrown away for a
     /// moment first.
     pub(super) async fn linger(self) {
-        let mut stream = self.stream.into_inner();
+        let mut stream = self.stream.into_inner().into_inner();
         let emptied = async {
             if stream.shutdown().await.is_err() {
                 return;
@@ -129,6 +132,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
     /// What waits to be sent, in bytes.
     pub(super) fn queued_bytes(&self) -> usize {
         self.queued_bytes
+    }
+
+    /// How many bytes of the peer were read since this was asked last, whole messages or not.
+    pub(super) fn take_read_bytes(&mut self) -> usize {
+        self.stream.get_mut().take_read_bytes()
     }
 
     fn push(&mut self, out: Out) {

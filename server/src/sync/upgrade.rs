@@ -42,7 +42,7 @@ pub(crate) async fn upgrade(
     };
     let sockets = hub.drain().sockets.clone();
     sockets.spawn(async move {
-        let _held = (place, admission);
+        let _held = (place, admission, Counted::new());
         // The peer may vanish between its request and our answer.
         let Ok(upgraded) = upgrade.await else { return };
         let limits = hub.options().limits;
@@ -58,6 +58,22 @@ pub(crate) async fn upgrade(
         ],
     )
         .into_response()
+}
+
+/// An open socket, among them those whose device nobody knows yet.
+struct Counted;
+
+impl Counted {
+    fn new() -> Self {
+        metrics::gauge!("roadbook_sync_sockets").increment(1);
+        Self
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        metrics::gauge!("roadbook_sync_sockets").decrement(1);
+    }
 }
 
 #[expect(

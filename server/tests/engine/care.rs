@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use roadbook_protocol::document;
 use roadbook_protocol::wire::Fate;
-use roadbook_server::engine::{EngineError, EngineOptions, Event, backup};
+use roadbook_server::engine::{Engine, EngineError, EngineOptions, Event, backup};
 use roadbook_server::store::people::{self, Purpose};
 use roadbook_server::store::{Durability, workspaces};
 use rusqlite::Connection;
@@ -110,6 +110,9 @@ fn a_backup_is_whole_holds_no_sessions_and_restores_to_a_new_timeline() {
     backup::restore(&file, &data).unwrap();
     assert!(matches!(backup::restore(&file, &data), Err(EngineError::Taken { .. })));
     world.engine.shutdown();
+    let missing = Engine::open(&data, EngineOptions::default()).unwrap_err();
+    assert!(matches!(missing, EngineError::KeyMissing { .. }), "{missing}");
+    std::fs::rename(world.dir.path().join("keys"), data.join("keys")).unwrap();
     world.engine = open(&data, &world.clock);
     assert_eq!(world.engine.state_hash(workspace, None, None).unwrap().hash, before.hash);
     assert_ne!(world.engine.timeline(workspace).unwrap(), timeline);
@@ -285,6 +288,6 @@ fn codes_are_good_once_and_for_ten_minutes() {
 fn the_engine_can_be_opened_without_durability_only_on_purpose() {
     assert_eq!(EngineOptions::default().durability, Durability::Full);
     let missing = Path::new("/proc/no/such/dir");
-    let failed = roadbook_server::engine::Engine::open(missing, EngineOptions::default());
+    let failed = Engine::open(missing, EngineOptions::default());
     assert!(matches!(failed, Err(EngineError::Io { .. })), "{failed:?}");
 }

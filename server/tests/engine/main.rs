@@ -3,7 +3,9 @@
 
 mod care;
 mod down;
+mod keys;
 mod log;
 mod merge;
+mod offers;
 mod steps;
 mod support;

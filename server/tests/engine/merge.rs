@@ -295,3 +295,26 @@ fn many_edits_of_one_contact_at_once_are_all_there() {
     assert_eq!(document::read(contact, &doc).phones.len(), 40);
     world.assert_clean();
 }
+
+#[test]
+fn who_listens_once_an_edit_was_answered_hears_of_later_ones_only() {
+    let world = World::new();
+    let rep = world.rep("anna");
+    let contact = world.contact_id();
+    let (_, made) = rep.create(contact, 1);
+    world.append(&rep, &made);
+    world.merged();
+    let (mut listening, mut last) = (None, 0);
+    for n in 0..300 {
+        let outcome = world.office_edit(contact, vec![set("company", &format!("Office {n}"))]);
+        let AuthorOutcome::Merged { cursor, .. } = outcome else { panic!("{outcome:?}") };
+        if let Some(mut events) = listening.replace(world.engine.events()) {
+            let first = next_event(&mut events, |event| match event {
+                Event::Merged { cursor, .. } => Some(cursor),
+                _ => None,
+            });
+            assert!(first > last, "heard of {first} after the answer of {last}");
+        }
+        last = cursor;
+    }
+}

@@ -15,7 +15,8 @@ use super::support::{World, set};
 /// The database of a world whose engine is closed.
 fn steps() -> (World, Connection, Log, Merger) {
     let world = World::new();
-    let conn = store::open_writer(&world.dir.path().join(store::DATABASE_FILE)).unwrap();
+    let conn =
+        store::open_writer(&world.dir.path().join(store::DATABASE_FILE), |_| Ok(())).unwrap();
     (world, conn, Log::new(Limits::DEFAULT), Merger::new(Limits::DEFAULT, 1 << 20))
 }
 

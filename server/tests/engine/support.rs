@@ -241,6 +241,7 @@ impl TestDevice {
                     (made.contact, admitted, made.bytes.clone())
                 })
                 .collect(),
+            vouched: None,
         }
     }
 }

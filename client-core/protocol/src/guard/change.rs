@@ -99,6 +99,14 @@ pub(super) fn peek(bytes: &[u8], limits: &Limits) -> Result<(Vec<ChangeHash>, Ac
     Ok((read_deps(&mut body, limits)?, read_actor(&mut body)?))
 }
 
+/// The hash and the dependencies of a change chunk that has passed gate 1, or is about to; `None`
+/// where it can't be read. Takes about a microsecond.
+pub fn peek_change(bytes: &[u8]) -> Option<(ChangeHash, Vec<ChangeHash>)> {
+    let (deps, _) = peek(bytes, &Limits::DEFAULT).ok()?;
+    let hash = digest(&SHA256, bytes.get(8..)?);
+    Some((ChangeHash(hash.as_ref().try_into().ok()?), deps))
+}
+
 /// Checks the envelope of a chunk: magic, type, exact length, checksum. Gives its hash and content.
 pub(super) fn open_chunk(
     bytes: &[u8],

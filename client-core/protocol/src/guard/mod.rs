@@ -32,6 +32,7 @@ mod snapshot;
 #[cfg(test)]
 mod tests;
 
+pub use change::peek_change;
 pub use error::{Bound, GateError, MergeError};
 pub use gate1::{Admitted, gate1};
 pub use merge::{Incoming, Merged, merge};

@@ -216,22 +216,54 @@ const NUMBERS: [u64; 14] = [
     u64::MAX,
 ];
 
+/// What [`mutate`] alters.
+pub const KINDS: [&str; 15] = [
+    "sequence",
+    "first operation",
+    "time",
+    "actors",
+    "dependencies",
+    "message",
+    "columns moved",
+    "bytes behind the columns",
+    "a column's content",
+    "bytes of the content",
+    "chunk type",
+    "cut off",
+    "a byte appended",
+    "sent twice in one",
+    "bytes under the checksum",
+];
+
 /// A mutant of a valid change: one to three alterations, and a checksum that holds (but in a few
 /// cases, where that is what was altered).
 pub fn mutate(bytes: &[u8], seed: u64) -> Vec<u8> {
+    mutate_counted(bytes, seed, |_| ())
+}
+
+/// The same; tells each alteration by its place in [`KINDS`].
+pub fn mutate_counted(bytes: &[u8], seed: u64, mut count: impl FnMut(usize)) -> Vec<u8> {
     let mut rng = Rng::new(seed);
     let Ok(mut parts) = Parts::parse(bytes) else { return bytes.to_vec() };
     let rounds = 1 + rng.below(3);
     for _ in 0..rounds {
-        alter_parts(&mut parts, &mut rng);
+        count(alter_parts(&mut parts, &mut rng));
     }
     let mut body = parts.body();
     if rng.below(3) == 0 {
+        count(9);
         alter_bytes(&mut body, &mut rng);
     }
     let chunk_type = if rng.below(50) == 0 { rng.below(5) as u8 } else { CHANGE };
+    if chunk_type != CHANGE {
+        count(10);
+    }
     let mut out = chunk(chunk_type, &body);
-    match rng.below(60) {
+    let wrapped = rng.below(60);
+    if wrapped < 4 {
+        count(11 + wrapped);
+    }
+    match wrapped {
         0 => out.truncate(rng.below(out.len())),
         1 => out.push(rng.next_u64() as u8),
         2 => {
@@ -271,8 +303,10 @@ fn number(rng: &mut Rng, near: u64) -> u64 {
     }
 }
 
-fn alter_parts(parts: &mut Parts, rng: &mut Rng) {
-    match rng.below(16) {
+/// Alters one part; tells which, as a place in [`KINDS`].
+fn alter_parts(parts: &mut Parts, rng: &mut Rng) -> usize {
+    let kind = rng.below(16);
+    match kind {
         0 => parts.seq = number(rng, parts.seq),
         1 => parts.start_op = number(rng, parts.start_op),
         2 => parts.time = number(rng, parts.time as u64) as i64,
@@ -289,6 +323,7 @@ fn alter_parts(parts: &mut Parts, rng: &mut Rng) {
             }
         }
     }
+    kind.min(8)
 }
 
 fn alter_actors(parts: &mut Parts, rng: &mut Rng) {

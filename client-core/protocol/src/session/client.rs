@@ -4,195 +4,20 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use automerge::ChangeHash;
 
-use super::{
-    BATCH_BYTES_MAX, BATCHES_IN_FLIGHT_MAX, FETCHES_IN_FLIGHT_MAX, HANDSHAKE_MS_MAX, HEADS_PART_MAX,
+use super::client_events::{
+    ClientEffect, ClientEvent, CloseReason, LoadedOffer, OutboxChange, Standing,
 };
-use crate::ids::{Actor, ContactId, Cursor, DeviceId, TimelineId, UnixMs, WorkspaceId};
+use super::{
+    BATCH_BYTES_MAX, BATCHES_IN_FLIGHT_MAX, FETCHES_IN_FLIGHT_MAX, HANDSHAKE_MS_MAX,
+    HEADS_PART_MAX, OFFERS_IN_FLIGHT_MAX,
+};
+use crate::ids::{ContactId, TimelineId, UnixMs};
 use crate::limits::Limits;
 use crate::wire::{
-    Actors, Applied, ChangeFate, Changes, ContactHeads, Directory, Fate, Fetch, Fetched, Frame,
-    Heads, Hello, KeyAlgorithm, Manifest, Need, PROTOCOL, Page, PendingChanges, Problem,
-    ProblemCode, Proof, UpChange, Welcome, challenge_text,
+    Actors, Applied, CAPABILITY_OFFERS, CAPABILITY_SEALS, ChangeFate, Changes, ContactHeads, Fate,
+    Fetch, Frame, Heads, Hello, Offer, Offered, PROTOCOL, Problem, ProblemCode, Proof, UpChange,
+    Welcome, challenge_text,
 };
-
-/// Where the replica stands when a connection opens.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Standing {
-    /// The workspace it belongs to.
-    pub workspace: WorkspaceId,
-    /// The device it is enrolled as.
-    pub device: DeviceId,
-    /// App name and version.
-    pub app: String,
-    /// Operating system and version.
-    pub platform: String,
-    /// The timeline of the cursor; `None` before the first sync.
-    pub timeline: Option<TimelineId>,
-    /// Everything up to it is durable here.
-    pub cursor: Cursor,
-    /// The actors it writes with.
-    pub actors: Vec<Actor>,
-    /// Stored changes whose fate is not known.
-    pub pending: Vec<PendingChanges>,
-    /// Local changes that are not acknowledged.
-    pub unsent: u32,
-    /// Contacts of a manifest that are still to be fetched.
-    pub missing: u32,
-}
-
-/// A local change that waits to be sent.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OutboxChange {
-    /// Its place in the order of local changes; grows.
-    pub position: i64,
-    /// The contact.
-    pub contact: ContactId,
-    /// The hash.
-    pub hash: ChangeHash,
-    /// The raw chunk.
-    pub bytes: Vec<u8>,
-}
-
-/// What happens to a device's session.
-#[derive(Debug, Clone, PartialEq)]
-pub enum ClientEvent {
-    /// The websocket is open.
-    Connected(Box<Standing>),
-    /// A frame came.
-    Received(Frame),
-    /// The answer to [`ClientEffect::Sign`].
-    Signed(Vec<u8>),
-    /// The answer to [`ClientEffect::LoadOutbox`]: what follows that position, in order.
-    Outbox {
-        /// The changes; fewer than asked for means that there are no more.
-        changes: Vec<OutboxChange>,
-        /// Local changes that are not acknowledged, these included.
-        unsent: u32,
-    },
-    /// A page, a manifest or fetched documents are durable. Answers those effects in their order.
-    Durable {
-        /// The replica's cursor now.
-        cursor: Cursor,
-        /// Local changes that are not acknowledged.
-        unsent: u32,
-        /// Contacts that are still to be fetched.
-        missing: u32,
-    },
-    /// The answer to [`ClientEffect::LoadMissing`].
-    Missing(Vec<ContactId>),
-    /// Contacts were put on the list of what to fetch without a page or a fetch: set aside after a
-    /// fate, or found damaged.
-    Wanted {
-        /// Contacts that are still to be fetched.
-        missing: u32,
-    },
-    /// The answer to [`ClientEffect::LoadHeads`]: of all contacts.
-    HeadsLoaded(Vec<ContactHeads>),
-    /// There may be something new in the outbox: an edit, a re-authored change, a re-offer.
-    Edited,
-    /// The replica has taken new actors.
-    NewActors(Vec<Actor>),
-    /// Time has passed; once a second is enough.
-    Tick,
-    /// The app wants to stop.
-    Stop,
-}
-
-/// What a device's driver has to do.
-#[derive(Debug, Clone, PartialEq)]
-pub enum ClientEffect {
-    /// Send a frame.
-    Send(Frame),
-    /// Sign this text with the device's key; answer with [`ClientEvent::Signed`].
-    Sign {
-        /// The text.
-        text: Vec<u8>,
-        /// The algorithm that the server has on record.
-        algorithm: KeyAlgorithm,
-    },
-    /// The session is open: note the user, the server's time and the minimum version.
-    Opened(Welcome),
-    /// Load local changes with the receipt `saved` after this position.
-    LoadOutbox {
-        /// The position.
-        after: i64,
-        /// At most so many.
-        changes_max: usize,
-        /// At most so many raw bytes (but at least one change).
-        bytes_max: usize,
-    },
-    /// These changes are durable on the server under this timeline. No answer.
-    RecordStored {
-        /// The timeline.
-        timeline: TimelineId,
-        /// The changes.
-        changes: Vec<(ContactId, ChangeHash)>,
-    },
-    /// These changes met their fate. No answer. `Forked` and `Quarantined` lead to re-authoring.
-    RecordFates {
-        /// The timeline.
-        timeline: TimelineId,
-        /// The fates.
-        fates: Vec<ChangeFate>,
-    },
-    /// Store a page in one transaction with its cursor; answer with [`ClientEvent::Durable`].
-    ApplyPage {
-        /// The timeline of its cursor.
-        timeline: TimelineId,
-        /// The page.
-        page: Page,
-    },
-    /// Store a part of a manifest: its contacts become `missing`; with the last part the cursor
-    /// becomes the manifest's. Answer with [`ClientEvent::Durable`].
-    StoreManifest {
-        /// The timeline of its cursor.
-        timeline: TimelineId,
-        /// The part.
-        manifest: Manifest,
-    },
-    /// Store fetched documents and strike them off `missing`, in one transaction; answer with
-    /// [`ClientEvent::Durable`].
-    ApplyFetched(Fetched),
-    /// Load the next missing contacts; answer with [`ClientEvent::Missing`].
-    LoadMissing {
-        /// At most so many.
-        max: usize,
-        /// Those that are being fetched already.
-        in_flight: BTreeSet<ContactId>,
-    },
-    /// Store names of authors. No answer.
-    StoreDirectory(Directory),
-    /// Acknowledgements under another timeline than this one are void. No answer.
-    VoidAcknowledgements {
-        /// The server's present timeline.
-        timeline: TimelineId,
-    },
-    /// Load the heads of all contacts; answer with [`ClientEvent::HeadsLoaded`].
-    LoadHeads,
-    /// The server does not know these heads: put the replica's own changes of these contacts back
-    /// to `saved`, then [`ClientEvent::Edited`].
-    Reoffer(Vec<ContactHeads>),
-    /// Changes wait at the server for these: offer them if they are the replica's own, else
-    /// re-author what waits; then [`ClientEvent::Edited`].
-    Supply(Need),
-    /// These actors belong to another device: take new ones, re-author what is unsent.
-    ReplaceActors(Vec<Actor>),
-    /// End the connection.
-    Close(CloseReason),
-}
-
-/// Why a device's session ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum CloseReason {
-    /// The app asked for it.
-    Stopped,
-    /// The server did not answer in time.
-    TimedOut,
-    /// The server said something that makes no sense at this point.
-    Protocol(String),
-    /// The server ended it.
-    Problem(Problem),
-}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
@@ -212,6 +37,26 @@ struct Batch {
     stored: bool,
 }
 
+/// Bringing back what a restored server has lost (rule 3). Nothing else goes up meanwhile, since the
+/// device's own changes may stand on others' that the server has yet to get back; and nothing is
+/// fetched, since a contact that the server takes for another's would be dropped.
+#[derive(Debug, Default)]
+struct Repair {
+    /// The server has not said yet what it lacks.
+    comparing: bool,
+    /// There may be more to offer.
+    offering: bool,
+    loading: bool,
+    next_offer: u64,
+    unanswered: BTreeMap<u64, Vec<ContactId>>,
+}
+
+impl Repair {
+    fn is_over(&self) -> bool {
+        !self.comparing && !self.offering && self.unanswered.is_empty()
+    }
+}
+
 /// The device's end of a session. One per connection.
 #[derive(Debug)]
 pub struct ClientSession {
@@ -228,6 +73,9 @@ pub struct ClientSession {
     outbox_drained: bool,
     /// Something before `outbox_after` is to be sent again: start over after the present answer.
     outbox_restart: bool,
+    repair: Repair,
+    /// Whether the server takes offers.
+    takes_offers: bool,
     fetches: BTreeMap<u64, BTreeSet<ContactId>>,
     next_request: u64,
     missing: u32,
@@ -252,6 +100,8 @@ impl ClientSession {
             outbox_loading: false,
             outbox_drained: false,
             outbox_restart: false,
+            repair: Repair::default(),
+            takes_offers: false,
             fetches: BTreeMap::new(),
             next_request: 1,
             missing: 0,
@@ -270,9 +120,23 @@ impl ClientSession {
     /// met its fate (or waits at the server), and everything known at the server is durable here.
     pub fn is_idle(&self) -> bool {
         self.phase == Phase::Open
+            && self.repair.is_over()
             && self.outbox_drained
             && !self.outbox_loading
             && self.batches.is_empty()
+            && self.fetches.is_empty()
+            && self.missing == 0
+            && self.unanswered == 0
+            && self.down_idle
+    }
+
+    /// Whether all that is left to wait for is what becomes of changes which the server has stored:
+    /// that may take as long as the server can't merge.
+    pub fn is_delivered(&self) -> bool {
+        self.phase == Phase::Open
+            && self.outbox_drained
+            && !self.outbox_loading
+            && self.batches.values().all(|batch| batch.stored)
             && self.fetches.is_empty()
             && self.missing == 0
             && self.unanswered == 0
@@ -303,6 +167,7 @@ impl ClientSession {
                 self.pump(&mut effects);
             }
             ClientEvent::HeadsLoaded(items) => send_heads(items, &mut effects),
+            ClientEvent::Offer(offer) => self.offer(offer, &mut effects),
             ClientEvent::Edited => {
                 self.outbox_drained = false;
                 self.pump(&mut effects);
@@ -337,7 +202,7 @@ impl ClientSession {
                 device: standing.device,
                 app: standing.app.clone(),
                 platform: standing.platform.clone(),
-                capabilities: Vec::new(),
+                capabilities: vec![CAPABILITY_SEALS.to_owned()],
             }
             .into(),
         ));
@@ -399,7 +264,7 @@ impl ClientSession {
                 if fetched.last {
                     self.fetches.remove(&fetched.request);
                 }
-                self.apply(|_| ClientEffect::ApplyFetched(fetched), effects);
+                self.apply(|timeline| ClientEffect::ApplyFetched { timeline, fetched }, effects);
             }
             (Phase::Open, Frame::Directory(directory)) => {
                 effects.push(ClientEffect::StoreDirectory(directory));
@@ -408,9 +273,14 @@ impl ClientSession {
                 if !unknown.items.is_empty() {
                     // What is offered again lies before the present position.
                     self.restart_outbox();
-                    effects.push(ClientEffect::Reoffer(unknown.items));
+                    self.repair.offering |= self.takes_offers;
+                    let (unknown, known) = (unknown.items, unknown.known);
+                    effects.push(ClientEffect::Reoffer { unknown, known });
                 }
+                self.repair.comparing &= !unknown.last;
+                self.pump(effects);
             }
+            (Phase::Open, Frame::Offered(offered)) => self.offered(offered, effects),
             (phase, frame) => {
                 let what = format!("{} came in the phase {phase:?}", frame.name());
                 self.close(CloseReason::Protocol(what), effects);
@@ -449,6 +319,10 @@ impl ClientSession {
         self.batch_changes_max =
             self.limits.batch_changes_max.min((welcome.batch_changes_max as usize).max(1));
         let (timeline, repair) = (welcome.timeline, welcome.repair);
+        self.takes_offers = welcome.capabilities.iter().any(|name| name == CAPABILITY_OFFERS);
+        self.repair.comparing = repair;
+        self.repair.offering =
+            self.takes_offers && self.standing.as_ref().is_some_and(|standing| standing.offers);
         effects.push(ClientEffect::Opened(welcome));
         if repair {
             effects.push(ClientEffect::VoidAcknowledgements { timeline });
@@ -460,6 +334,17 @@ impl ClientSession {
     /// Asks for the next piece of work in each direction that has room for it.
     fn pump(&mut self, effects: &mut Vec<ClientEffect>) {
         if self.phase != Phase::Open {
+            return;
+        }
+        if self.repair.offering
+            && !self.repair.comparing
+            && !self.repair.loading
+            && self.repair.unanswered.len() < OFFERS_IN_FLIGHT_MAX
+        {
+            self.repair.loading = true;
+            effects.push(ClientEffect::LoadOffer);
+        }
+        if !self.repair.is_over() {
             return;
         }
         let in_flight = self.batches.values().filter(|batch| !batch.stored).count();
@@ -513,6 +398,33 @@ impl ClientSession {
         if restart {
             self.outbox_after = 0;
             self.outbox_drained = false;
+        }
+        self.pump(effects);
+    }
+
+    /// Sends a part of what a restored server lacks; `None` ends it.
+    fn offer(&mut self, offer: Option<LoadedOffer>, effects: &mut Vec<ClientEffect>) {
+        self.repair.loading = false;
+        match offer {
+            None => self.repair.offering = false,
+            Some(LoadedOffer { items, complete }) => {
+                self.repair.next_offer += 1;
+                let offer = self.repair.next_offer;
+                self.repair.unanswered.insert(offer, complete);
+                effects.push(ClientEffect::Send(Offer { offer, items }.into()));
+            }
+        }
+        self.pump(effects);
+    }
+
+    fn offered(&mut self, offered: Offered, effects: &mut Vec<ClientEffect>) {
+        let Some(complete) = self.repair.unanswered.remove(&offered.offer) else {
+            let what = format!("an answer to the offer {}, which was not made", offered.offer);
+            return self.close(CloseReason::Protocol(what), effects);
+        };
+        if !complete.is_empty() || !offered.refused.is_empty() {
+            let refused = offered.refused;
+            effects.push(ClientEffect::RecordOffered { complete, refused });
         }
         self.pump(effects);
     }

@@ -16,16 +16,23 @@
 //!                    <-               Manifest, or Page ...
 //!   Fetch, Applied   ->
 //!                    <-               Fetched
+//!   Heads, Offer ... ->               (in repair, before anything else goes up)
+//!                    <-               HeadsUnknown, Offered ...
 //! ```
 //! This module must never decide about data: it says what to load, store and send, and nothing else.
 
 mod client;
+mod client_events;
 mod server;
 mod server_events;
+mod server_frames;
 #[cfg(test)]
 mod tests;
 
-pub use client::{ClientEffect, ClientEvent, ClientSession, CloseReason, OutboxChange, Standing};
+pub use client::ClientSession;
+pub use client_events::{
+    ClientEffect, ClientEvent, CloseReason, LoadedOffer, OutboxChange, Standing,
+};
 pub use server::ServerSession;
 pub use server_events::{
     DeviceRecord, LoadedItem, LoadedPage, Opening, Outcome, ServerEffect, ServerEvent,
@@ -38,6 +45,8 @@ pub const HANDSHAKE_MS_MAX: i64 = 10_000;
 pub const BATCH_BYTES_MAX: usize = 192 * 1024;
 /// Batches that may be unacknowledged at once.
 pub const BATCHES_IN_FLIGHT_MAX: usize = 4;
+/// Offers that may be unanswered at once.
+pub const OFFERS_IN_FLIGHT_MAX: usize = 2;
 /// Pages that may be unconfirmed at once.
 pub const PAGES_IN_FLIGHT_MAX: usize = 4;
 /// Fetches that may be unanswered at once: one on its way while the other is stored.
@@ -48,3 +57,9 @@ pub const MANIFEST_PART_MAX: usize = 8_000;
 pub const HEADS_PART_MAX: usize = 2_000;
 /// Heads of contacts that one repair may offer; more than any device holds.
 pub const HEADS_CONTACTS_MAX: usize = 1_000_000;
+/// Hashes among them, all contacts together: most contacts have one head.
+pub const HEADS_MAX: usize = 2 * HEADS_CONTACTS_MAX;
+/// Actors that one frame may name: far more than a replica ever has.
+pub const ACTORS_MAX: usize = 4_096;
+/// What the first frame of a connection may inflate to: nobody knows yet who sends it.
+pub const FIRST_FRAME_BYTES_MAX: usize = 64 * 1024;

@@ -8,15 +8,19 @@ use super::server_events::{
     DeviceRecord, LoadedItem, LoadedPage, Opening, Outcome, ServerEffect, ServerEvent,
     ServerOptions,
 };
-use super::{
-    BATCHES_IN_FLIGHT_MAX, FETCHES_IN_FLIGHT_MAX, HANDSHAKE_MS_MAX, HEADS_CONTACTS_MAX,
-    MANIFEST_PART_MAX, PAGES_IN_FLIGHT_MAX,
+use super::server_frames::{
+    older, problem, revoked, runs, send_manifest, send_unknown, too_many_actors, unauthorized,
+    whole_item,
 };
-use crate::ids::{ContactId, Cursor, UnixMs};
+use super::{
+    ACTORS_MAX, BATCHES_IN_FLIGHT_MAX, FETCHES_IN_FLIGHT_MAX, FIRST_FRAME_BYTES_MAX,
+    HANDSHAKE_MS_MAX, HEADS_CONTACTS_MAX, HEADS_MAX, OFFERS_IN_FLIGHT_MAX, PAGES_IN_FLIGHT_MAX,
+};
+use crate::ids::{Cursor, UnixMs};
 use crate::wire::{
-    Access, Challenge, ChangeFate, ContactHeads, Exception, Fate, Fates, Fetched, Frame,
-    HeadsUnknown, Hello, Manifest, MergedRun, Need, PROTOCOL, PROTOCOL_OLDEST, Page, PageItem,
-    Problem, ProblemCode, Proof, Stored, Welcome, challenge_text, verify,
+    Access, CAPABILITY_OFFERS, CAPABILITY_SEALS, Challenge, ChangeFate, ContactHeads, Exception,
+    Fate, Fates, Fetched, Frame, Hello, Need, Offered, PROTOCOL, PROTOCOL_OLDEST, Page, PageItem,
+    Problem, ProblemCode, Proof, Stored, Tips, Welcome, challenge_text, verify,
 };
 
 #[derive(Debug)]
@@ -37,12 +41,18 @@ enum Phase {
 pub struct ServerSession {
     options: ServerOptions,
     phase: Phase,
+    /// Hashes that were offered in repair.
+    heads: usize,
     deadline: UnixMs,
     /// Changes uploaded on this connection and not merged yet: they are not echoed.
     uploaded: HashMap<ChangeHash, (u64, u32)>,
     appending: usize,
+    offering: usize,
     fetching: usize,
     last_batch: u64,
+    last_offer: u64,
+    /// Whether the device keeps evidence.
+    seals: bool,
     /// Everything up to it was sent.
     sent: Cursor,
     published: Cursor,
@@ -86,11 +96,15 @@ impl ServerSession {
         Self {
             options,
             phase: Phase::AwaitHello,
+            heads: 0,
             deadline: now + HANDSHAKE_MS_MAX,
             uploaded: HashMap::new(),
             appending: 0,
+            offering: 0,
             fetching: 0,
             last_batch: 0,
+            last_offer: 0,
+            seals: false,
             sent: 0,
             published: 0,
             page_loading: false,
@@ -118,14 +132,25 @@ impl ServerSession {
     /// Whether the driver should stop reading from the socket for now: as many batches are being
     /// appended as one connection may have.
     pub fn is_saturated(&self) -> bool {
-        self.appending >= BATCHES_IN_FLIGHT_MAX || self.fetching >= FETCHES_IN_FLIGHT_MAX
+        self.appending >= BATCHES_IN_FLIGHT_MAX
+            || self.offering >= OFFERS_IN_FLIGHT_MAX
+            || self.fetching >= FETCHES_IN_FLIGHT_MAX
+    }
+
+    /// What the next message may inflate to, in bytes. Little, as long as nobody has said who he is.
+    pub fn inflated_bytes_max(&self) -> usize {
+        let most = self.options.limits.message_inflated_bytes_max;
+        match self.phase {
+            Phase::AwaitHello => most.min(FIRST_FRAME_BYTES_MAX),
+            _ => most,
+        }
     }
 
     /// Takes an event; returns what the driver has to do, in order. `now` is any clock in
     /// milliseconds that does not go back.
     pub fn handle(&mut self, now: UnixMs, event: ServerEvent) -> Vec<ServerEffect> {
         let mut effects = Vec::new();
-        if matches!(self.phase, Phase::Closed) {
+        if matches!(self.phase, Phase::Closed) || (event.is_of_open_session() && !self.is_open()) {
             return effects;
         }
         match event {
@@ -147,24 +172,27 @@ impl ServerSession {
                 self.pump(&mut effects);
             }
             ServerEvent::PageLoaded(page) => self.page(page, &mut effects),
-            ServerEvent::ManifestLoaded { cursor, contacts, bytes_total, unknown } => {
+            ServerEvent::ManifestLoaded { cursor, contacts, bytes_total, unknown, known } => {
                 if matches!(self.phase, Phase::Repairing(_)) {
                     self.phase = Phase::Open;
-                    effects.push(ServerEffect::Send(
-                        HeadsUnknown { items: unknown, last: true }.into(),
-                    ));
+                    send_unknown(&unknown, &known, &mut effects);
                 }
                 send_manifest(cursor, &contacts, bytes_total, &mut effects);
                 self.sent = cursor;
                 self.down_open = true;
                 self.pump(&mut effects);
             }
-            ServerEvent::FetchLoaded { request, items, last } => {
+            ServerEvent::FetchLoaded { request, items, last, seal } => {
                 if last {
                     self.fetching = self.fetching.saturating_sub(1);
                 }
                 let items = items.into_iter().map(whole_item).collect();
-                effects.push(ServerEffect::Send(Fetched { request, items, last }.into()));
+                let seal = seal.filter(|_| self.seals);
+                effects.push(ServerEffect::Send(Fetched { request, items, last, seal }.into()));
+            }
+            ServerEvent::Offered { offer, refused } => {
+                self.offering = self.offering.saturating_sub(1);
+                effects.push(ServerEffect::Send(Offered { offer, refused }.into()));
             }
             ServerEvent::Directory(directory) => {
                 if self.is_open() {
@@ -232,6 +260,9 @@ impl ServerSession {
                 effects.push(ServerEffect::Enrol(Box::new(enrol)));
                 self.phase = Phase::Enrolling;
             }
+            (Phase::AwaitProof(..), Frame::Proof(proof)) if proof.actors.len() > ACTORS_MAX => {
+                self.protocol_error(too_many_actors(proof.actors.len()), effects);
+            }
             (Phase::AwaitProof(hello, record), Frame::Proof(proof)) => {
                 let text = challenge_text(&hello.workspace, &hello.device, &self.options.nonce);
                 if !verify(record.algorithm, &record.public_key, &text, &proof.signature) {
@@ -250,9 +281,12 @@ impl ServerSession {
                 self.phase = Phase::Opening(hello, record, Box::new(proof));
             }
             (Phase::Repairing(mut heads), Frame::Heads(part)) => {
+                self.heads += part.items.iter().map(|item| item.heads.len()).sum::<usize>();
                 heads.extend(part.items);
-                if heads.len() > HEADS_CONTACTS_MAX {
-                    let message = format!("more than {HEADS_CONTACTS_MAX} contacts were offered");
+                if heads.len() > HEADS_CONTACTS_MAX || self.heads > HEADS_MAX {
+                    let message = format!(
+                        "more than {HEADS_CONTACTS_MAX} contacts or {HEADS_MAX} heads were offered"
+                    );
                     return self.protocol_error(message, effects);
                 }
                 if part.last {
@@ -306,7 +340,13 @@ impl ServerSession {
                 }
                 if self.uploads_only {
                     effects.push(ServerEffect::Send(
-                        Fetched { request: fetch.request, items: Vec::new(), last: true }.into(),
+                        Fetched {
+                            request: fetch.request,
+                            items: Vec::new(),
+                            last: true,
+                            seal: None,
+                        }
+                        .into(),
                     ));
                     return;
                 }
@@ -326,6 +366,27 @@ impl ServerSession {
                     missing: Some(applied.missing),
                 });
                 self.pump(effects);
+            }
+            Frame::Offer(offer) => {
+                if offer.offer <= self.last_offer {
+                    let message = format!("offer {} after offer {}", offer.offer, self.last_offer);
+                    return self.protocol_error(message, effects);
+                }
+                let changes: usize = offer.items.iter().map(|item| item.changes.len()).sum();
+                let limit = self.options.limits.batch_changes_max;
+                if changes > limit || offer.items.len() > limit {
+                    let message = format!(
+                        "an offer of {changes} changes of {} contacts; the limit is {limit}",
+                        offer.items.len()
+                    );
+                    return self.protocol_error(message, effects);
+                }
+                self.last_offer = offer.offer;
+                self.offering += 1;
+                effects.push(ServerEffect::Offer { offer: offer.offer, items: offer.items });
+            }
+            Frame::Actors(actors) if actors.actors.len() > ACTORS_MAX => {
+                self.protocol_error(too_many_actors(actors.actors.len()), effects);
             }
             Frame::Actors(actors) => effects.push(ServerEffect::RegisterActors(actors.actors)),
             Frame::Heads(_) => {}
@@ -370,6 +431,7 @@ impl ServerSession {
             return;
         };
         self.deadline = i64::MAX;
+        self.seals = hello.capabilities.iter().any(|name| name == CAPABILITY_SEALS);
         self.uploads_only =
             self.options.minimum_app.as_deref().is_some_and(|oldest| older(&hello.app, oldest));
         let repair = opening.repair && !self.uploads_only;
@@ -387,6 +449,7 @@ impl ServerSession {
                 lease_until: None,
                 batch_changes_max: self.options.limits.batch_changes_max as u32,
                 workspace_name: record.workspace_name,
+                capabilities: vec![CAPABILITY_OFFERS.to_owned()],
             }
             .into(),
         ));
@@ -447,6 +510,7 @@ impl ServerSession {
         let mut exceptions = Vec::new();
         for (index, outcome) in outcomes.into_iter().enumerate() {
             let index = index as u32;
+            let full = outcome.code == "waiting_full";
             if outcome.fate == Fate::Merged && !self.uploads_only {
                 self.later.places.push((batch, index));
                 continue;
@@ -459,14 +523,19 @@ impl ServerSession {
                     reason: outcome.reason,
                 });
             }
-            if let (Fate::Stored | Fate::Waiting, Some(hash)) = (outcome.fate, outcome.hash) {
+            // What found no room to wait is not held: it has to come again.
+            if let (Fate::Stored | Fate::Waiting, Some(hash), false) =
+                (outcome.fate, outcome.hash, full)
+            {
                 self.uploaded.insert(hash, (batch, index));
             }
         }
-        effects.push(ServerEffect::Send(Stored { batch, exceptions }.into()));
+        // Before the receipt: a device that has every receipt may leave, and would never hear that
+        // it could have helped.
         for need in waiting {
             effects.push(ServerEffect::Send(need.into()));
         }
+        effects.push(ServerEffect::Send(Stored { batch, exceptions }.into()));
         self.page_for_later(effects);
     }
 
@@ -518,10 +587,11 @@ impl ServerSession {
     fn page(&mut self, page: LoadedPage, effects: &mut Vec<ServerEffect>) {
         self.page_loading = false;
         let mut merged = std::mem::take(&mut self.behind_page);
+        let sealed = self.seals && page.seal.is_some();
         let items: Vec<PageItem> = page
             .items
             .into_iter()
-            .filter_map(|item| self.strip(item, &mut merged.places))
+            .filter_map(|item| self.strip(item, sealed, &mut merged.places))
             .collect();
         self.sent = self.sent.max(page.cursor);
         if !items.is_empty() || !merged.is_empty() || !self.greeted {
@@ -529,8 +599,10 @@ impl ServerSession {
             if !items.is_empty() {
                 self.unconfirmed.push_back(self.sent);
             }
+            // An empty page says nothing of contacts.
+            let seal = page.seal.filter(|_| self.seals && !items.is_empty());
             effects.push(ServerEffect::Send(
-                Page { cursor: self.sent, items, more: page.more }.into(),
+                Page { cursor: self.sent, items, more: page.more, seal }.into(),
             ));
         }
         if page.more {
@@ -548,7 +620,12 @@ impl ServerSession {
         self.pump(effects);
     }
 
-    fn strip(&mut self, item: LoadedItem, merged: &mut Vec<(u64, u32)>) -> Option<PageItem> {
+    fn strip(
+        &mut self,
+        item: LoadedItem,
+        sealed: bool,
+        merged: &mut Vec<(u64, u32)>,
+    ) -> Option<PageItem> {
         let mut own = 0;
         let mut changes = Vec::with_capacity(item.changes.len());
         for (hash, bytes) in item.changes {
@@ -560,6 +637,8 @@ impl ServerSession {
                 None => changes.push(bytes),
             }
         }
+        // What is left out was not known when the page was sealed, or it would not be here.
+        let signed = (sealed && own > 0 && !item.signed.is_empty()).then_some(Tips(item.signed));
         let mut whole = PageItem {
             contact: item.contact,
             access: item.access,
@@ -569,6 +648,7 @@ impl ServerSession {
             snapshot: item.snapshot,
             row: item.row,
             heads: item.heads,
+            signed,
         };
         if whole.snapshot.is_empty() || own > 0 {
             // Deltas only. The device follows the heads by itself: each merged change replaces its
@@ -576,7 +656,11 @@ impl ServerSession {
             whole.snapshot = Vec::new();
             whole.row = String::new();
             whole.heads = Vec::new();
-            if whole.changes.is_empty() && own > 0 && whole.access != Access::Removed {
+            if whole.changes.is_empty()
+                && own > 0
+                && whole.access != Access::Removed
+                && whole.signed.is_none()
+            {
                 return None;
             }
         } else {
@@ -598,95 +682,5 @@ impl Phase {
             Phase::Repairing(_) => "repairing",
             Phase::Closed => "closed",
         }
-    }
-}
-
-fn whole_item(item: LoadedItem) -> PageItem {
-    PageItem {
-        contact: item.contact,
-        access: item.access,
-        owner: item.owner,
-        epoch: item.epoch,
-        changes: item.changes.into_iter().map(|(_, bytes)| bytes).collect(),
-        snapshot: item.snapshot,
-        row: item.row,
-        heads: item.heads,
-    }
-}
-
-fn send_manifest(
-    cursor: Cursor,
-    contacts: &[ContactId],
-    bytes_total: u64,
-    effects: &mut Vec<ServerEffect>,
-) {
-    let parts = contacts.len().div_ceil(MANIFEST_PART_MAX).max(1);
-    for part in 0..parts {
-        let from = part * MANIFEST_PART_MAX;
-        let to = (from + MANIFEST_PART_MAX).min(contacts.len());
-        effects.push(ServerEffect::Send(
-            Manifest {
-                cursor,
-                contacts: contacts[from..to].to_vec(),
-                last: part + 1 == parts,
-                bytes_total,
-            }
-            .into(),
-        ));
-    }
-}
-
-/// Joins places into runs of consecutive indexes.
-fn runs(mut places: Vec<(u64, u32)>) -> Vec<MergedRun> {
-    places.sort_unstable();
-    let mut runs: Vec<MergedRun> = Vec::new();
-    for (batch, index) in places {
-        match runs.last_mut() {
-            Some(run) if run.batch == batch && run.to + 1 == index => run.to = index,
-            _ => runs.push(MergedRun { batch, from: index, to: index }),
-        }
-    }
-    runs
-}
-
-fn problem(code: ProblemCode, message: impl Into<String>) -> Problem {
-    Problem {
-        code,
-        message: message.into(),
-        retry_after_ms: None,
-        fatal: false,
-        actors: Vec::new(),
-    }
-}
-
-/// The same answer for a device that is not known and for a wrong signature.
-fn unauthorized() -> Problem {
-    problem(
-        ProblemCode::Unauthorized,
-        "this device is not known here, or its key does not fit: enrol it with a new code",
-    )
-}
-
-fn revoked() -> Problem {
-    problem(
-        ProblemCode::Revoked,
-        "this device was revoked: ask your admin; to go on, enrol it anew with a new code",
-    )
-}
-
-/// Whether the app `NAME/1.2.3` is older than the oldest allowed version of the same app. An app of
-/// another name is not judged.
-fn older(app: &str, oldest: &str) -> bool {
-    let split = |text: &str| -> Option<(String, Vec<u64>)> {
-        let (name, version) = text.split_once('/')?;
-        let numbers =
-            version.split(['.', '-', '+']).take(3).map(|part| part.parse().unwrap_or(0)).collect();
-        Some((name.to_owned(), numbers))
-    };
-    match (split(app), split(oldest)) {
-        (Some((name, version)), Some((oldest_name, oldest_version))) => {
-            name == oldest_name && version < oldest_version
-        }
-        _ => false,
     }
 }

@@ -6,7 +6,7 @@ use crate::ids::{Actor, ContactId, Cursor, DeviceId, TimelineId, UnixMs, UserId,
 use crate::limits::Limits;
 use crate::wire::{
     Access, ChangeFate, ContactHeads, Directory, Enrol, Enrolled, Fate, Frame, KeyAlgorithm, Need,
-    PendingChanges, Problem, UpChange,
+    OfferItem, PendingChanges, Problem, Seal, UpChange,
 };
 
 /// What the server knows of a device that says hello.
@@ -80,6 +80,8 @@ pub struct LoadedItem {
     pub row: String,
     /// The heads of the snapshot.
     pub heads: Vec<ChangeHash>,
+    /// The tips that the page's seal covers; empty for an item that is not under it.
+    pub signed: Vec<ChangeHash>,
 }
 
 /// A page as the store gives it.
@@ -91,6 +93,8 @@ pub struct LoadedPage {
     pub items: Vec<LoadedItem>,
     /// Whether there is more behind it now.
     pub more: bool,
+    /// The signature over what the items say.
+    pub seal: Option<Seal>,
 }
 
 /// What happens to a server's session.
@@ -130,6 +134,8 @@ pub enum ServerEvent {
         bytes_total: u64,
         /// In repair: heads that the server does not know.
         unknown: Vec<ContactHeads>,
+        /// In repair: what it has of those contacts.
+        known: Vec<ContactHeads>,
     },
     /// A part of the answer to [`ServerEffect::LoadFetch`].
     FetchLoaded {
@@ -139,6 +145,15 @@ pub enum ServerEvent {
         items: Vec<LoadedItem>,
         /// Whether it is the last part.
         last: bool,
+        /// The signature over what the items say.
+        seal: Option<Seal>,
+    },
+    /// The answer to [`ServerEffect::Offer`], after the commit.
+    Offered {
+        /// The offer.
+        offer: u64,
+        /// What was not taken.
+        refused: Vec<ChangeFate>,
     },
     /// A directory to send.
     Directory(Directory),
@@ -151,6 +166,23 @@ pub enum ServerEvent {
     },
     /// Time has passed; once a second is enough.
     Tick,
+}
+
+impl ServerEvent {
+    /// Whether only an open session can have asked for it. One that is not has nothing to tell
+    /// anybody.
+    pub(super) fn is_of_open_session(&self) -> bool {
+        matches!(
+            self,
+            Self::Appended { .. }
+                | Self::Fates(_)
+                | Self::PageLoaded(_)
+                | Self::ManifestLoaded { .. }
+                | Self::FetchLoaded { .. }
+                | Self::Offered { .. }
+                | Self::Directory(_)
+        )
+    }
 }
 
 /// What a server's driver has to do.
@@ -191,6 +223,14 @@ pub enum ServerEffect {
         batch: u64,
         /// The changes.
         changes: Vec<UpChange>,
+    },
+    /// Verify the evidence, run gate 1, and append what is covered, as what it is, whoever brings it;
+    /// answer with [`ServerEvent::Offered`] after the commit. In order with [`Self::Append`].
+    Offer {
+        /// The offer.
+        offer: u64,
+        /// The contacts.
+        items: Vec<OfferItem>,
     },
     /// Register further actors. No answer; a change under a refused one is refused itself.
     RegisterActors(Vec<Actor>),

@@ -9,8 +9,8 @@ use super::*;
 use crate::ids::{Actor, ContactId, DeviceId, TimelineId, UserId, WorkspaceId};
 use crate::limits::Limits;
 use crate::wire::{
-    Access, ChangeFate, ContactHeads, Fate, Frame, KeyAlgorithm, PendingChanges, ProblemCode,
-    decode, encode,
+    Access, ChangeFate, ContactHeads, Fate, Frame, KeyAlgorithm, OfferItem, PendingChanges,
+    ProblemCode, decode, encode,
 };
 
 const NONCE: [u8; 32] = [7; 32];
@@ -42,6 +42,10 @@ struct Bench {
     refuse: BTreeMap<ChangeHash, Fate>,
     repair: bool,
     unknown: Vec<ContactHeads>,
+    /// What the device has to offer, and what the server has taken of it.
+    offers: Vec<OfferItem>,
+    taken: Vec<ContactId>,
+    offered: Vec<ContactId>,
     frames_down: Vec<Frame>,
     void: bool,
 }
@@ -69,6 +73,9 @@ impl Bench {
             refuse: BTreeMap::new(),
             repair: false,
             unknown: Vec::new(),
+            offers: Vec::new(),
+            taken: Vec::new(),
+            offered: Vec::new(),
             frames_down: Vec::new(),
             void: false,
         }
@@ -95,6 +102,7 @@ impl Bench {
             pending: Vec::new(),
             unsent: self.outbox.len() as u32,
             missing: self.missing.len() as u32,
+            offers: !self.offers.is_empty(),
         })
     }
 
@@ -162,7 +170,7 @@ impl Bench {
                 self.missing.extend(manifest.contacts);
                 self.durable(manifest.cursor);
             }
-            ClientEffect::ApplyFetched(fetched) => {
+            ClientEffect::ApplyFetched { fetched, .. } => {
                 for item in fetched.items {
                     self.missing.retain(|id| *id != item.contact);
                     self.applied.push((item.contact, 0));
@@ -187,7 +195,15 @@ impl Bench {
                 let items = vec![ContactHeads { contact: contact(1), heads: vec![hash(1)] }];
                 self.to_client.push_back(ClientEvent::HeadsLoaded(items));
             }
-            ClientEffect::Reoffer(_) => self.to_client.push_back(ClientEvent::Edited),
+            ClientEffect::Reoffer { .. } => self.to_client.push_back(ClientEvent::Edited),
+            ClientEffect::LoadOffer => {
+                let offer = self
+                    .offers
+                    .pop()
+                    .map(|item| LoadedOffer { complete: vec![item.contact], items: vec![item] });
+                self.to_client.push_back(ClientEvent::Offer(offer));
+            }
+            ClientEffect::RecordOffered { complete, .. } => self.offered.extend(complete),
             ClientEffect::Close(reason) => self.closed = Some(reason),
             ClientEffect::Opened(_)
             | ClientEffect::StoreDirectory(_)
@@ -271,6 +287,7 @@ impl Bench {
                         snapshot: Vec::new(),
                         row: String::new(),
                         heads: Vec::new(),
+                        signed: Vec::new(),
                     })
                     .collect();
                 let cursor = self.log.len() as u64;
@@ -278,6 +295,7 @@ impl Bench {
                     cursor,
                     items,
                     more: false,
+                    seal: None,
                 }));
             }
             ServerEffect::LoadManifest | ServerEffect::LoadRepair(_) => {
@@ -286,6 +304,7 @@ impl Bench {
                     contacts: self.manifest.clone(),
                     bytes_total: 1,
                     unknown: self.unknown.clone(),
+                    known: Vec::new(),
                 });
             }
             ServerEffect::LoadFetch { request, contacts } => {
@@ -300,9 +319,22 @@ impl Bench {
                         snapshot: vec![1],
                         row: "{}".into(),
                         heads: vec![hash(5)],
+                        signed: Vec::new(),
                     })
                     .collect();
-                self.to_server.push_back(ServerEvent::FetchLoaded { request, items, last: true });
+                let seal = None;
+                self.to_server.push_back(ServerEvent::FetchLoaded {
+                    request,
+                    items,
+                    last: true,
+                    seal,
+                });
+            }
+            ServerEffect::Offer { offer, items } => {
+                // Nothing that stands on it has come before.
+                assert_eq!(self.log, []);
+                self.taken.extend(items.iter().map(|item| item.contact));
+                self.to_server.push_back(ServerEvent::Offered { offer, refused: Vec::new() });
             }
             ServerEffect::LoadFates(pending) => {
                 let fates = pending
@@ -453,6 +485,39 @@ fn a_lost_timeline_voids_receipts_and_what_is_unknown_is_offered_again() {
     assert!(bench.void);
     assert_eq!(bench.fates[&hash(1)], Fate::Merged);
     assert!(bench.applied.contains(&(contact(2), 0)));
+    assert!(bench.client.is_idle(), "{:?}", bench.client);
+}
+
+#[test]
+fn others_changes_are_offered_before_anything_that_may_stand_on_them_is_sent() {
+    let mut bench = Bench::new();
+    bench.edit(1);
+    bench.repair = true;
+    bench.unknown = vec![ContactHeads { contact: contact(1), heads: vec![hash(1)] }];
+    bench.manifest = vec![contact(2)];
+    let item = |n| OfferItem {
+        contact: contact(n),
+        evidence: Vec::new(),
+        changes: vec![vec![n; 9]],
+        more: false,
+    };
+    bench.offers = vec![item(1), item(2), item(3)];
+    bench.connect(Some(TimelineId::from_bytes([8; 16])), 500);
+    assert_eq!(bench.taken, [contact(3), contact(2), contact(1)]);
+    assert_eq!(bench.offered, bench.taken);
+    assert_eq!(bench.fates[&hash(1)], Fate::Merged, "then the outbox");
+    assert!(bench.applied.contains(&(contact(2), 0)), "and what was missing");
+    assert!(bench.client.is_idle(), "{:?}", bench.client);
+}
+
+#[test]
+fn what_a_cut_left_to_be_offered_is_offered_on_the_next_connection() {
+    let mut bench = Bench::new();
+    let item =
+        OfferItem { contact: contact(7), evidence: Vec::new(), changes: Vec::new(), more: false };
+    bench.offers = vec![item];
+    bench.connect(known(), 0);
+    assert_eq!(bench.offered, [contact(7)]);
     assert!(bench.client.is_idle(), "{:?}", bench.client);
 }
 

@@ -89,11 +89,48 @@ pub mod ids {
     }
 }
 
-/// A list of byte strings.
+/// A short list of short words. Counted while it is read: an empty word is one byte on the wire and
+/// many in memory.
+pub mod words {
+    use minicbor::decode::Error as DecodeError;
+    use minicbor::encode::{Error as EncodeError, Write};
+    use minicbor::{Decoder, Encoder};
+
+    /// Words of one list.
+    pub const WORDS_MAX: usize = 64;
+
+    pub fn encode<C, W: Write>(
+        words: &[String],
+        e: &mut Encoder<W>,
+        _: &mut C,
+    ) -> Result<(), EncodeError<W::Error>> {
+        e.array(words.len() as u64)?;
+        for word in words {
+            e.str(word)?;
+        }
+        Ok(())
+    }
+
+    pub fn decode<'b, C>(d: &mut Decoder<'b>, _: &mut C) -> Result<Vec<String>, DecodeError> {
+        let mut words = Vec::new();
+        for word in d.array_iter::<&str>()? {
+            if words.len() == WORDS_MAX {
+                return Err(DecodeError::message("more than 64 words in a list"));
+            }
+            words.push(word?.to_owned());
+        }
+        Ok(words)
+    }
+}
+
+/// A list of byte strings. Counted while it is read, as [`words`] are.
 pub mod blobs {
     use minicbor::decode::Error as DecodeError;
     use minicbor::encode::{Error as EncodeError, Write};
     use minicbor::{Decoder, Encoder};
+
+    /// Byte strings of one list: far more than the changes of a contact.
+    pub const BLOBS_MAX: usize = 65_536;
 
     pub fn encode<C, W: Write>(
         blobs: &[Vec<u8>],
@@ -108,8 +145,13 @@ pub mod blobs {
     }
 
     pub fn decode<'b, C>(d: &mut Decoder<'b>, _: &mut C) -> Result<Vec<Vec<u8>>, DecodeError> {
-        d.array_iter::<&minicbor::bytes::ByteSlice>()?
-            .map(|blob| blob.map(|bytes| bytes.to_vec()))
-            .collect()
+        let mut blobs = Vec::new();
+        for blob in d.array_iter::<&minicbor::bytes::ByteSlice>()? {
+            if blobs.len() == BLOBS_MAX {
+                return Err(DecodeError::message("more than 65536 byte strings in a list"));
+            }
+            blobs.push(blob?.to_vec());
+        }
+        Ok(blobs)
     }
 }

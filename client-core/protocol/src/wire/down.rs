@@ -4,6 +4,7 @@ use automerge::ChangeHash;
 use minicbor::{Decode, Encode};
 
 use super::codec;
+use super::evidence::{Seal, Tips};
 use crate::ids::{Actor, ContactId, Cursor, UserId};
 
 /// How a contact is held on this device.
@@ -52,6 +53,10 @@ pub struct PageItem {
     /// The heads after this item: what is merged at the server.
     #[cbor(n(7), with = "codec::hashes")]
     pub heads: Vec<ChangeHash>,
+    /// The tips that the frame's seal covers, where they can't be told from the item: some of its
+    /// changes came from this very connection and are left out.
+    #[n(8)]
+    pub signed: Option<Tips>,
 }
 
 /// What is new, in the order of cursors. The device answers [`Applied`] when it is durable.
@@ -67,6 +72,9 @@ pub struct Page {
     /// Whether more is known to follow at once.
     #[n(2)]
     pub more: bool,
+    /// The signature over what the items say; absent where the device does not keep it.
+    #[n(3)]
+    pub seal: Option<Seal>,
 }
 
 /// A part of the list of contacts to fetch, nearest visits and latest touched first.
@@ -114,6 +122,9 @@ pub struct Fetched {
     /// Whether the request is answered completely.
     #[n(2)]
     pub last: bool,
+    /// The signature over what the items say; absent where the device does not keep it.
+    #[n(3)]
+    pub seal: Option<Seal>,
 }
 
 /// Everything up to the cursor is durable on the device.
@@ -170,12 +181,18 @@ pub struct Heads {
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub struct HeadsUnknown {
-    /// Contacts, each with the heads that are unknown.
+    /// Contacts, each with the heads that are unknown. One that the user does not hold by what the
+    /// server knows is in the list with all of its heads.
     #[n(0)]
     pub items: Vec<ContactHeads>,
     /// Whether this is the last part.
     #[n(1)]
     pub last: bool,
+    /// What the server has of the contacts in this part, so that the device offers no more than is
+    /// missing.
+    #[n(2)]
+    #[cbor(default)]
+    pub known: Vec<ContactHeads>,
 }
 
 /// A user's name.

@@ -7,6 +7,7 @@ use minicbor::{Decode, Decoder, Encode, Encoder};
 use super::down::{
     Actors, Applied, Directory, Fetch, Fetched, Heads, HeadsUnknown, Manifest, Page,
 };
+use super::evidence::{Offer, Offered};
 use super::handshake::{Challenge, Enrol, Enrolled, Hello, Problem, Proof, Welcome};
 use super::up::{Changes, Fates, Need, Stored};
 
@@ -27,6 +28,10 @@ macro_rules! frames {
                     $(Frame::$name(_) => $number,)*
                     Frame::Unknown(kind) => *kind,
                 }
+            }
+            /// Whether this version knows a type number.
+            pub(super) fn is_known(kind: u16) -> bool {
+                matches!(kind, $($number)|*)
             }
             /// The name, for logs.
             pub fn name(&self) -> &'static str {
@@ -79,6 +84,8 @@ frames! {
     Actors = 7,
     /// device -> server, in repair: the heads of what the device holds.
     Heads = 8,
+    /// device -> server, in repair: what the server has lost, with evidence that it had it.
+    Offer = 9,
     /// server -> device: prove that you hold the key.
     Challenge = 64,
     /// server -> device: the device is enrolled.
@@ -103,4 +110,6 @@ frames! {
     HeadsUnknown = 74,
     /// server -> device: why the connection ends, or what went wrong.
     Problem = 75,
+    /// server -> device, in repair: an offer is dealt with.
+    Offered = 76,
 }

@@ -25,8 +25,8 @@ pub struct Hello {
     /// Operating system and its version.
     #[n(4)]
     pub platform: String,
-    /// Names of optional abilities; unknown ones are ignored.
-    #[n(5)]
+    /// Names of optional abilities, 64 at most; unknown ones are ignored.
+    #[cbor(n(5), with = "codec::words")]
     #[cbor(default)]
     pub capabilities: Vec<String>,
 }
@@ -198,6 +198,10 @@ pub struct Welcome {
     /// The workspace's name.
     #[n(11)]
     pub workspace_name: String,
+    /// Names of optional abilities; unknown ones are ignored.
+    #[n(12)]
+    #[cbor(default)]
+    pub capabilities: Vec<String>,
 }
 
 /// Why a connection ends, or a request was refused.

@@ -11,11 +11,13 @@
 
 mod codec;
 mod down;
+mod evidence;
 mod frames;
 mod handshake;
 mod up;
 
 pub use down::*;
+pub use evidence::*;
 pub use frames::Frame;
 pub use handshake::*;
 pub use up::*;
@@ -34,6 +36,9 @@ pub const PROTOCOL_OLDEST: u16 = 1;
 const COMPRESS_BYTES_MIN: usize = 200;
 /// Fast on a phone; level 3 was 5-8 % smaller than 1 on batches of changes.
 const COMPRESS_LEVEL: i32 = 3;
+
+/// The first of the types that servers send.
+const FROM_SERVERS: u16 = 64;
 
 const PLAIN: u8 = 0;
 const ZSTD: u8 = 1;
@@ -55,6 +60,9 @@ pub enum WireError {
     /// The zstd block is broken or does not state its size.
     #[error("the compressed block can't be read: {0}")]
     Compression(String),
+    /// A frame that only servers send came from a device. Its body was not looked at.
+    #[error("a frame of type {0} is sent by servers only")]
+    Direction(u16),
     /// The CBOR inside is broken or lacks a required field.
     #[error("the frame can't be read: {0}")]
     Malformed(String),
@@ -102,6 +110,29 @@ pub fn plain(message: &[u8], limits: &Limits) -> Result<Vec<u8>, WireError> {
 /// [`WireError`] where the message is too large (before or after decompression) or broken. A frame
 /// of an unknown type is no error: it is [`Frame::Unknown`].
 pub fn decode(message: &[u8], limits: &Limits) -> Result<Frame, WireError> {
+    decode_below(message, limits, u16::MAX)
+}
+
+/// Decodes one binary message that a device sent. A frame that only servers send is refused before
+/// its body is decoded: some of those take many times their size in memory.
+///
+/// # Errors
+/// As [`decode`], and [`WireError::Direction`].
+pub fn decode_from_device(message: &[u8], limits: &Limits) -> Result<Frame, WireError> {
+    decode_below(message, limits, FROM_SERVERS)
+}
+
+/// How many bytes a message has once it is decompressed, as it says itself: [`decode`] takes no
+/// more. Reads a few bytes only.
+pub fn inflated_bytes(message: &[u8]) -> u64 {
+    let claimed = match message.split_first() {
+        Some((&ZSTD, rest)) => zstd::zstd_safe::get_frame_content_size(rest).ok().flatten(),
+        _ => None,
+    };
+    claimed.unwrap_or(message.len() as u64)
+}
+
+fn decode_below(message: &[u8], limits: &Limits, end: u16) -> Result<Frame, WireError> {
     if message.len() > limits.message_bytes_max {
         return Err(WireError::TooLarge {
             bytes: message.len() as u64,
@@ -111,8 +142,12 @@ pub fn decode(message: &[u8], limits: &Limits) -> Result<Frame, WireError> {
     let (packing, rest) =
         message.split_first().ok_or_else(|| WireError::Malformed("an empty message".into()))?;
     match *packing {
-        PLAIN => decode_plain(rest),
-        ZSTD => decode_plain(&decompress(rest, limits.message_inflated_bytes_max)?),
+        PLAIN if rest.len() > limits.message_inflated_bytes_max => Err(WireError::TooLarge {
+            bytes: rest.len() as u64,
+            limit: limits.message_inflated_bytes_max,
+        }),
+        PLAIN => decode_plain(rest, end),
+        ZSTD => decode_plain(&decompress(rest, limits.message_inflated_bytes_max)?, end),
         other => Err(WireError::Packing(other)),
     }
 }
@@ -132,7 +167,8 @@ fn decompress(block: &[u8], inflated_bytes_max: usize) -> Result<Vec<u8>, WireEr
         .map_err(|error| WireError::Compression(error.to_string()))
 }
 
-fn decode_plain(bytes: &[u8]) -> Result<Frame, WireError> {
+/// Decodes a frame of a type below `end`, or of one that nobody knows.
+fn decode_plain(bytes: &[u8], end: u16) -> Result<Frame, WireError> {
     let malformed = |error: minicbor::decode::Error| WireError::Malformed(error.to_string());
     let mut decoder = Decoder::new(bytes);
     match decoder.array().map_err(malformed)? {
@@ -140,6 +176,9 @@ fn decode_plain(bytes: &[u8]) -> Result<Frame, WireError> {
         _ => return Err(WireError::Malformed("expected an array of two".into())),
     }
     let kind = decoder.u16().map_err(malformed)?;
+    if kind >= end && Frame::is_known(kind) {
+        return Err(WireError::Direction(kind));
+    }
     Frame::decode_body(kind, &mut decoder).map_err(malformed)
 }
 

@@ -81,12 +81,51 @@ fn every_prefix_of_a_message_is_an_error_and_no_panic() {
             snapshot: vec![],
             row: String::new(),
             heads: vec![automerge::ChangeHash([9; 32])],
+            signed: None,
         }],
         more: false,
+        seal: None,
     });
     let message = encode(&frame);
     for end in 0..message.len() {
         assert!(decode(&message[..end], &Limits::DEFAULT).is_err(), "prefix of {end} bytes");
     }
     let _ = TimelineId::from_bytes([0; 16]);
+}
+
+#[test]
+fn what_only_servers_send_is_not_decoded_from_a_device() {
+    let stored = encode(&Stored { batch: 1, exceptions: Vec::new() }.into());
+    assert!(decode(&stored, &Limits::DEFAULT).is_ok());
+    assert_eq!(decode_from_device(&stored, &Limits::DEFAULT), Err(WireError::Direction(67)));
+    // A type that nobody knows may be a later version's.
+    let unknown = [0, 0x82, 0x19, 0x03, 0xe7, 0xa0];
+    assert_eq!(decode_from_device(&unknown, &Limits::DEFAULT), Ok(Frame::Unknown(999)));
+}
+
+#[test]
+fn lists_of_things_that_are_small_on_the_wire_and_large_in_memory_are_counted() {
+    let hello = |words: usize| {
+        encode(
+            &Hello {
+                protocol: 1,
+                workspace: WorkspaceId::from_bytes([1; 16]),
+                device: DeviceId::from_bytes([2; 16]),
+                app: String::new(),
+                platform: String::new(),
+                capabilities: vec![String::new(); words],
+            }
+            .into(),
+        )
+    };
+    assert!(decode(&hello(64), &Limits::DEFAULT).is_ok());
+    assert!(matches!(decode(&hello(65), &Limits::DEFAULT), Err(WireError::Malformed(_))));
+    let bomb = hello(1_000_000);
+    assert!(bomb.len() < 1_000);
+    assert!(inflated_bytes(&bomb) > 1_000_000);
+    assert!(matches!(decode(&bomb, &Limits::DEFAULT), Err(WireError::Malformed(_))));
+    let small = Limits { message_inflated_bytes_max: 1_000, ..Limits::DEFAULT };
+    assert!(matches!(decode(&bomb, &small), Err(WireError::TooLarge { .. })));
+    let plain = [&[0][..], &[0; 1_001]].concat();
+    assert!(matches!(decode(&plain, &small), Err(WireError::TooLarge { bytes: 1_001, .. })));
 }

@@ -19,6 +19,12 @@ impl Job<'_> {
             // Writing into a string can't fail.
             let _ = writeln!(text, "{}{contact}: {}", finding.part, finding.what);
         }
+        if report.findings.iter().any(|finding| finding.part == "file") {
+            text.push_str(
+                "the database is damaged: keep a copy of its data directory, and put a backup into a new one \
+                 with `roadbook-server restore`; devices bring what the backup lacks\n",
+            );
+        }
         let _ = writeln!(
             text,
             "{} contacts, {} changes, {} snapshots: {}",
@@ -53,7 +59,13 @@ impl Job<'_> {
         let mut data = serde_json::to_value(&manifest).unwrap_or_default();
         data["file"] = json!(file);
         data["bytes"] = json!(bytes);
-        Ok(Answer::new(data, format!("{} ({bytes} bytes)\n", file.display())))
+        let text = format!("{} ({bytes} bytes, checked)\n", file.display());
+        let keys = self.engine.dir().join(crate::engine::keys::KEYS_DIR);
+        let notes = vec![format!(
+            "the signing keys are not in it; keep a copy of {} elsewhere",
+            keys.display()
+        )];
+        Ok(Answer { notes, ..Answer::new(data, text) })
     }
 
     pub(super) fn state_hash(

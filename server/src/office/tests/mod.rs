@@ -209,6 +209,7 @@ impl House {
             user: device.user,
             batch: 1,
             changes: vec![(contact, admitted, bytes)],
+            vouched: None,
         };
         self.engine.append(request, reply);
         answer.await.unwrap().unwrap();

@@ -123,6 +123,11 @@ fn every_field_of_the_header_is_bounded() {
     assert_eq!(altered(|parts| parts.others.push(vec![0xee; 16])), "not_canonical");
     assert_eq!(altered(|parts| parts.others = vec![vec![1; 16]; 300]), "too_many_actors");
     assert_eq!(altered(|parts| parts.others.clear()), "malformed");
+    // 257 predecessors of the first operation.
+    assert_eq!(
+        altered(|parts| *parts.column(0x70) = vec![0x7f, 0x81, 0x02]),
+        "too_many_predecessors"
+    );
     assert_eq!(altered(|parts| parts.extra = vec![1]), "trailing_bytes");
 }
 

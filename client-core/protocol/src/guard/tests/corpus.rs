@@ -8,7 +8,7 @@ use super::super::mutate::{Rng, mutate, with_checksum};
 use super::*;
 
 fn folder(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fuzz").join(name)
 }
 
 fn files(name: &str) -> Vec<(String, Vec<u8>)> {
@@ -38,12 +38,12 @@ fn write_seeds() {
     for round in 0..6 {
         doc = any_edit(&doc, actor(1 + round % 3), &mut rng).0;
     }
-    for name in ["seeds", "corpus/changes", "corpus/snapshots"] {
+    for name in ["seeds", "corpus/gate1", "corpus/snapshot"] {
         fs::create_dir_all(folder(name)).unwrap();
     }
     fs::write(folder("seeds/contact.automerge"), doc.save_nocompress()).unwrap();
-    fs::write(folder("corpus/snapshots/contact"), doc.save_nocompress()).unwrap();
-    fs::write(folder("corpus/snapshots/first"), contact().0.save_nocompress()).unwrap();
+    fs::write(folder("corpus/snapshot/contact"), doc.save_nocompress()).unwrap();
+    fs::write(folder("corpus/snapshot/first"), contact().0.save_nocompress()).unwrap();
     let mut honest = vec![contact().1];
     honest.extend((0..12).map(|_| any_edit(&doc, actor(2), &mut rng).1));
     let mut kept: Vec<(String, usize)> = Vec::new();
@@ -51,7 +51,7 @@ fn write_seeds() {
         let outcome = outcome(&doc, bytes);
         let count = kept.iter().filter(|(known, _)| *known == outcome).count();
         if count < most {
-            fs::write(folder("corpus/changes").join(format!("{outcome}-{count}")), bytes).unwrap();
+            fs::write(folder("corpus/gate1").join(format!("{outcome}-{count}")), bytes).unwrap();
             kept.push((outcome, count));
         }
     };
@@ -68,7 +68,7 @@ fn every_change_of_the_corpus_ends_as_its_name_says() {
         write_seeds();
     }
     let base = base();
-    let files = files("corpus/changes");
+    let files = files("corpus/gate1");
     assert!(files.len() > 30, "the corpus has {} files", files.len());
     for (name, bytes) in files {
         let outcome = outcome(&base, &bytes);
@@ -82,7 +82,7 @@ fn every_change_of_the_corpus_ends_as_its_name_says() {
 #[test]
 fn every_snapshot_of_the_corpus_loads_or_is_refused() {
     quiet();
-    let files = files("corpus/snapshots");
+    let files = files("corpus/snapshot");
     assert!(files.len() >= 2);
     for (name, bytes) in files {
         let loaded = load_snapshot(&with_checksum(&bytes), &LIMITS);

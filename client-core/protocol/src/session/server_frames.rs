@@ -1,0 +1,124 @@
+//! The frames that a server's session sends, built from what the store gave.
+
+use std::collections::HashSet;
+
+use super::server_events::{LoadedItem, ServerEffect};
+use super::{ACTORS_MAX, HEADS_PART_MAX, MANIFEST_PART_MAX};
+use crate::ids::{ContactId, Cursor};
+use crate::wire::{
+    ContactHeads, HeadsUnknown, Manifest, MergedRun, PageItem, Problem, ProblemCode,
+};
+
+pub(super) fn whole_item(item: LoadedItem) -> PageItem {
+    PageItem {
+        contact: item.contact,
+        access: item.access,
+        owner: item.owner,
+        epoch: item.epoch,
+        changes: item.changes.into_iter().map(|(_, bytes)| bytes).collect(),
+        snapshot: item.snapshot,
+        row: item.row,
+        heads: item.heads,
+        signed: None,
+    }
+}
+
+pub(super) fn send_unknown(
+    unknown: &[ContactHeads],
+    known: &[ContactHeads],
+    effects: &mut Vec<ServerEffect>,
+) {
+    let mut parts = unknown.chunks(HEADS_PART_MAX).peekable();
+    if parts.peek().is_none() {
+        effects.push(ServerEffect::Send(
+            HeadsUnknown { items: Vec::new(), last: true, known: Vec::new() }.into(),
+        ));
+    }
+    while let Some(part) = parts.next() {
+        let here: HashSet<ContactId> = part.iter().map(|item| item.contact).collect();
+        let known = known.iter().filter(|item| here.contains(&item.contact)).cloned().collect();
+        let last = parts.peek().is_none();
+        effects.push(ServerEffect::Send(HeadsUnknown { items: part.to_vec(), last, known }.into()));
+    }
+}
+
+pub(super) fn send_manifest(
+    cursor: Cursor,
+    contacts: &[ContactId],
+    bytes_total: u64,
+    effects: &mut Vec<ServerEffect>,
+) {
+    let parts = contacts.len().div_ceil(MANIFEST_PART_MAX).max(1);
+    for part in 0..parts {
+        let from = part * MANIFEST_PART_MAX;
+        let to = (from + MANIFEST_PART_MAX).min(contacts.len());
+        effects.push(ServerEffect::Send(
+            Manifest {
+                cursor,
+                contacts: contacts[from..to].to_vec(),
+                last: part + 1 == parts,
+                bytes_total,
+            }
+            .into(),
+        ));
+    }
+}
+
+/// Joins places into runs of consecutive indexes.
+pub(super) fn runs(mut places: Vec<(u64, u32)>) -> Vec<MergedRun> {
+    places.sort_unstable();
+    let mut runs: Vec<MergedRun> = Vec::new();
+    for (batch, index) in places {
+        match runs.last_mut() {
+            Some(run) if run.batch == batch && run.to + 1 == index => run.to = index,
+            _ => runs.push(MergedRun { batch, from: index, to: index }),
+        }
+    }
+    runs
+}
+
+pub(super) fn problem(code: ProblemCode, message: impl Into<String>) -> Problem {
+    Problem {
+        code,
+        message: message.into(),
+        retry_after_ms: None,
+        fatal: false,
+        actors: Vec::new(),
+    }
+}
+
+pub(super) fn too_many_actors(count: usize) -> String {
+    format!("{count} actors at once; the limit is {ACTORS_MAX}")
+}
+
+/// The same answer for a device that is not known and for a wrong signature.
+pub(super) fn unauthorized() -> Problem {
+    problem(
+        ProblemCode::Unauthorized,
+        "this device is not known here, or its key does not fit: enrol it with a new code",
+    )
+}
+
+pub(super) fn revoked() -> Problem {
+    problem(
+        ProblemCode::Revoked,
+        "this device was revoked: ask your admin; to go on, enrol it anew with a new code",
+    )
+}
+
+/// Whether the app `NAME/1.2.3` is older than the oldest allowed version of the same app. An app of
+/// another name is not judged.
+pub(super) fn older(app: &str, oldest: &str) -> bool {
+    let split = |text: &str| -> Option<(String, Vec<u64>)> {
+        let (name, version) = text.split_once('/')?;
+        let numbers =
+            version.split(['.', '-', '+']).take(3).map(|part| part.parse().unwrap_or(0)).collect();
+        Some((name.to_owned(), numbers))
+    };
+    match (split(app), split(oldest)) {
+        (Some((name, version)), Some((oldest_name, oldest_version))) => {
+            name == oldest_name && version < oldest_version
+        }
+        _ => false,
+    }
+}

@@ -1,0 +1,453 @@
+//! The end of a run: in safety mode everything that was promised so far is looked up; in liveness
+//! mode the faults end, and everything must converge within a bound, and be right.
+
+use std::collections::BTreeMap;
+
+use automerge::ReadDoc;
+use roadbook_client_core::Receipt;
+use roadbook_protocol::ChangeHash;
+use roadbook_protocol::document;
+use roadbook_protocol::ids::{ContactId, EditId};
+use roadbook_server::engine::{Engine, Step};
+
+use crate::device::Standing;
+use crate::net::End;
+use crate::oracle::{Acknowledged, EditRecord, Fate, Marker};
+use crate::plan::Ending;
+use crate::world::World;
+
+/// Rounds in which everything must have converged.
+const ROUNDS_MAX: usize = 16;
+/// How long one round may take, in simulated milliseconds.
+const ROUND_MS: i64 = 10 * 60 * 1000;
+
+impl World {
+    /// Everything that was promised so far holds, with everything as it lies.
+    pub fn finish_safety(&mut self) {
+        if self.is_over() {
+            return;
+        }
+        self.server.disk.heal(self.now);
+        self.server.slow = (0, 0);
+        // The harshest end: no goodbye, and nothing unsynced survives.
+        if self.server.is_up() {
+            self.crash_server(Ending::PowerAll, 0);
+        }
+        self.pass_until(self.now + 3_000);
+        for index in 0..self.devices.len() {
+            if self.is_over() {
+                return;
+            }
+            if self.devices[index].standing == Standing::Lost || self.devices[index].damaged {
+                continue;
+            }
+            self.devices[index].online = false;
+            self.devices[index].disk.heal(self.now);
+            self.settle_devices();
+            self.crash_device(index, Ending::PowerAll);
+            self.settle_devices();
+            if !self.open_app(index) {
+                self.violated("a replica opens", format!("device {index} after a power cut"));
+            }
+            self.observe_receipts(index, usize::MAX);
+            self.check_replica(index);
+            self.close_app(index);
+        }
+        self.check_server();
+    }
+
+    /// The faults end; everything must converge.
+    pub fn finish_liveness(&mut self) {
+        if self.is_over() {
+            return;
+        }
+        self.heal();
+        let mut before = None;
+        for round in 0..ROUNDS_MAX {
+            if self.is_over() {
+                return;
+            }
+            let quiet = self.round();
+            let Some(engine) = self.server.engine() else { continue };
+            let cursor = engine.public_cursor(self.server.workspace).ok();
+            let still = quiet && cursor.is_some() && cursor == before;
+            before = cursor;
+            if still {
+                break;
+            }
+            if round + 1 == ROUNDS_MAX {
+                let late: Vec<String> = self.late_devices();
+                let detail = format!("after {ROUNDS_MAX} rounds: {}", late.join("; "));
+                return self.violated("liveness: everything converges", detail);
+            }
+        }
+        self.check_server();
+        self.check_returned();
+        self.check_edits();
+        self.check_equal();
+    }
+
+    fn heal(&mut self) {
+        self.server.disk.heal(self.now);
+        self.server.slow = (0, 0);
+        for index in 0..self.devices.len() {
+            let now = self.now;
+            let device = &mut self.devices[index];
+            device.disk.heal(now);
+            device.duplicate_until = 0;
+            device.reorder_until = 0;
+            device.online = false;
+            device.version = 3;
+        }
+        // Half-open connections end by their silence.
+        self.pass_until(self.now + 70_000);
+        if self.server.is_up() {
+            self.set_minimum_version(1);
+        }
+    }
+
+    /// Every device connects, exchanges everything and leaves. Whether all could.
+    fn round(&mut self) -> bool {
+        let taking_part: Vec<usize> = (0..self.devices.len())
+            .filter(|index| self.devices[*index].standing == Standing::Alive)
+            .collect();
+        // As many at a time as may be open.
+        for group in taking_part.chunks(self.plan.shape.open_max as usize / 2) {
+            for index in group {
+                let device = &mut self.devices[*index];
+                device.reached_idle = false;
+                device.online = true;
+                device.once = true;
+                device.attempts = 0;
+                if !device.reconnecting {
+                    self.connect(*index);
+                }
+            }
+            let end = self.now + ROUND_MS;
+            while self.now < end && !self.is_over() {
+                self.pass_until(self.now + 2_000);
+                if group.iter().all(|index| self.devices[*index].reached_idle) {
+                    break;
+                }
+            }
+            for index in group {
+                self.devices[*index].online = false;
+                if let Some(conn) = self.devices[*index].conn {
+                    self.close(conn, End::Client);
+                }
+            }
+            self.pass_until(self.now + 5_000);
+        }
+        if let Some(engine) = self.server.engine() {
+            engine.step(Step::Log);
+            engine.step(Step::Merge);
+        }
+        self.pump_server();
+        taking_part.iter().all(|index| self.devices[*index].reached_idle)
+    }
+
+    fn late_devices(&mut self) -> Vec<String> {
+        let mut late = Vec::new();
+        for index in 0..self.devices.len() {
+            if self.devices[index].standing != Standing::Alive || self.devices[index].reached_idle {
+                continue;
+            }
+            let status = match self.open_app(index) {
+                true => self.devices[index].replica.as_ref().and_then(|r| r.status().ok()),
+                false => None,
+            };
+            late.push(match status {
+                Some(status) => format!(
+                    "device {index}: unsent {}, stored {}, missing {}, set aside {}, {:?}",
+                    status.unsent,
+                    status.stored_not_merged,
+                    status.missing,
+                    status.set_aside,
+                    status.connection.error
+                ),
+                None => format!("device {index} can't be opened"),
+            });
+        }
+        late
+    }
+
+    /// The server's own check, and everything that it acknowledged.
+    fn check_server(&mut self) {
+        if self.is_over() {
+            return;
+        }
+        let Some(engine) = self.server.engine() else {
+            return self.violated("the server starts", "it was down at the end".to_owned());
+        };
+        match engine.check() {
+            Ok(report) if report.is_clean() => {}
+            Ok(report) => {
+                let first = report.findings.first().map(|finding| format!("{finding:?}"));
+                let detail =
+                    format!("{} findings: {}", report.findings.len(), first.unwrap_or_default());
+                return self.violated("the server's check is clean", detail);
+            }
+            Err(error) => {
+                return self.violated("the server's check is clean", error.to_string());
+            }
+        }
+        let all = self.oracle.acknowledged.clone();
+        self.verify(&all, "P2: an acknowledged change is durable");
+    }
+
+    /// What a restored backup took back is there again if any device held it, whoever made it.
+    fn check_returned(&mut self) {
+        let due: Vec<Acknowledged> = self
+            .oracle
+            .held
+            .iter()
+            .filter(|(one, holders)| {
+                holders.iter().any(|holder| {
+                    let device = &self.devices[*holder];
+                    device.standing == Standing::Alive
+                        && !device.damaged
+                        && !self.oracle.handed_over.contains(&(one.contact, device.user))
+                })
+            })
+            .map(|(one, _)| *one)
+            .collect();
+        self.cover.add("event.others_changes_due_back", due.len() as u64);
+        self.verify(&due, "P6: a restored backup loses no edit that any device holds");
+    }
+
+    /// Projection equals a rebuild.
+    fn check_replica(&mut self, index: usize) {
+        let Some(replica) = self.devices[index].replica.clone() else { return };
+        match replica.check() {
+            Ok(wrong) if wrong.is_empty() => {}
+            Ok(wrong) => {
+                let detail =
+                    format!("device {index}: {} rows differ, first {}", wrong.len(), wrong[0]);
+                self.violated("a projection equals a rebuild", detail);
+            }
+            Err(error) => {
+                if !self.device_trouble(index) {
+                    self.violated("a replica can be read", format!("device {index}: {error}"));
+                }
+            }
+        }
+    }
+
+    /// Every edit that was returned as saved has arrived, once, or is listed with a lawful reason.
+    fn check_edits(&mut self) {
+        let mut contents = Contents::default();
+        let mut hashes = BTreeMap::new();
+        for number in 0..self.oracle.edits.len() {
+            if self.is_over() {
+                return;
+            }
+            let edit = self.oracle.edits[number].clone();
+            let index = edit.device;
+            if edit.fate == Fate::Lost || self.devices[index].standing != Standing::Alive {
+                continue;
+            }
+            if !self.open_app(index) {
+                return self.violated("a replica opens", format!("device {index} at the end"));
+            }
+            let Some(replica) = self.devices[index].replica.clone() else { continue };
+            let receipt = match replica.receipt(edit.edit) {
+                Ok(receipt) => receipt,
+                Err(error) => {
+                    return self.violated("a replica can be read", error.to_string());
+                }
+            };
+            let named = format!(
+                "edit {} ({:?}) of device {index} on contact {}",
+                edit.edit, edit.marker, edit.contact
+            );
+            let quarantine = match receipt {
+                Some(Receipt::Merged) => Vec::new(),
+                _ => replica.quarantine().unwrap_or_default(),
+            };
+            let entry = quarantine.iter().find(|entry| entry.edit_id == Some(edit.edit));
+            // The row of the edit goes with its contact; what was refused is kept beside it.
+            let receipt = receipt.or(entry.map(|_| Receipt::Quarantined));
+            match receipt {
+                Some(Receipt::Merged) => {}
+                None if edit.seen.0 == Receipt::Merged => {}
+                // It left the device with its contact, which goes only when nothing is unsent.
+                None if self
+                    .oracle
+                    .handed_over
+                    .contains(&(edit.contact, self.devices[index].user)) => {}
+                Some(Receipt::Quarantined) => {
+                    let code = entry.map_or("", |entry| entry.code.as_str());
+                    if !self.lawful_refusal(index, edit.contact, code) {
+                        let reason = entry.map_or("", |entry| entry.reason.as_str());
+                        let detail = format!("{named}: {code}: {reason}");
+                        return self.violated("no edit is refused without a cause", detail);
+                    }
+                    continue;
+                }
+                other => {
+                    let word = other.map_or("unknown to the replica", Receipt::as_str);
+                    let detail = format!("{named} is {word} at the end");
+                    return self.violated("P4: every edit arrives or is listed", detail);
+                }
+            }
+            let Some(engine) = self.server.engine() else { return };
+            if edit.marker == Marker::Passing {
+                // A later edit may stand in its place; the change itself is in the log, under the
+                // hash that it was authored anew with, if it was.
+                let hash = self.present_hash(index, &edit, &mut hashes);
+                let one = Acknowledged { contact: edit.contact, hash, device: Some(index) };
+                self.verify(&[one], "P6: an edit that is merged for its device is at the server");
+                continue;
+            }
+            match contents.count(&engine, self, &edit.contact, &edit.marker) {
+                Ok(1) => {}
+                Ok(times) => {
+                    let detail =
+                        format!("{named} is merged and stands {times} times at the server");
+                    return self.violated("every edit is there exactly once", detail);
+                }
+                Err(error) => return self.violated("the server can be read", error),
+            }
+        }
+    }
+
+    /// The change that carries an edit now.
+    fn present_hash(
+        &self,
+        index: usize,
+        edit: &EditRecord,
+        hashes: &mut BTreeMap<usize, BTreeMap<EditId, String>>,
+    ) -> ChangeHash {
+        let of_device = hashes.entry(index).or_insert_with(|| {
+            let outbox = self.devices[index].replica.as_ref().map(|replica| replica.outbox(true));
+            let entries = outbox.and_then(Result::ok).unwrap_or_default();
+            entries.into_iter().map(|entry| (entry.edit_id, entry.hash)).collect()
+        });
+        of_device.get(&edit.edit).and_then(|hash| hash.parse().ok()).unwrap_or(edit.hash)
+    }
+
+    /// Refusals that have a cause: the contact was taken from the user meanwhile.
+    fn lawful_refusal(&self, index: usize, contact: ContactId, code: &str) -> bool {
+        let user = self.devices[index].user;
+        let handed_over = self.oracle.handed_over.contains(&(contact, user));
+        let unknown = !self.oracle.rights.contains_key(&contact);
+        matches!(code, "not_yours" | "dependency" | "not_replayed" | "lost_by_server")
+            && (handed_over || unknown)
+    }
+
+    /// Every device holds what its user holds, equal to the server's; rows equal a rebuild.
+    fn check_equal(&mut self) {
+        let mut by_user: BTreeMap<usize, BTreeMap<ContactId, String>> = BTreeMap::new();
+        for index in 0..self.devices.len() {
+            if self.is_over() {
+                return;
+            }
+            let device = &self.devices[index];
+            if device.standing != Standing::Alive || device.damaged {
+                continue;
+            }
+            let user = device.user;
+            if !self.open_app(index) {
+                return self.violated("a replica opens", format!("device {index} at the end"));
+            }
+            let Some(engine) = self.server.engine() else { return };
+            let Some(replica) = self.devices[index].replica.clone() else { return };
+            if let std::collections::btree_map::Entry::Vacant(slot) = by_user.entry(user) {
+                let id = self.server.users[user];
+                match engine.state_hash(self.server.workspace, Some(id), None) {
+                    Ok(state) => {
+                        let each = state.each.iter().map(|(id, hash)| (*id, hex(hash))).collect();
+                        slot.insert(each);
+                    }
+                    Err(error) => {
+                        return self.violated("the server can be read", error.to_string());
+                    }
+                }
+            }
+            let at_server = &by_user[&user];
+            let here = match replica.state_hash(None) {
+                Ok(state) => state.each.into_iter().collect::<BTreeMap<_, _>>(),
+                Err(error) => return self.violated("a replica can be read", error.to_string()),
+            };
+            if let Some(difference) = difference(at_server, &here) {
+                let detail = format!("device {index} of user {user}: {difference}");
+                return self.violated("P3: equal changes give equal state", detail);
+            }
+            if let Ok(conflicts) = replica.conflicts(None) {
+                self.cover.add("event.conflict", conflicts.len() as u64);
+            }
+            drop(replica);
+            self.check_replica(index);
+        }
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn difference(
+    server: &BTreeMap<ContactId, String>,
+    device: &BTreeMap<ContactId, String>,
+) -> Option<String> {
+    for (id, hash) in server {
+        match device.get(id) {
+            None => return Some(format!("contact {id} is at the server and not here")),
+            Some(other) if other != hash => return Some(format!("contact {id} differs")),
+            Some(_) => {}
+        }
+    }
+    device
+        .keys()
+        .find(|id| !server.contains_key(id))
+        .map(|id| format!("contact {id} is here and not (or not any more) this user's"))
+}
+
+/// The contents of contacts at the server, read once.
+#[derive(Default)]
+struct Contents(BTreeMap<ContactId, Content>);
+
+#[derive(Default)]
+struct Content {
+    interactions: BTreeMap<String, String>,
+    note: String,
+}
+
+impl Contents {
+    /// How often an edit stands in a contact.
+    fn count(
+        &mut self,
+        engine: &Engine,
+        world: &World,
+        contact: &ContactId,
+        marker: &Marker,
+    ) -> Result<usize, String> {
+        if !self.0.contains_key(contact) {
+            let doc = engine
+                .document(world.server.workspace, *contact)
+                .map_err(|error| error.to_string())?;
+            if !doc.get_missing_deps(&[]).is_empty() {
+                return Err(format!("the document of {contact} lacks dependencies"));
+            }
+            let read = document::read(*contact, &doc);
+            let interactions = read
+                .interactions
+                .iter()
+                .map(|entry| {
+                    let text = serde_json::to_string(entry).unwrap_or_default();
+                    (entry.id.to_string(), text)
+                })
+                .collect();
+            self.0.insert(*contact, Content { interactions, note: read.note });
+        }
+        let content = &self.0[contact];
+        Ok(match marker {
+            Marker::Interaction(id, summary) => content
+                .interactions
+                .get(&id.to_string())
+                .map_or(0, |text| text.matches(summary.as_str()).count()),
+            Marker::Note(words) => content.note.matches(words.as_str()).count(),
+            Marker::Passing => 1,
+        })
+    }
+}

@@ -1,0 +1,116 @@
+//! From a seed to the steps of a plan.
+
+use fastrand::Rng;
+
+use crate::plan::{Ending, Op, Step};
+use crate::shape::Shape;
+
+const YEAR_MS: i64 = 365 * 24 * 60 * 60 * 1000;
+
+/// The steps of a run, by time.
+pub fn steps(seed: u64, shape: &Shape) -> Vec<Step> {
+    let mut rng = Rng::with_seed(seed);
+    let mut steps = Vec::new();
+    let mut edits = 0;
+    while edits < shape.edits {
+        let device = rng.u32(..);
+        let salt = rng.u64(..);
+        let at = rng.i64(0..shape.span_ms);
+        let op = match rng.u32(..100) {
+            0..3 => Op::Create { device, salt },
+            3..12 => Op::OfficeEdit { contact: rng.u32(..), times: rng.u32(1..4), salt },
+            // A rep writes several things in a row.
+            12..60 => Op::Edit { device, times: rng.u32(3..12), salt },
+            _ => Op::Edit { device, times: rng.u32(1..3), salt },
+        };
+        edits += match op {
+            Op::Edit { times, .. } | Op::OfficeEdit { times, .. } => times,
+            _ => 1,
+        };
+        steps.push(Step { at, op });
+    }
+    // Each device comes and goes several times.
+    for device in 0..shape.devices {
+        let mut at = rng.i64(0..shape.span_ms / 8);
+        while at < shape.span_ms {
+            let once = rng.u8(..3) == 0;
+            steps.push(Step { at, op: Op::Online { device, once } });
+            at += rng.i64(5_000..shape.span_ms / 4);
+            steps.push(Step { at, op: Op::Offline { device, told: rng.bool() } });
+            at += rng.i64(1_000..shape.span_ms / 3);
+        }
+    }
+    for _ in 0..shape.faults {
+        let at = rng.i64(0..shape.span_ms);
+        steps.push(Step { at, op: fault(&mut rng) });
+    }
+    steps.sort_by_key(|step| step.at);
+    steps
+}
+
+fn ending(rng: &mut Rng) -> Ending {
+    match rng.u8(..3) {
+        0 => Ending::Killed,
+        1 => Ending::Power,
+        _ => Ending::PowerAll,
+    }
+}
+
+fn clock_jump(rng: &mut Rng) -> i64 {
+    match rng.u8(..3) {
+        0 => rng.i64(-10 * YEAR_MS..10 * YEAR_MS),
+        1 => rng.i64(-YEAR_MS / 12..YEAR_MS / 12),
+        _ => rng.i64(-3_600_000..3_600_000),
+    }
+}
+
+fn fault(rng: &mut Rng) -> Op {
+    let device = rng.u32(..);
+    let salt = rng.u64(..);
+    let ms = rng.u32(100..60_000);
+    match rng.u32(..100) {
+        0..12 => Op::Cut { device },
+        12..17 => {
+            let (up, down) = match rng.u8(..3) {
+                0 => (true, false),
+                1 => (false, true),
+                _ => (true, true),
+            };
+            Op::Partition { device, up, down }
+        }
+        17..20 => Op::Stall { device, ms: ms / 4 },
+        20..24 => Op::Duplicate { device, ms },
+        24..28 => Op::Reorder { device, ms },
+        28..30 => Op::CloseApp { device },
+        30..35 => Op::CrashDevice { device, ending: ending(rng) },
+        35..41 => Op::CrashDeviceIn { device, operations: rng.u32(1..60), ending: ending(rng) },
+        41..44 => Op::DeviceDiskFails { device, operations: rng.u32(1..60) },
+        44..46 => Op::DeviceDiskFull { device, bytes: rng.u32(..100_000), ms },
+        46..47 => Op::DeviceBitFlips { device, salt },
+        47..50 => Op::DeviceClock { device, ms: clock_jump(rng) },
+        50..51 => Op::Copy { device, same_machine: rng.bool() },
+        51..53 => Op::SaveDevice { device },
+        53..54 => Op::RestoreDevice { device, in_place: rng.bool() },
+        54..55 => Op::Join { user: rng.u32(..) },
+        55..56 => Op::Revoke { device },
+        56..57 => Op::Lose { device },
+        57..58 => Op::AppVersion { device, version: rng.u32(1..4) },
+        58..59 => Op::MinimumVersion { version: rng.u32(1..3) },
+        59..67 => Op::Assign { contact: rng.u32(..), count: rng.u32(1..4), user: rng.u32(..) },
+        67..73 => Op::Collaborate { contact: rng.u32(..), user: rng.u32(..), add: rng.u8(..3) > 0 },
+        73..75 => Op::RestartServer { ms: ms / 8 },
+        75..80 => Op::CrashServer { ending: ending(rng), ms: ms / 8 },
+        80..86 => {
+            let operations = rng.u32(1..200);
+            Op::CrashServerIn { operations, ending: ending(rng), ms: ms / 8 }
+        }
+        86..88 => Op::ServerDiskFails { operations: rng.u32(1..100) },
+        88..89 => Op::ServerDiskFull { bytes: rng.u32(..200_000), ms },
+        89..90 => Op::ServerBitFlips { salt },
+        90..92 => Op::ServerDiskSlow { delay_ms: rng.u32(100..5_000), ms },
+        92..94 => Op::ServerClock { ms: clock_jump(rng) },
+        94..97 => Op::Backup,
+        97..98 => Op::Restore { salt, by_hand: rng.bool() },
+        _ => Op::Checkpoint,
+    }
+}

@@ -1,0 +1,36 @@
+//! Deterministic simulation of Roadbook: a server and up to thousands of devices in one thread, on a
+//! simulated network, clock and disk, from a seed. It drives what is shipped: the session state
+//! machines, the replica with its worker, the engine with its log and merge, over real SQLite.
+//!
+//! The idea is FoundationDB's; that a run is a plan which can be replayed and shrunk, and that there
+//! are a safety and a liveness mode, is TigerBeetle's VOPR.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `shape`, `generate`, `plan` | from a seed to what happens |
+//! | `world` | the queue, the clock, the run |
+//! | `net` | connections and what a bad network does to them |
+//! | `server`, `device` | the two ends, each on a simulated disk |
+//! | `act`, `people`, `office`, `words` | the steps, carried out |
+//! | `oracle`, `finish` | what must be true, at every moment and at the end |
+//! | `coverage` | what happened, counted; what never happened fails a long run |
+//! | `shrink` | a smaller plan that fails the same way |
+#![forbid(unsafe_code)]
+
+mod act;
+pub mod coverage;
+mod device;
+mod finish;
+mod generate;
+mod net;
+mod office;
+pub mod oracle;
+mod people;
+pub mod plan;
+pub mod run;
+mod server;
+pub mod shape;
+pub mod shrink;
+mod trouble;
+mod words;
+pub mod world;

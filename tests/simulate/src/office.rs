@@ -1,0 +1,184 @@
+//! What an administrator does: versions, backups, and putting them back.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use roadbook_protocol::ids::ContactId;
+use roadbook_server::engine::backup;
+use roadbook_server::store::{DATABASE_FILE, EngineError};
+
+use crate::device::Standing;
+use crate::oracle::Acknowledged;
+use crate::plan::Ending;
+use crate::server::Backup;
+use crate::world::World;
+
+/// With more devices it would take too long to ask each what it holds.
+const HOLDERS_MAX: usize = 24;
+
+impl World {
+    /// Sets the oldest app version that gets customer data.
+    pub fn set_minimum_version(&mut self, version: u32) {
+        let Some(engine) = self.server.engine() else { return };
+        let workspace = self.server.workspace;
+        let set = engine.write(move |tx| -> Result<(), EngineError> {
+            tx.execute(
+                "UPDATE workspace SET minimum_app = ? WHERE id = ?",
+                (format!("roadbook/{version}.0.0"), workspace.as_bytes()),
+            )?;
+            Ok(())
+        });
+        self.office("a minimum version", set);
+    }
+
+    /// Backs the server up while it works.
+    pub fn back_up(&mut self) {
+        let Some(engine) = self.server.engine() else { return };
+        let path = self.directory(&format!("backup{}.db", self.server.backups.len()));
+        if path.exists() {
+            return;
+        }
+        // What is in the log belongs to it, whether it was answered or not.
+        let known = Backup {
+            path: path.clone(),
+            acknowledged: self.oracle.acknowledged.len(),
+            granted: self.oracle.granted.len(),
+            rights: self.oracle.rights.clone(),
+            revoked: (0..self.devices.len())
+                .filter(|index| self.devices[*index].standing == Standing::Revoked)
+                .collect(),
+            devices: self.devices.len(),
+        };
+        if self.office("a backup", engine.backup(&path)).is_some() {
+            self.cover.count("event.backup");
+            self.server.backups.push(known);
+        }
+    }
+
+    /// Puts an older backup in the place of the server's database.
+    pub fn restore_server(&mut self, salt: u64, by_hand: bool) {
+        if self.server.backups.is_empty() || self.server.disk.disk.is_crashed() {
+            return;
+        }
+        let which = salt as usize % self.server.backups.len();
+        let acknowledged = self.server.backups[which].acknowledged;
+        self.note_holders(acknowledged);
+        self.stop_server();
+        if self.server.disk.disk.restart(roadbook_faults::disk::Loss::Process).is_err() {
+            return;
+        }
+        // Later backups belong to a history that is over.
+        self.server.backups.truncate(which + 1);
+        let Some(from) = self.server.backups.get(which) else { return };
+        let (path, rights) = (from.path.clone(), from.rights.clone());
+        let granted = from.granted;
+        let (revoked, devices) = (from.revoked.clone(), from.devices);
+        let removed = remove_database(&self.server.dir);
+        let put = match (removed, by_hand) {
+            (Err(error), _) => Err(error.to_string()),
+            (Ok(()), true) => fs::copy(&path, self.server.dir.join(DATABASE_FILE))
+                .map(drop)
+                .map_err(|error| error.to_string()),
+            (Ok(()), false) => {
+                backup::restore(&path, &self.server.dir).map_err(|error| error.to_string())
+            }
+        };
+        if let Err(error) = put {
+            if !self.server_trouble() {
+                self.violated("a backup is restored", error);
+            }
+            // Without a database the server has lost more than this: by hand, then.
+            if fs::copy(&path, self.server.dir.join(DATABASE_FILE)).is_err() {
+                return;
+            }
+        }
+        self.cover.count("fault.server_restored");
+        self.oracle.restored(acknowledged, granted, rights);
+        for (index, device) in self.devices.iter_mut().enumerate() {
+            if device.standing == Standing::Revoked && !revoked.contains(&index) {
+                // The restored server does not know of it; the admin revokes it again.
+                device.standing = Standing::Lost;
+                device.online = false;
+                device.disk.disk.crash();
+                device.replica = None;
+            }
+            if index >= devices && device.standing == Standing::Alive {
+                // Enrolled after the backup: the restored server knows it not, nor its edits.
+                device.standing = Standing::Lost;
+                device.online = false;
+                device.disk.disk.crash();
+                device.replica = None;
+                for record in self.oracle.edits.iter_mut().filter(|edit| edit.device == index) {
+                    record.fate = crate::oracle::Fate::Lost;
+                }
+            }
+        }
+        self.start_server_in(500);
+    }
+
+    /// Who holds what the restore is about to take back, beside those who made it (rule 3).
+    fn note_holders(&mut self, acknowledged: usize) {
+        if self.devices.len() > HOLDERS_MAX {
+            return;
+        }
+        let lost = self.oracle.acknowledged[acknowledged..].to_vec();
+        let contacts: BTreeSet<ContactId> = lost.iter().map(|one| one.contact).collect();
+        let mut held: Vec<(Acknowledged, Vec<usize>)> =
+            lost.into_iter().map(|one| (one, Vec::new())).collect();
+        for index in 0..self.devices.len() {
+            let device = &self.devices[index];
+            if device.standing != Standing::Alive || device.damaged || !self.open_app(index) {
+                continue;
+            }
+            let Some(replica) = self.devices[index].replica.clone() else { continue };
+            for contact in &contacts {
+                let Ok(history) = replica.history(*contact, usize::MAX) else { continue };
+                let here: BTreeSet<_> = history.iter().map(|item| item.change.clone()).collect();
+                for (one, holders) in &mut held {
+                    if one.contact == *contact
+                        && one.device != Some(index)
+                        && here.contains(&one.hash.to_string())
+                    {
+                        holders.push(index);
+                    }
+                }
+            }
+        }
+        held.retain(|(_, holders)| !holders.is_empty());
+        self.oracle.held.extend(held);
+    }
+
+    /// A bit of the server's database flips. Whoever sees it, or not, restores the last backup.
+    pub fn flip_server(&mut self, salt: u64) {
+        if self.server.backups.is_empty() || !self.server.is_up() {
+            return;
+        }
+        self.stop_server();
+        let flipped = self.server.disk.disk.flip_bit(Path::new(DATABASE_FILE), salt);
+        if flipped.is_err() {
+            return self.start_server_in(500);
+        }
+        self.cover.count("fault.server_bit_flip");
+        // It must neither panic nor hang over it, whatever it finds.
+        if let Ok(engine) = self.server.open() {
+            drop(engine.check());
+            engine.shutdown();
+            self.server.engine = None;
+        }
+        self.server.crash = (Ending::Killed, 0);
+        let last = self.server.backups.len() as u64 - 1;
+        self.restore_server(last, true);
+    }
+}
+
+fn remove_database(dir: &Path) -> std::io::Result<()> {
+    for ending in ["", "-wal", "-shm"] {
+        let path = dir.join(format!("{DATABASE_FILE}{ending}"));
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
+}

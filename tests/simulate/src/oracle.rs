@@ -1,0 +1,219 @@
+//! What must be true, known apart from the product: which edits were made, what was acknowledged,
+//! who holds which contact.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use roadbook_client_core::Receipt;
+use roadbook_protocol::ChangeHash;
+use roadbook_protocol::ids::{ContactId, EditId, EntryId, TimelineId};
+
+/// A promise that was broken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    /// Which.
+    pub invariant: &'static str,
+    /// What was seen.
+    pub detail: String,
+}
+
+/// By what an edit is recognised in a contact, whatever change carries it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Marker {
+    /// An interaction of this id with this summary.
+    Interaction(EntryId, String),
+    /// These words in the note, once.
+    Note(String),
+    /// Nothing that stays: a later edit may lawfully take its place.
+    Passing,
+}
+
+/// What has become of the replica that made an edit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// It must arrive.
+    Due,
+    /// Its only copy was lost by a fault that no software survives: a lost or revoked device, an
+    /// older state put back by its owner, a damaged disk.
+    Lost,
+}
+
+/// One edit that a replica returned as saved.
+#[derive(Debug, Clone)]
+pub struct EditRecord {
+    /// The device.
+    pub device: usize,
+    /// Names the edit on the device.
+    pub edit: EditId,
+    /// The contact.
+    pub contact: ContactId,
+    /// The change that it was at first.
+    pub hash: ChangeHash,
+    /// How to find it.
+    pub marker: Marker,
+    /// Whether it must arrive.
+    pub fate: Fate,
+    /// The furthest receipt that was seen, and under which timeline of the server.
+    pub seen: (Receipt, Option<TimelineId>),
+}
+
+/// Who holds a contact.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Rights {
+    /// Its owner.
+    pub owner: Option<usize>,
+    /// Its collaborators.
+    pub collaborators: BTreeSet<usize>,
+}
+
+impl Rights {
+    /// Whether this user holds it.
+    pub fn held_by(&self, user: usize) -> bool {
+        self.owner == Some(user) || self.collaborators.contains(&user)
+    }
+}
+
+/// One change that the server acknowledged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Acknowledged {
+    /// The contact.
+    pub contact: ContactId,
+    /// The change.
+    pub hash: ChangeHash,
+    /// The device that sent it; none for the office's.
+    pub device: Option<usize>,
+}
+
+/// What is known.
+#[derive(Debug, Default)]
+pub struct Oracle {
+    /// All edits of devices.
+    pub edits: Vec<EditRecord>,
+    /// Everything that the server acknowledged in the present line of its history.
+    pub acknowledged: Vec<Acknowledged>,
+    /// What a restored backup took back: devices that hold it bring it again.
+    pub taken_back: Vec<Acknowledged>,
+    /// Others' changes among them, and devices that hold them: they come back with any of these.
+    pub held: Vec<(Acknowledged, Vec<usize>)>,
+    /// Who holds what.
+    pub rights: BTreeMap<ContactId, Rights>,
+    /// Every time that somebody got a contact.
+    pub granted: Vec<(ContactId, usize)>,
+    /// Who held a contact in a past that a restore took from the server: their devices have its own
+    /// signed word for that, and get the contact back (rule 3).
+    pub regains: BTreeSet<(ContactId, usize)>,
+    /// Who made a contact on a device: its owner as soon as the server has it.
+    pub makers: BTreeMap<ContactId, usize>,
+    /// Contacts that ever were taken from somebody: edits of those may be refused.
+    pub handed_over: BTreeSet<(ContactId, usize)>,
+    /// Edits, the office's included.
+    pub edits_made: u64,
+    /// How far the present acknowledgements were verified.
+    verified: usize,
+}
+
+/// How many older acknowledgements are looked at again each time.
+const SAMPLE: usize = 32;
+
+impl Oracle {
+    /// Whether a user holds a contact. The server may have what a device made before it could say so.
+    pub fn is_held(&self, contact: &ContactId, user: usize) -> bool {
+        let by_rows = match self.rights.get(contact) {
+            Some(rights) => rights.held_by(user),
+            None => self.makers.get(contact) == Some(&user),
+        };
+        by_rows || self.regains.contains(&(*contact, user))
+    }
+
+    /// A contact has a new owner.
+    pub fn assigned(&mut self, contact: ContactId, user: usize) {
+        let rights = self.rights.entry(contact).or_default();
+        let before = rights.owner.replace(user);
+        // One is the owner or a collaborator: who is given a contact is no collaborator any more.
+        rights.collaborators.remove(&user);
+        let rights = rights.clone();
+        // Whoever is left out of it; signed words of before count no more.
+        let lost: Vec<usize> = self
+            .regains
+            .iter()
+            .filter(|(other, _)| *other == contact)
+            .map(|(_, user)| *user)
+            .chain(before)
+            .filter(|user| !rights.held_by(*user))
+            .collect();
+        self.regains.retain(|(other, _)| *other != contact);
+        self.handed_over.extend(lost.into_iter().map(|user| (contact, user)));
+        self.granted.push((contact, user));
+    }
+
+    /// A contact has, or has no more, this collaborator.
+    pub fn collaborates(&mut self, contact: ContactId, user: usize, added: bool) {
+        let rights = self.rights.entry(contact).or_default();
+        if added {
+            if rights.owner == Some(user) {
+                return;
+            }
+            rights.collaborators.insert(user);
+            self.granted.push((contact, user));
+            return;
+        }
+        rights.collaborators.remove(&user);
+        if !rights.held_by(user) {
+            self.handed_over.insert((contact, user));
+        }
+    }
+
+    /// The server has a contact that a device of this user sent: who makes it owns it.
+    pub fn created(&mut self, contact: ContactId, user: usize) {
+        if let std::collections::btree_map::Entry::Vacant(slot) = self.rights.entry(contact) {
+            slot.insert(Rights { owner: Some(user), ..Rights::default() });
+            self.granted.push((contact, user));
+        }
+    }
+
+    /// What was acknowledged and not looked at since, and some of the others.
+    pub fn to_verify(&mut self, rng: &mut fastrand::Rng) -> Vec<Acknowledged> {
+        let mut due = self.acknowledged[self.verified.min(self.acknowledged.len())..].to_vec();
+        if !self.acknowledged.is_empty() {
+            due.extend(
+                (0..SAMPLE).map(|_| self.acknowledged[rng.usize(..self.acknowledged.len())]),
+            );
+        }
+        self.verified = self.acknowledged.len();
+        due
+    }
+
+    /// An older state of the server is back: what was acknowledged since is taken back.
+    pub fn restored(
+        &mut self,
+        acknowledged: usize,
+        granted: usize,
+        rights: BTreeMap<ContactId, Rights>,
+    ) {
+        let lost = self.acknowledged.split_off(acknowledged.min(self.acknowledged.len()));
+        self.taken_back.extend(lost);
+        self.verified = self.verified.min(self.acknowledged.len());
+        self.regains.extend(&self.granted[granted.min(self.granted.len())..]);
+        // Where the past that is gone differs from the rows that are back, anybody may lose it.
+        for contact in self.rights.keys().chain(rights.keys()) {
+            let (before, now) = (self.rights.get(contact), rights.get(contact));
+            if before != now {
+                for held in before.into_iter().chain(now) {
+                    let users = held.owner.iter().chain(&held.collaborators);
+                    self.handed_over.extend(users.map(|user| (*contact, *user)));
+                }
+            }
+        }
+        self.rights = rights;
+    }
+}
+
+/// How far a receipt is on its way; within one timeline it never goes back.
+pub fn rank(receipt: Receipt) -> u8 {
+    match receipt {
+        // Being authored anew: on its way again.
+        Receipt::Saved | Receipt::Forked => 0,
+        Receipt::Stored => 2,
+        Receipt::Proposed => 3,
+        _ => 4,
+    }
+}

@@ -1,0 +1,814 @@
+//! The simulated server: the real engine on a simulated disk, stepped, and its ends of the
+//! connections. It does for a session what the socket's driver does, without a socket.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use roadbook_protocol::ids::{DeviceId, UserId, WorkspaceId};
+use roadbook_protocol::limits::Limits;
+use roadbook_protocol::session::{
+    Outcome, ServerEffect, ServerEvent, ServerOptions, ServerSession,
+};
+use roadbook_protocol::wire::{
+    Access, ChangeFate, Fate, Frame, OfferItem, PageItem, Problem, ProblemCode,
+};
+use roadbook_server::engine::{
+    AppendRequest, Appended, Engine, EngineError, EngineOptions, Event, Step, SystemEntropy,
+};
+use roadbook_server::store::{self, changes};
+use roadbook_server::sync::service::{self, Identity, Knock, OfferRoom, Offers, Receipts};
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Instant;
+use tokio::sync::broadcast::error::TryRecvError;
+use tokio::sync::{broadcast, oneshot};
+
+use crate::device::{SimClock, Standing, loss};
+use crate::net::End;
+use crate::oracle::{Acknowledged, Rights};
+use crate::plan::Ending;
+use crate::trouble::SimDisk;
+use crate::world::{Happening, World};
+
+/// A backup, and what was known when it was made.
+pub struct Backup {
+    /// Where it is.
+    pub path: PathBuf,
+    /// How much was acknowledged by then.
+    pub acknowledged: usize,
+    /// Who held what.
+    pub rights: BTreeMap<roadbook_protocol::ids::ContactId, Rights>,
+    /// How often somebody had got a contact by then.
+    pub granted: usize,
+    /// Which devices were revoked by then.
+    pub revoked: Vec<usize>,
+    /// How many devices there were.
+    pub devices: usize,
+}
+
+/// The server.
+pub struct Server {
+    /// Its data directory.
+    pub dir: PathBuf,
+    /// The disk below it.
+    pub disk: SimDisk,
+    /// Its clock.
+    pub clock: Arc<SimClock>,
+    /// The engine, while it runs.
+    pub engine: Option<Arc<Engine>>,
+    events: Option<broadcast::Receiver<Event>>,
+    /// The one workspace.
+    pub workspace: WorkspaceId,
+    /// Who edits in the office.
+    pub office: UserId,
+    /// The reps, by number.
+    pub users: Vec<UserId>,
+    /// Backups, oldest first.
+    pub backups: Vec<Backup>,
+    /// Whether a start is scheduled.
+    pub starting: bool,
+    /// How a crash in the middle of a write ends, and how long it is away then.
+    pub crash: (Ending, u32),
+    /// The log takes so long, until then.
+    pub slow: (u32, i64),
+    offers: OfferRoom,
+    log_due: bool,
+    merge_due: bool,
+    nonce: u64,
+}
+
+/// Something sent to the log that is not answered yet.
+struct Append {
+    refused: Vec<Option<Outcome>>,
+    reply: oneshot::Receiver<Result<Appended, EngineError>>,
+}
+
+/// The server's end of a connection.
+pub struct ServerEnd {
+    /// The session.
+    pub session: ServerSession,
+    receipts: Receipts,
+    /// Whom it serves, once that was proved.
+    pub who: Option<Identity>,
+    /// Whether it holds the device's place.
+    pub seated: bool,
+    appends: VecDeque<Append>,
+    held: VecDeque<Frame>,
+    directory: Vec<u8>,
+    offers: Option<Offers>,
+}
+
+impl ServerEnd {
+    /// The end of a connection that was just accepted.
+    pub fn new(now: i64, nonce: [u8; 32]) -> Self {
+        let options = ServerOptions { limits: Limits::DEFAULT, nonce, minimum_app: None };
+        Self {
+            session: ServerSession::new(now, options),
+            receipts: Receipts::default(),
+            who: None,
+            seated: false,
+            appends: VecDeque::new(),
+            held: VecDeque::new(),
+            directory: Vec::new(),
+            offers: None,
+        }
+    }
+}
+
+/// Frames that a saturated connection may have waiting: what its peer may have under way.
+const HELD_MAX: usize = 4_096;
+
+impl Server {
+    /// A server whose engine is opened by the caller.
+    pub fn new(dir: PathBuf, disk: SimDisk, clock: Arc<SimClock>) -> Self {
+        let nobody = UserId::from_bytes([0; 16]);
+        Self {
+            dir,
+            disk,
+            clock,
+            engine: None,
+            events: None,
+            workspace: WorkspaceId::from_bytes([0; 16]),
+            office: nobody,
+            users: Vec::new(),
+            backups: Vec::new(),
+            starting: false,
+            crash: (Ending::Killed, 0),
+            slow: (0, 0),
+            offers: OfferRoom::default(),
+            log_due: false,
+            merge_due: false,
+            nonce: 0,
+        }
+    }
+
+    /// Whether it runs.
+    pub fn is_up(&self) -> bool {
+        self.engine.is_some()
+    }
+
+    /// A nonce that no connection had before.
+    pub fn nonce(&mut self) -> [u8; 32] {
+        self.nonce += 1;
+        let mut nonce = [7; 32];
+        nonce[..8].copy_from_slice(&self.nonce.to_be_bytes());
+        nonce
+    }
+
+    /// Opens the engine.
+    ///
+    /// # Errors
+    /// What the engine says.
+    pub fn open(&mut self) -> Result<Arc<Engine>, EngineError> {
+        let options = EngineOptions {
+            clock: Arc::clone(&self.clock) as Arc<dyn roadbook_server::engine::Clock>,
+            entropy: Arc::new(SystemEntropy),
+            read_connections: 4,
+            document_cache_bytes: 8 * 1024 * 1024,
+            stepped: true,
+            ..EngineOptions::default()
+        };
+        let engine = Engine::open(&self.dir, options)?;
+        self.events = Some(engine.events());
+        self.engine = Some(Arc::clone(&engine));
+        Ok(engine)
+    }
+
+    /// The engine, while it runs.
+    pub fn engine(&self) -> Option<Arc<Engine>> {
+        self.engine.clone()
+    }
+}
+
+impl World {
+    /// Starts the server, or tries again later.
+    pub fn start_server(&mut self) {
+        self.server.starting = false;
+        if self.server.is_up() {
+            return;
+        }
+        match self.server.open() {
+            Ok(engine) => {
+                self.server.merge_due = false;
+                self.server.log_due = false;
+                self.merge_soon();
+                drop(engine);
+                self.verify_acknowledged();
+            }
+            Err(error) => {
+                if self.server.disk.disk.is_crashed() {
+                    // It died while it started.
+                    self.apply_server_loss();
+                } else if !self.server.disk.excuses(self.now) {
+                    return self.violated("the server starts", error.to_string());
+                }
+                self.start_server_in(1_000);
+            }
+        }
+    }
+
+    /// Schedules a start.
+    pub fn start_server_in(&mut self, ms: u32) {
+        if !std::mem::replace(&mut self.server.starting, true) {
+            self.schedule(self.now + i64::from(ms), Happening::StartServer);
+        }
+    }
+
+    /// Every connection's end at the server is over.
+    fn drop_server_ends(&mut self) {
+        let ids: Vec<u64> = self.conns.keys().copied().collect();
+        for id in ids {
+            let dead = self.rng.u8(..4) == 0;
+            self.ended(id, End::Server);
+            // Some devices hear of it at once, some by the silence.
+            self.cut(id, true);
+            if dead {
+                self.cover.count("fault.half_open");
+            }
+        }
+    }
+
+    /// The server ends in an orderly way.
+    pub fn stop_server(&mut self) {
+        self.drop_server_ends();
+        if let Some(engine) = self.server.engine.take() {
+            engine.shutdown();
+        }
+        self.server.events = None;
+        if self.server.disk.disk.is_crashed() {
+            self.apply_server_loss();
+        }
+    }
+
+    /// The server ends without a goodbye.
+    pub fn crash_server(&mut self, ending: Ending, ms: u32) {
+        self.server.crash = (ending, ms);
+        self.server.disk.disk.crash();
+        self.server_crashed();
+    }
+
+    /// Its disk has stopped: the process is gone too.
+    pub fn server_crashed(&mut self) {
+        self.drop_server_ends();
+        self.server.engine = None;
+        self.server.events = None;
+        self.apply_server_loss();
+        let ms = self.server.crash.1;
+        self.start_server_in(ms);
+    }
+
+    fn apply_server_loss(&mut self) {
+        let ending = self.server.crash.0;
+        match self.server.disk.disk.restart(loss(ending)) {
+            Ok(lost) => {
+                self.cover.add("fault.unsynced_write_dropped", lost.dropped);
+                self.cover.add("fault.torn_write", lost.torn);
+            }
+            Err(error) => self.violated("the simulated disk restarts", error.to_string()),
+        }
+        self.cover.count(match ending {
+            Ending::Killed => "fault.crash_server_killed",
+            _ => "fault.crash_server_power",
+        });
+    }
+
+    /// P2: what was acknowledged is in the log.
+    pub fn verify_acknowledged(&mut self) {
+        let due = self.oracle.to_verify(&mut self.rng);
+        self.verify(&due, "P2: an acknowledged change is durable");
+    }
+
+    /// Looks these up in the permanent index.
+    pub fn verify(&mut self, due: &[Acknowledged], invariant: &'static str) {
+        let Some(engine) = self.server.engine() else { return };
+        let workspace = self.server.workspace;
+        let missing = engine.read(|conn| -> store::Result<Option<Acknowledged>> {
+            for one in due {
+                if changes::find(conn, workspace, one.contact, &one.hash)?.is_none() {
+                    return Ok(Some(*one));
+                }
+            }
+            Ok(None)
+        });
+        match missing {
+            Ok(None) => {}
+            Ok(Some(one)) => {
+                let who = one.device.map_or("the office".to_owned(), |n| format!("device {n}"));
+                let detail =
+                    format!("change {} of contact {} by {who} is gone", one.hash, one.contact);
+                self.violated(invariant, detail);
+            }
+            Err(error) => {
+                if !self.server_trouble() {
+                    self.violated("the server can be read", error.to_string());
+                }
+            }
+        }
+    }
+
+    /// Whether an error of the server has a cause that the simulation made.
+    pub fn server_trouble(&mut self) -> bool {
+        self.server.disk.disk.is_crashed() || self.server.disk.excuses(self.now)
+    }
+
+    fn log_soon(&mut self) {
+        if !std::mem::replace(&mut self.server.log_due, true) {
+            let (delay, until) = self.server.slow;
+            let slow = if self.now < until { i64::from(delay) } else { 0 };
+            let at = self.now + self.rng.i64(0..4) + slow;
+            self.schedule(at, Happening::ServerLog);
+        }
+    }
+
+    fn merge_soon(&mut self) {
+        if !std::mem::replace(&mut self.server.merge_due, true) {
+            let at = self.now + self.rng.i64(0..8);
+            self.schedule(at, Happening::ServerMerge);
+        }
+    }
+
+    /// The log's turn.
+    pub fn server_log(&mut self) {
+        self.server.log_due = false;
+        if let Some(engine) = self.server.engine() {
+            engine.step(Step::Log);
+            self.merge_soon();
+        }
+    }
+
+    /// The merge's turn.
+    pub fn server_merge(&mut self) {
+        self.server.merge_due = false;
+        let Some(engine) = self.server.engine() else { return };
+        engine.step(Step::Merge);
+        let metrics = engine.metrics();
+        let waiting_max = Limits::DEFAULT.waiting_changes_max as u64 * self.devices.len() as u64;
+        if metrics.changes_waiting > waiting_max {
+            self.violated("queues are bounded", format!("{} wait", metrics.changes_waiting));
+        }
+        if metrics.merge_queue > 0 {
+            // A merge that failed rests for a second.
+            self.schedule(self.now + 1_100, Happening::ServerMerge);
+        }
+    }
+
+    /// Hands on what the engine has answered and announced.
+    pub fn pump_server(&mut self) {
+        if self.server.disk.disk.is_crashed() && self.server.is_up() {
+            self.cover.count("fault.crash_server_mid_write");
+            return self.server_crashed();
+        }
+        if !self.server.is_up() {
+            return;
+        }
+        let answered: Vec<u64> = self
+            .conns
+            .iter()
+            .filter(|(_, conn)| conn.server.as_ref().is_some_and(|end| !end.appends.is_empty()))
+            .map(|(id, _)| *id)
+            .collect();
+        for id in answered {
+            self.take_answers(id);
+        }
+        self.follow_events();
+    }
+
+    fn take_answers(&mut self, id: u64) {
+        loop {
+            let Some(end) = self.conns.get_mut(&id).and_then(|conn| conn.server.as_mut()) else {
+                return;
+            };
+            let Some(append) = end.appends.front_mut() else { return };
+            let answer = match append.reply.try_recv() {
+                Err(oneshot::error::TryRecvError::Empty) => return,
+                Err(oneshot::error::TryRecvError::Closed) => Err(EngineError::Closed),
+                Ok(answer) => answer,
+            };
+            let Some(append) = end.appends.pop_front() else { return };
+            match answer {
+                Ok(appended) => self.appended(id, append.refused, appended),
+                Err(error) => return self.server_failed(id, &error),
+            }
+        }
+    }
+
+    fn appended(&mut self, id: u64, refused: Vec<Option<Outcome>>, appended: Appended) {
+        let Some(conn) = self.conns.get_mut(&id) else { return };
+        let (device, Some(end)) = (conn.device, conn.server.as_mut()) else { return };
+        let user = self.devices[device].user;
+        for outcome in &appended.outcomes {
+            end.receipts.taken(outcome.hash, outcome.contact, outcome.fate);
+            if matches!(outcome.fate, Fate::Stored | Fate::Quarantined | Fate::Replaced)
+                || (outcome.fate == Fate::Merged && !outcome.duplicate)
+            {
+                let (contact, hash) = (outcome.contact, outcome.hash);
+                self.oracle.acknowledged.push(Acknowledged { contact, hash, device: Some(device) });
+            }
+            if outcome.fate == Fate::Stored {
+                self.oracle.created(outcome.contact, user);
+            }
+        }
+        let outcomes = service::answer(refused, appended.outcomes, &appended.need);
+        let (batch, waiting) = (appended.batch, appended.need);
+        self.server_event(id, ServerEvent::Appended { batch, outcomes, waiting });
+        self.read_held(id);
+    }
+
+    fn read_held(&mut self, id: u64) {
+        loop {
+            let Some(end) = self.conns.get_mut(&id).and_then(|conn| conn.server.as_mut()) else {
+                return;
+            };
+            if end.session.is_saturated() {
+                return;
+            }
+            let Some(frame) = end.held.pop_front() else { return };
+            self.server_event(id, ServerEvent::Received(frame));
+        }
+    }
+
+    fn follow_events(&mut self) {
+        loop {
+            let Some(events) = self.server.events.as_mut() else { return };
+            match events.try_recv() {
+                Ok(Event::Merged { cursor, contacts, .. }) => {
+                    for merged in contacts.iter() {
+                        for user in &merged.users {
+                            self.published(*user, cursor);
+                        }
+                    }
+                }
+                Ok(Event::Access { cursor, users, .. }) => {
+                    for user in users.iter() {
+                        self.published(*user, cursor);
+                        for id in self.seats_of(*user) {
+                            self.job(id, ServerEffect::LoadDirectory);
+                        }
+                    }
+                }
+                Ok(Event::Fates { device, fates, .. }) => self.fates(device, fates.to_vec()),
+                Ok(Event::Revoked { device, .. }) => {
+                    for id in self.seats(|who| who.device == device) {
+                        self.server_event(id, ServerEvent::Revoked);
+                    }
+                }
+                Ok(Event::DeviceSeen { .. }) => {}
+                Err(TryRecvError::Lagged(_)) => {
+                    for id in self.seats(|_| true) {
+                        self.server_event(id, ServerEvent::Published(u64::MAX >> 1));
+                    }
+                }
+                Err(_) => return,
+            }
+        }
+    }
+
+    fn seats(&self, wanted: impl Fn(Identity) -> bool) -> Vec<u64> {
+        self.conns
+            .iter()
+            .filter(|(_, conn)| {
+                conn.server.as_ref().is_some_and(|end| end.seated && end.who.is_some_and(&wanted))
+            })
+            .map(|(id, _)| *id)
+            .collect()
+    }
+
+    fn seats_of(&self, user: UserId) -> Vec<u64> {
+        self.seats(|who| who.user == user)
+    }
+
+    fn published(&mut self, user: UserId, cursor: u64) {
+        for id in self.seats_of(user) {
+            self.server_event(id, ServerEvent::Published(cursor));
+        }
+    }
+
+    fn fates(&mut self, device: DeviceId, fates: Vec<ChangeFate>) {
+        for id in self.seats(|who| who.device == device) {
+            let Some(end) = self.conns.get_mut(&id).and_then(|conn| conn.server.as_mut()) else {
+                continue;
+            };
+            let now = Instant::now();
+            let tell = end.receipts.met(fates.clone(), now);
+            if let Some(due) = end.receipts.due() {
+                let wait = due.saturating_duration_since(now).as_millis() as i64;
+                self.schedule(self.now + wait + 1, Happening::ServerTimer { conn: id });
+            }
+            if !tell.is_empty() {
+                self.server_event(id, ServerEvent::Fates(tell));
+            }
+        }
+    }
+
+    /// Receipts that no page told.
+    pub fn server_timer(&mut self, id: u64) {
+        let Some(end) = self.conns.get_mut(&id).and_then(|conn| conn.server.as_mut()) else {
+            return;
+        };
+        let fates = end.receipts.overdue(Instant::now());
+        if !fates.is_empty() {
+            self.server_event(id, ServerEvent::Fates(fates));
+        }
+    }
+
+    /// A frame from a device.
+    pub fn server_receives(&mut self, id: u64, frame: Frame) {
+        let Some(end) = self.conns.get_mut(&id).and_then(|conn| conn.server.as_mut()) else {
+            return;
+        };
+        if end.session.is_saturated() || !end.held.is_empty() {
+            end.held.push_back(frame);
+            if end.held.len() > HELD_MAX {
+                self.violated("queues are bounded", format!("{HELD_MAX} frames wait to be read"));
+            }
+            return;
+        }
+        self.server_event(id, ServerEvent::Received(frame));
+    }
+
+    /// Feeds the server's session.
+    pub fn server_event(&mut self, id: u64, event: ServerEvent) {
+        let now = self.now;
+        let Some(end) = self.conns.get_mut(&id).and_then(|conn| conn.server.as_mut()) else {
+            return;
+        };
+        for effect in end.session.handle(now, event) {
+            match effect {
+                ServerEffect::Send(frame) => {
+                    self.check_sent(id, &frame);
+                    self.send(id, false, &frame);
+                }
+                ServerEffect::Close { .. } => return self.close(id, End::Server),
+                ServerEffect::Append { batch, changes } => self.append(id, batch, changes),
+                ServerEffect::RegisterActors(actors) => {
+                    let who = self.who(id);
+                    if let (Some(engine), Some(who)) = (self.server.engine(), who)
+                        && let Err(error) = service::register(&engine, who, actors)
+                    {
+                        return self.server_failed(id, &error);
+                    }
+                }
+                ServerEffect::Offer { offer, items } => self.take_offer(id, offer, items),
+                ServerEffect::Touch { .. } => {}
+                other => self.job(id, other),
+            }
+        }
+    }
+
+    fn who(&self, id: u64) -> Option<Identity> {
+        self.conns.get(&id).and_then(|conn| conn.server.as_ref()).and_then(|end| end.who)
+    }
+
+    /// Asks the engine, a moment later.
+    fn job(&mut self, id: u64, effect: ServerEffect) {
+        let at = self.now + self.rng.i64(0..5);
+        self.schedule(at, Happening::ServerJob { conn: id, effect: Box::new(effect) });
+    }
+
+    fn append(&mut self, id: u64, batch: u64, changes: Vec<roadbook_protocol::wire::UpChange>) {
+        let (Some(engine), Some(who)) = (self.server.engine(), self.who(id)) else { return };
+        let service::Gated { admitted, refused, kept } = service::judge(changes, engine.limits());
+        let Identity { workspace, device, user } = who;
+        let (reply, answer) = oneshot::channel();
+        let changes = admitted;
+        let request = AppendRequest { workspace, device, user, batch, changes, vouched: None };
+        engine.append(request, reply);
+        if !kept.is_empty() {
+            let now = engine.now_ms();
+            let keep = engine.write(move |tx| service::keep(tx, who, &kept, now));
+            if let Err(error) = keep {
+                return self.server_failed(id, &error);
+            }
+        }
+        if let Some(end) = self.conns.get_mut(&id).and_then(|conn| conn.server.as_mut()) {
+            end.appends.push_back(Append { refused, reply: answer });
+        }
+        self.log_soon();
+    }
+
+    /// Others' changes that a device brings back, with the server's own word for them.
+    fn take_offer(&mut self, id: u64, offer: u64, items: Vec<OfferItem>) {
+        let (Some(engine), Some(who)) = (self.server.engine(), self.who(id)) else { return };
+        let room = self.server.offers.clone();
+        let Some(end) = self.conns.get_mut(&id).and_then(|conn| conn.server.as_mut()) else {
+            return;
+        };
+        let mut offers = end.offers.take().unwrap_or_else(|| Offers::new(room));
+        let outcome = service::offer(&engine, engine.limits(), who, &mut offers, items);
+        end.offers = Some(offers);
+        match outcome {
+            Ok(refused) => self.server_event(id, ServerEvent::Offered { offer, refused }),
+            Err(EngineError::Refused { code: "offer", reason }) => {
+                self.violated("both ends speak the protocol", reason);
+            }
+            Err(error) => self.server_failed(id, &error),
+        }
+        self.merge_soon();
+    }
+
+    /// Something failed at the server while it served a connection: that one ends.
+    fn server_failed(&mut self, id: u64, error: &EngineError) {
+        // After a failed sync nothing is written until a restart, however long ago that was.
+        let syncs_failed = self.server.disk.disk.stats().failed_syncs > 0;
+        let lawful = match error {
+            EngineError::Closed | EngineError::Busy { .. } | EngineError::Refused { .. } => true,
+            EngineError::NotCommitted { .. } => syncs_failed,
+            _ => false,
+        };
+        if !lawful && !self.server_trouble() {
+            self.violated("the server serves", error.to_string());
+        }
+        if matches!(error, EngineError::NotCommitted { .. }) {
+            // Whoever runs it sees the alarm and starts it anew.
+            self.restart_after_trouble();
+        }
+        let frame = Problem {
+            code: ProblemCode::Internal,
+            message: error.to_string(),
+            retry_after_ms: Some(1_000),
+            fatal: true,
+            actors: Vec::new(),
+        };
+        self.send(id, false, &frame.into());
+        self.close(id, End::Server);
+    }
+
+    fn restart_after_trouble(&mut self) {
+        if !self.server.disk.disk.is_crashed() {
+            self.stop_server();
+            self.cover.count("fault.server_restart");
+            self.start_server_in(500);
+        }
+    }
+
+    /// Carries out what a session asked of the engine.
+    pub fn server_job(&mut self, id: u64, effect: ServerEffect) {
+        let Some(engine) = self.server.engine() else { return };
+        let Some(end) = self.conns.get_mut(&id).and_then(|conn| conn.server.as_mut()) else {
+            return;
+        };
+        let answer = match (effect, end.who) {
+            (ServerEffect::Lookup { workspace, device }, _) => {
+                service::lookup(&engine, workspace, device).map(|found| {
+                    Some(ServerEvent::Device(found.map(|(record, minimum_app)| {
+                        end.who = Some(Identity { workspace, device, user: record.user });
+                        end.session.set_minimum_app(minimum_app);
+                        record
+                    })))
+                })
+            }
+            (ServerEffect::Open { actors, timeline, cursor, .. }, Some(who)) => {
+                if !self.claim(id, who) {
+                    let copied = Problem {
+                        code: ProblemCode::Copied,
+                        message: "the device is connected already".to_owned(),
+                        retry_after_ms: Some(1_000),
+                        fatal: true,
+                        actors: Vec::new(),
+                    };
+                    return self.server_event(id, ServerEvent::Opened(Err(copied)));
+                }
+                let knock = Knock { who, actors, timeline, cursor };
+                match service::open(&engine, knock) {
+                    Err(EngineError::Refused { code: "revoked", reason }) => {
+                        let revoked = Problem {
+                            code: ProblemCode::Revoked,
+                            message: reason,
+                            retry_after_ms: None,
+                            fatal: true,
+                            actors: Vec::new(),
+                        };
+                        Ok(Some(ServerEvent::Opened(Err(revoked))))
+                    }
+                    other => other.map(|opening| {
+                        if let Some(end) =
+                            self.conns.get_mut(&id).and_then(|conn| conn.server.as_mut())
+                        {
+                            end.seated = true;
+                        }
+                        Some(ServerEvent::Opened(Ok(Box::new(opening))))
+                    }),
+                }
+            }
+            (ServerEffect::LoadPage { since }, Some(who)) => {
+                let own = end.receipts.own();
+                service::page(&engine, engine.limits(), who, since, &own).map(|page| match page {
+                    None => Some(ServerEvent::Revoked),
+                    Some(page) => {
+                        end.receipts.paged(service::hashes(&page));
+                        Some(ServerEvent::PageLoaded(page))
+                    }
+                })
+            }
+            (ServerEffect::LoadManifest, Some(who)) => service::manifest(&engine, who).map(Some),
+            (ServerEffect::LoadRepair(heads), Some(who)) => {
+                service::repair(&engine, who, &heads).map(Some)
+            }
+            (ServerEffect::LoadFetch { request, contacts }, Some(who)) => {
+                match service::fetch(&engine, who, contacts) {
+                    Ok(part) => match part.items {
+                        None => Ok(Some(ServerEvent::Revoked)),
+                        Some(items) => {
+                            let (last, seal) = (part.rest.is_empty(), part.seal);
+                            if !last {
+                                let contacts = part.rest;
+                                self.job(id, ServerEffect::LoadFetch { request, contacts });
+                            }
+                            Ok(Some(ServerEvent::FetchLoaded { request, items, last, seal }))
+                        }
+                    },
+                    Err(error) => Err(error),
+                }
+            }
+            (ServerEffect::LoadFates(pending), Some(who)) => {
+                service::fates(&engine, who, &pending).map(Some)
+            }
+            (ServerEffect::LoadDirectory, Some(who)) => {
+                service::directory(&engine, who).map(|directory| {
+                    (directory.signature != end.directory).then(|| {
+                        end.directory.clone_from(&directory.signature);
+                        ServerEvent::Directory(directory)
+                    })
+                })
+            }
+            _ => Ok(None),
+        };
+        match answer {
+            Ok(Some(event)) => self.server_event(id, event),
+            Ok(None) => {}
+            Err(error) => self.server_failed(id, &error),
+        }
+    }
+
+    /// Takes the device's place, as the hub does: an older connection that still answers keeps it.
+    fn claim(&mut self, id: u64, who: Identity) -> bool {
+        for other in self.seats(|seated| seated.device == who.device) {
+            if other == id {
+                continue;
+            }
+            let Some(conn) = self.conns.get(&other) else { continue };
+            if conn.client.is_some() && !conn.up.dark && !conn.down.dark {
+                return false;
+            }
+            self.ended(other, End::Server);
+        }
+        true
+    }
+
+    /// The server's end is over.
+    pub fn server_ended(&mut self, id: u64) {
+        let Some(end) = self.conns.get_mut(&id).and_then(|conn| conn.server.take()) else { return };
+        if end.seated
+            && let (Some(engine), Some(who)) = (self.server.engine(), end.who)
+        {
+            engine.forget_waiting(who.workspace, who.device);
+            self.log_soon();
+        }
+    }
+
+    /// P8: nothing leaves for a device that its user does not hold, and nothing for a revoked one.
+    fn check_sent(&mut self, id: u64, frame: &Frame) {
+        let items: &[PageItem] = match frame {
+            Frame::Page(page) => &page.items,
+            Frame::Fetched(fetched) => &fetched.items,
+            _ => return,
+        };
+        let Some(conn) = self.conns.get(&id) else { return };
+        let (index, device) = (conn.device, &self.devices[conn.device]);
+        if device.standing == Standing::Revoked {
+            let detail = format!("{} with {} items to device {index}", frame.name(), items.len());
+            return self.violated("P8: a revoked device gets nothing", detail);
+        }
+        let leaked = items.iter().find(|item| {
+            let content =
+                !item.changes.is_empty() || !item.snapshot.is_empty() || !item.row.is_empty();
+            (content || item.access != Access::Removed)
+                && !self.oracle.is_held(&item.contact, device.user)
+        });
+        if let Some(item) = leaked {
+            let detail = format!(
+                "contact {} as {:?} went to device {index} of user {}, who holds it not",
+                item.contact, item.access, device.user
+            );
+            return self.violated("P8: a device receives only what its user holds", detail);
+        }
+        self.check_order(items);
+    }
+
+    /// Dependencies come before dependants.
+    fn check_order(&mut self, items: &[PageItem]) {
+        for item in items.iter().filter(|item| item.changes.len() > 1) {
+            let mut later: Vec<roadbook_protocol::ChangeHash> = Vec::new();
+            for bytes in item.changes.iter().rev() {
+                let Ok(change) = automerge::Change::from_bytes(bytes.clone()) else {
+                    let detail = format!("a change of contact {}", item.contact);
+                    return self.violated("what is sent down is sound", detail);
+                };
+                if change.deps().iter().any(|dep| later.contains(dep)) {
+                    let detail = format!("change {} of contact {}", change.hash(), item.contact);
+                    return self.violated("dependencies come before dependants", detail);
+                }
+                later.push(change.hash());
+            }
+        }
+    }
+}
