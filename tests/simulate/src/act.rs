@@ -22,6 +22,14 @@ impl World {
         (!alive.is_empty()).then(|| alive[number as usize % alive.len()])
     }
 
+    /// The same for the network: a revoked device goes on trying.
+    fn nth_connecting(&self, number: u32) -> Option<usize> {
+        let present: Vec<usize> = (0..self.devices.len())
+            .filter(|index| self.devices[*index].standing != Standing::Lost)
+            .collect();
+        (!present.is_empty()).then(|| present[number as usize % present.len()])
+    }
+
     fn nth_contact(&self, number: u32) -> Option<ContactId> {
         let contacts = self.oracle.rights.len();
         (contacts > 0)
@@ -72,7 +80,7 @@ impl World {
             | Op::Stall { device, .. }
             | Op::Duplicate { device, .. }
             | Op::Reorder { device, .. } => {
-                if let Some(index) = self.nth_device(device) {
+                if let Some(index) = self.nth_connecting(device) {
                     self.act_on_network(index, op);
                 }
             }
@@ -175,7 +183,18 @@ impl World {
             }
             Op::Copy { same_machine, .. } => self.copy_device(index, same_machine),
             Op::SaveDevice { .. } => self.save_device(index),
-            Op::RestoreDevice { in_place, .. } => self.restore_device(index, in_place),
+            Op::RestoreDevice { in_place, .. } => {
+                // One whose files were saved, if there is one: the first such step only saves.
+                let count = self.devices.len();
+                let saved = (0..count).map(|n| (index + n) % count).find(|n| {
+                    let device = &self.devices[*n];
+                    device.standing == Standing::Alive && device.saved.is_some()
+                });
+                match saved {
+                    Some(saved) => self.restore_device(saved, in_place),
+                    None => self.save_device(index),
+                }
+            }
             Op::Revoke { .. } => self.revoke(index),
             Op::Lose { .. } => self.lose(index),
             Op::AppVersion { version, .. } => self.devices[index].version = version,
@@ -196,12 +215,14 @@ impl World {
                 self.server.disk.arm(DiskFault::Crash { at: u64::from(operations) });
             }
             Op::ServerDiskFails { operations } => {
-                let kind = match operations % 3 {
-                    0 => IoKind::Sync,
-                    1 => IoKind::Write,
-                    _ => IoKind::Any,
-                };
-                self.server.disk.arm(DiskFault::Fail { at: u64::from(operations), kind });
+                let at = u64::from(operations);
+                self.server.disk.arm(match operations % 4 {
+                    0 => DiskFault::Fail { at, kind: IoKind::Sync },
+                    1 => DiskFault::Fail { at, kind: IoKind::Write },
+                    2 => DiskFault::Fail { at, kind: IoKind::Any },
+                    // Linux marks the pages clean: the next sync says yes and writes nothing.
+                    _ => DiskFault::LostSync { at: at / 4 + 1 },
+                });
                 self.schedule(self.now + 60_000, Happening::ServerDiskHeals);
             }
             Op::ServerDiskFull { bytes, ms } => {
@@ -234,7 +255,12 @@ impl World {
         match answer {
             Ok(value) => Some(value),
             Err(error) => {
-                if !self.server_trouble() && !matches!(error, EngineError::Refused { .. }) {
+                // After a failed sync nothing is written until a restart, however long ago that was.
+                let stopped = matches!(error, EngineError::NotCommitted { .. })
+                    && self.server.disk.disk.stats().failed_syncs > 0;
+                if stopped {
+                    self.restart_after_trouble();
+                } else if !self.server_trouble() && !matches!(error, EngineError::Refused { .. }) {
                     self.violated("the office works", format!("{what}: {error}"));
                 }
                 None
@@ -317,11 +343,13 @@ impl World {
 
     fn edit_some(&mut self, index: usize, times: u32, salt: u64) {
         let mut rng = fastrand::Rng::with_seed(salt);
+        // What follows a moment later is for the same contacts: see `generate`.
+        let mut contacts = fastrand::Rng::with_seed(salt >> 1);
         for _ in 0..times {
             if self.is_over() || !self.open_app(index) {
                 return;
             }
-            let Some(contact) = self.pick_contact(index, &mut rng) else { return };
+            let Some(contact) = self.pick_contact(index, &mut contacts) else { return };
             let now = self.devices[index].clock_now();
             let (commands, marker) = words::commands(&mut rng, now);
             self.edit(index, contact, &commands, marker);

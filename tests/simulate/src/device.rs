@@ -483,6 +483,7 @@ impl World {
         let Some(client) = self.conns.get_mut(&id).and_then(|conn| conn.client.as_mut()) else {
             return;
         };
+        let acknowledged = matches!(&effect, ClientEffect::RecordStored { .. });
         match client.worker.perform(effect) {
             Ok(events) => {
                 if !client.jobs.is_empty() {
@@ -492,6 +493,9 @@ impl World {
                 }
                 for event in events {
                     self.client_event(id, event);
+                }
+                if acknowledged {
+                    self.verify_receipts(index);
                 }
                 self.settle_client(id);
             }
@@ -523,9 +527,29 @@ impl World {
         }
         self.devices[index].reached_idle = true;
         self.observe_receipts(index, 64);
+        self.verify_receipts(index);
         if self.devices[index].once {
             self.devices[index].online = false;
             self.client_event(id, ClientEvent::Stop);
+        }
+    }
+
+    /// An edit that a device shows as stored, the server has said so of: whoever reads `stored` may
+    /// lose the device.
+    pub fn verify_receipts(&mut self, index: usize) {
+        let device = &self.devices[index];
+        let Some(replica) = device.replica.clone().filter(|_| !device.damaged) else { return };
+        let Ok(outbox) = replica.outbox(false) else { return };
+        let never = outbox.iter().filter(|entry| entry.receipt == Receipt::Stored).find(|entry| {
+            let hash = entry.hash.parse();
+            hash.is_ok_and(|hash| !self.oracle.ever_stored.contains(&(entry.contact_id, hash)))
+        });
+        if let Some(entry) = never {
+            let detail = format!(
+                "edit {} of device {index} is shown as stored; the server never said so of change {}",
+                entry.edit_id, entry.hash
+            );
+            self.violated("P4: an acknowledgement is for what it names", detail);
         }
     }
 

@@ -19,8 +19,16 @@ pub fn steps(seed: u64, shape: &Shape) -> Vec<Step> {
         let op = match rng.u32(..100) {
             0..3 => Op::Create { device, salt },
             3..12 => Op::OfficeEdit { contact: rng.u32(..), times: rng.u32(1..4), salt },
-            // A rep writes several things in a row.
-            12..60 => Op::Edit { device, times: rng.u32(3..12), salt },
+            // A rep writes several things in a row, some while the first are on their way up.
+            12..60 => {
+                let later = at + rng.i64(3..80);
+                let more = Op::Edit { device, times: rng.u32(1..4), salt: salt ^ 1 };
+                if rng.bool() {
+                    edits += 2;
+                    steps.push(Step { at: later, op: more });
+                }
+                Op::Edit { device, times: rng.u32(3..10), salt }
+            }
             _ => Op::Edit { device, times: rng.u32(1..3), salt },
         };
         edits += match op {

@@ -69,9 +69,12 @@ impl World {
             self.cover.count("fault.delay");
         }
         let mut at = (now + latency + bytes.len() as i64 / 4_096).max(link.stalled_until);
-        if reorder && link.under_way > 0 {
-            // It leaves now and may arrive before what left earlier.
-            self.cover.count("fault.reordered_frame");
+        if reorder {
+            // It may arrive before what left earlier, and after what leaves later.
+            at += self.rng.i64(0..400);
+            if link.under_way > 0 {
+                self.cover.count("fault.reordered_frame");
+            }
         } else {
             at = at.max(link.last_at);
             link.last_at = at;

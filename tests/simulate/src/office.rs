@@ -44,6 +44,7 @@ impl World {
             path: path.clone(),
             acknowledged: self.oracle.acknowledged.len(),
             granted: self.oracle.granted.len(),
+            regains: self.oracle.regains.clone(),
             rights: self.oracle.rights.clone(),
             revoked: (0..self.devices.len())
                 .filter(|index| self.devices[*index].standing == Standing::Revoked)
@@ -72,7 +73,7 @@ impl World {
         self.server.backups.truncate(which + 1);
         let Some(from) = self.server.backups.get(which) else { return };
         let (path, rights) = (from.path.clone(), from.rights.clone());
-        let granted = from.granted;
+        let (granted, regains) = (from.granted, from.regains.clone());
         let (revoked, devices) = (from.revoked.clone(), from.devices);
         let removed = remove_database(&self.server.dir);
         let put = match (removed, by_hand) {
@@ -94,7 +95,7 @@ impl World {
             }
         }
         self.cover.count("fault.server_restored");
-        self.oracle.restored(acknowledged, granted, rights);
+        self.oracle.restored(acknowledged, granted, rights, regains);
         for (index, device) in self.devices.iter_mut().enumerate() {
             if device.standing == Standing::Revoked && !revoked.contains(&index) {
                 // The restored server does not know of it; the admin revokes it again.

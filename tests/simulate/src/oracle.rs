@@ -1,7 +1,7 @@
 //! What must be true, known apart from the product: which edits were made, what was acknowledged,
 //! who holds which contact.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use roadbook_client_core::Receipt;
 use roadbook_protocol::ChangeHash;
@@ -105,6 +105,8 @@ pub struct Oracle {
     pub makers: BTreeMap<ContactId, usize>,
     /// Contacts that ever were taken from somebody: edits of those may be refused.
     pub handed_over: BTreeSet<(ContactId, usize)>,
+    /// Everything that the server ever said of that it is stored.
+    pub ever_stored: HashSet<(ContactId, ChangeHash)>,
     /// Edits, the office's included.
     pub edits_made: u64,
     /// How far the present acknowledgements were verified.
@@ -188,10 +190,12 @@ impl Oracle {
         acknowledged: usize,
         granted: usize,
         rights: BTreeMap<ContactId, Rights>,
+        regains: BTreeSet<(ContactId, usize)>,
     ) {
         let lost = self.acknowledged.split_off(acknowledged.min(self.acknowledged.len()));
         self.taken_back.extend(lost);
         self.verified = self.verified.min(self.acknowledged.len());
+        self.regains.extend(regains);
         self.regains.extend(&self.granted[granted.min(self.granted.len())..]);
         // Where the past that is gone differs from the rows that are back, anybody may lose it.
         for contact in self.rights.keys().chain(rights.keys()) {

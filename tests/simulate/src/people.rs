@@ -11,7 +11,7 @@ use roadbook_client_core::sync::Enrolment;
 use roadbook_client_core::{
     Clock, Durability, Edited, Error, OpenOptions, Receipt, Replica, SystemEntropy,
 };
-use roadbook_faults::disk::{Disk, Loss};
+use roadbook_faults::disk::{Disk, DiskFault, IoKind, Loss};
 use roadbook_protocol::ids::{ContactId, DeviceId, UserId};
 use roadbook_server::engine::{AuthorOutcome, Authored};
 use roadbook_server::store::people::{self, NewUser, Purpose, Role};
@@ -29,7 +29,8 @@ use crate::world::World;
 const FOUNDING: &str = "nothing fails before the run begins";
 
 impl World {
-    /// Makes the workspace, its people, its contacts and its devices. Nothing fails meanwhile.
+    /// Makes the workspace, its people, its contacts and its devices. Nothing fails meanwhile but the
+    /// disks of some devices, once.
     pub fn found(&mut self) {
         let shape = self.plan.shape.clone();
         let engine = self.server.open().expect(FOUNDING);
@@ -80,17 +81,29 @@ impl World {
         let Some(engine) = self.server.engine() else { return };
         let number = self.devices.len();
         let home = self.directory(&format!("device{number}"));
-        let disk = SimDisk::new(Disk::mount(&home, self.plan.seed ^ (number as u64) << 20));
+        let mut disk = SimDisk::new(Disk::mount(&home, self.plan.seed ^ (number as u64) << 20));
         let clock = SimClock::new(self.clock());
         let machine = format!("machine {number}");
-        let options = OpenOptions {
+        let options = || OpenOptions {
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             entropy: Arc::new(SystemEntropy::default()),
             durability: Durability::Full,
             machine_id: Some(machine.clone()),
             documents_max: 32,
         };
-        let replica = match Replica::open(&home, options) {
+        // On some devices the disk fails once while the app makes its database; its user tries again.
+        let mut rng = Rng::with_seed(self.plan.seed ^ 0xd15c ^ (number as u64) << 32);
+        if rng.u8(..3) == 0 {
+            disk.arm(DiskFault::Fail { at: rng.u64(1..40), kind: IoKind::Any });
+        }
+        let first = Replica::open(&home, options());
+        let failed = disk.excuses(self.now);
+        disk.disk.disarm();
+        let replica = match first {
+            Err(_) if failed => Replica::open(&home, options()),
+            first => first,
+        };
+        let replica = match replica {
             Ok(replica) => replica,
             Err(error) => return self.violated("a replica opens", error.to_string()),
         };

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use roadbook_protocol::ids::{DeviceId, UserId, WorkspaceId};
+use roadbook_protocol::ids::{ContactId, DeviceId, UserId, WorkspaceId};
 use roadbook_protocol::limits::Limits;
 use roadbook_protocol::session::{
     Outcome, ServerEffect, ServerEvent, ServerOptions, ServerSession,
@@ -17,7 +17,7 @@ use roadbook_server::engine::{
 };
 use roadbook_server::store::{self, changes};
 use roadbook_server::sync::service::{self, Identity, Knock, OfferRoom, Offers, Receipts};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Instant;
 use tokio::sync::broadcast::error::TryRecvError;
 use tokio::sync::{broadcast, oneshot};
@@ -36,7 +36,9 @@ pub struct Backup {
     /// How much was acknowledged by then.
     pub acknowledged: usize,
     /// Who held what.
-    pub rights: BTreeMap<roadbook_protocol::ids::ContactId, Rights>,
+    pub rights: BTreeMap<ContactId, Rights>,
+    /// Who had got one back by then, or could.
+    pub regains: BTreeSet<(roadbook_protocol::ids::ContactId, usize)>,
     /// How often somebody had got a contact by then.
     pub granted: usize,
     /// Which devices were revoked by then.
@@ -79,6 +81,8 @@ pub struct Server {
 /// Something sent to the log that is not answered yet.
 struct Append {
     refused: Vec<Option<Outcome>>,
+    /// Contacts that its user did not hold when it was sent to the log.
+    not_held: BTreeSet<ContactId>,
     reply: oneshot::Receiver<Result<Appended, EngineError>>,
 }
 
@@ -355,6 +359,7 @@ impl World {
     pub fn pump_server(&mut self) {
         if self.server.disk.disk.is_crashed() && self.server.is_up() {
             self.cover.count("fault.crash_server_mid_write");
+            self.note_answers();
             return self.server_crashed();
         }
         if !self.server.is_up() {
@@ -385,27 +390,72 @@ impl World {
             };
             let Some(append) = end.appends.pop_front() else { return };
             match answer {
-                Ok(appended) => self.appended(id, append.refused, appended),
+                Ok(appended) => {
+                    let known = self.oracle.acknowledged.len();
+                    self.note_acknowledged(id, &append.not_held, &appended);
+                    // Not only at the next start: by then the device may have healed it.
+                    let due = self.oracle.acknowledged[known..].to_vec();
+                    self.verify(&due, "P2: an acknowledged change is durable");
+                    self.appended(id, append.refused, appended);
+                }
                 Err(error) => return self.server_failed(id, &error),
             }
         }
     }
 
-    fn appended(&mut self, id: u64, refused: Vec<Option<Outcome>>, appended: Appended) {
-        let Some(conn) = self.conns.get_mut(&id) else { return };
-        let (device, Some(end)) = (conn.device, conn.server.as_mut()) else { return };
+    /// What the log answered before its disk stopped may be on its way already.
+    fn note_answers(&mut self) {
+        let ids: Vec<u64> = self.conns.keys().copied().collect();
+        for id in ids {
+            let Some(end) = self.conns.get_mut(&id).and_then(|conn| conn.server.as_mut()) else {
+                continue;
+            };
+            for mut append in std::mem::take(&mut end.appends) {
+                if let Ok(Ok(appended)) = append.reply.try_recv() {
+                    self.note_acknowledged(id, &append.not_held, &appended);
+                }
+            }
+        }
+    }
+
+    /// Whatever is acknowledged from now on must be there.
+    fn note_acknowledged(&mut self, id: u64, not_held: &BTreeSet<ContactId>, appended: &Appended) {
+        let Some(device) = self.conns.get(&id).map(|conn| conn.device) else { return };
         let user = self.devices[device].user;
         for outcome in &appended.outcomes {
-            end.receipts.taken(outcome.hash, outcome.contact, outcome.fate);
+            let (contact, hash) = (outcome.contact, outcome.hash);
             if matches!(outcome.fate, Fate::Stored | Fate::Quarantined | Fate::Replaced)
                 || (outcome.fate == Fate::Merged && !outcome.duplicate)
             {
-                let (contact, hash) = (outcome.contact, outcome.hash);
                 self.oracle.acknowledged.push(Acknowledged { contact, hash, device: Some(device) });
             }
-            if outcome.fate == Fate::Stored {
-                self.oracle.created(outcome.contact, user);
+            if matches!(outcome.fate, Fate::Stored | Fate::Merged) {
+                self.oracle.ever_stored.insert((contact, hash));
             }
+            if outcome.fate != Fate::Stored {
+                continue;
+            }
+            // Rights may have changed since it was sent; held neither then nor now is held by nobody.
+            if !outcome.duplicate
+                && not_held.contains(&contact)
+                && !self.oracle.is_held(&contact, user)
+            {
+                let detail = format!(
+                    "change {hash} of contact {contact} was taken from device {device} of user \
+                     {user}, who holds it not"
+                );
+                return self.violated("rule 7: only who holds a contact writes to it", detail);
+            }
+            self.oracle.created(contact, user);
+        }
+    }
+
+    fn appended(&mut self, id: u64, refused: Vec<Option<Outcome>>, appended: Appended) {
+        let Some(end) = self.conns.get_mut(&id).and_then(|conn| conn.server.as_mut()) else {
+            return;
+        };
+        for outcome in &appended.outcomes {
+            end.receipts.taken(outcome.hash, outcome.contact, outcome.fate);
         }
         let outcomes = service::answer(refused, appended.outcomes, &appended.need);
         let (batch, waiting) = (appended.batch, appended.need);
@@ -483,6 +533,9 @@ impl World {
     }
 
     fn fates(&mut self, device: DeviceId, fates: Vec<ChangeFate>) {
+        for fate in fates.iter().filter(|fate| fate.fate == Fate::Stored) {
+            self.oracle.ever_stored.insert((fate.contact, fate.hash));
+        }
         for id in self.seats(|who| who.device == device) {
             let Some(end) = self.conns.get_mut(&id).and_then(|conn| conn.server.as_mut()) else {
                 continue;
@@ -564,10 +617,23 @@ impl World {
         self.schedule(at, Happening::ServerJob { conn: id, effect: Box::new(effect) });
     }
 
+    /// Of the contacts that changes are for, those that their user does not hold now.
+    fn not_held<A, B>(&self, id: u64, changes: &[(ContactId, A, B)]) -> BTreeSet<ContactId> {
+        let Some(conn) = self.conns.get(&id) else { return BTreeSet::new() };
+        let user = self.devices[conn.device].user;
+        let known = |contact: &ContactId| self.oracle.rights.contains_key(contact);
+        changes
+            .iter()
+            .map(|(contact, ..)| *contact)
+            .filter(|contact| known(contact) && !self.oracle.is_held(contact, user))
+            .collect()
+    }
+
     fn append(&mut self, id: u64, batch: u64, changes: Vec<roadbook_protocol::wire::UpChange>) {
         let (Some(engine), Some(who)) = (self.server.engine(), self.who(id)) else { return };
         let service::Gated { admitted, refused, kept } = service::judge(changes, engine.limits());
         let Identity { workspace, device, user } = who;
+        let not_held = self.not_held(id, &admitted);
         let (reply, answer) = oneshot::channel();
         let changes = admitted;
         let request = AppendRequest { workspace, device, user, batch, changes, vouched: None };
@@ -580,7 +646,7 @@ impl World {
             }
         }
         if let Some(end) = self.conns.get_mut(&id).and_then(|conn| conn.server.as_mut()) {
-            end.appends.push_back(Append { refused, reply: answer });
+            end.appends.push_back(Append { refused, not_held, reply: answer });
         }
         self.log_soon();
     }
@@ -632,7 +698,8 @@ impl World {
         self.close(id, End::Server);
     }
 
-    fn restart_after_trouble(&mut self) {
+    /// Whoever runs the server sees the alarm and starts it anew.
+    pub fn restart_after_trouble(&mut self) {
         if !self.server.disk.disk.is_crashed() {
             self.stop_server();
             self.cover.count("fault.server_restart");
