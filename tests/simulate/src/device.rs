@@ -274,7 +274,9 @@ impl World {
                         .handed_over
                         .contains(&(record.contact, self.devices[index].user)) => {}
                 // Finished, and older than the horizon by a clock that jumped.
-                Ok(None) if oracle::rank(record.seen.0) == oracle::rank(Receipt::Merged) => {}
+                Ok(None)
+                    if oracle::rank(record.seen.0) == oracle::rank(Receipt::Merged)
+                        || self.oracle.is_acknowledged(record) => {}
                 Ok(None) => {
                     let detail = format!(
                         "device {index} returned edit {} of contact {} as saved (receipt {}), after a \

@@ -275,7 +275,7 @@ impl World {
             let receipt = receipt.or(entry.map(|_| Receipt::Quarantined));
             match receipt {
                 Some(Receipt::Merged) => {}
-                None if edit.seen.0 == Receipt::Merged => {}
+                None if edit.seen.0 == Receipt::Merged || self.oracle.is_acknowledged(&edit) => {}
                 // It left the device with its contact, which goes only when nothing is unsent.
                 None if self
                     .oracle

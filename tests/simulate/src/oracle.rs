@@ -164,6 +164,12 @@ impl Oracle {
         }
     }
 
+    /// Whether the server has acknowledged the change of an edit: its receipt may have been tidied up
+    /// before it was looked at, by a clock that jumped past the horizon.
+    pub fn is_acknowledged(&self, edit: &EditRecord) -> bool {
+        self.acknowledged.iter().any(|one| one.hash == edit.hash && one.contact == edit.contact)
+    }
+
     /// The server has a contact that a device of this user sent: who makes it owns it.
     pub fn created(&mut self, contact: ContactId, user: usize) {
         if let std::collections::btree_map::Entry::Vacant(slot) = self.rights.entry(contact) {
