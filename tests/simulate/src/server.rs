@@ -38,7 +38,7 @@ pub struct Backup {
     /// Who held what.
     pub rights: BTreeMap<ContactId, Rights>,
     /// Who had got one back by then, or could.
-    pub regains: BTreeSet<(roadbook_protocol::ids::ContactId, usize)>,
+    pub regains: BTreeSet<(ContactId, usize)>,
     /// How often somebody had got a contact by then.
     pub granted: usize,
     /// Which devices were revoked by then.
