@@ -318,12 +318,25 @@ impl World {
         }
     }
 
+    /// A contact and one of its collaborators, if any contact has one.
+    fn nth_collaboration(&self, number: u32) -> Option<(ContactId, usize)> {
+        let all: Vec<(ContactId, usize)> = self
+            .oracle
+            .rights
+            .iter()
+            .flat_map(|(contact, rights)| rights.collaborators.iter().map(|user| (*contact, *user)))
+            .collect();
+        (!all.is_empty()).then(|| all[number as usize % all.len()])
+    }
+
     fn collaborate(&mut self, contact: u32, user: u32, add: bool) {
-        let (Some(engine), Some(contact)) = (self.server.engine(), self.nth_contact(contact))
-        else {
+        let chosen = match add {
+            true => self.nth_contact(contact).map(|id| (id, self.nth_user(user))),
+            false => self.nth_collaboration(contact),
+        };
+        let (Some(engine), Some((contact, user))) = (self.server.engine(), chosen) else {
             return;
         };
-        let user = self.nth_user(user);
         let id = self.server.users[user];
         let mut wanted = Assign { contacts: vec![contact], ..Assign::default() };
         match add {
@@ -341,7 +354,8 @@ impl World {
         }
     }
 
-    fn edit_some(&mut self, index: usize, times: u32, salt: u64) {
+    /// A device edits some of its contacts.
+    pub fn edit_some(&mut self, index: usize, times: u32, salt: u64) {
         let mut rng = fastrand::Rng::with_seed(salt);
         // What follows a moment later is for the same contacts: see `generate`.
         let mut contacts = fastrand::Rng::with_seed(salt >> 1);

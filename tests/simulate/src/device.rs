@@ -12,7 +12,7 @@ use roadbook_faults::disk::Loss;
 use roadbook_protocol::ids::{ContactId, DeviceId, TimelineId};
 use roadbook_protocol::limits::Limits;
 use roadbook_protocol::session::{ClientEffect, ClientEvent, ClientSession, CloseReason};
-use roadbook_protocol::wire::{Fate, Frame, ProblemCode};
+use roadbook_protocol::wire::{Frame, ProblemCode};
 use roadbook_server::engine;
 
 use crate::net::{Conn, End, Link};
@@ -325,7 +325,7 @@ impl World {
             record.seen = (now, timeline);
             match now {
                 Receipt::Merged => self.cover.count("event.merged"),
-                Receipt::Quarantined => self.cover.count("event.quarantined"),
+                Receipt::Quarantined => {}
                 _ => self.devices[index].open_edits.push_back(edit),
             }
         }
@@ -457,11 +457,6 @@ impl World {
             }
             ClientEffect::RecordStored { changes, .. } => {
                 self.cover.add("event.stored", changes.len() as u64);
-            }
-            ClientEffect::RecordFates { fates, .. }
-                if fates.iter().any(|fate| fate.fate == Fate::Forked) =>
-            {
-                self.cover.count("event.forked");
             }
             ClientEffect::ApplyPage { page, .. } => news = Some(&page.items),
             ClientEffect::ApplyFetched { fetched, .. } => news = Some(&fetched.items),

@@ -76,7 +76,7 @@ fn fault(rng: &mut Rng) -> Op {
     let device = rng.u32(..);
     let salt = rng.u64(..);
     let ms = rng.u32(100..60_000);
-    match rng.u32(..100) {
+    match rng.u32(..116) {
         0..12 => Op::Cut { device },
         12..17 => {
             let (up, down) = match rng.u8(..3) {
@@ -119,6 +119,10 @@ fn fault(rng: &mut Rng) -> Op {
         92..94 => Op::ServerClock { ms: clock_jump(rng) },
         94..97 => Op::Backup,
         97..98 => Op::Restore { salt, by_hand: rng.bool() },
-        _ => Op::Checkpoint,
+        98..100 => Op::Checkpoint,
+        // What is rare otherwise, and must be seen.
+        100..104 => Op::SaveDevice { device },
+        104..111 => Op::RestoreDevice { device, in_place: rng.u8(..4) > 0 },
+        _ => Op::Collaborate { contact: rng.u32(..), user: rng.u32(..), add: false },
     }
 }

@@ -11,6 +11,8 @@
 //! | `world` | the queue, the clock, the run |
 //! | `net` | connections and what a bad network does to them |
 //! | `server`, `device` | the two ends, each on a simulated disk |
+//! | `power`, `trouble` | how the server ends and starts; which errors the simulation made itself |
+//! | `watch` | what is looked at while a run goes on |
 //! | `act`, `people`, `office`, `words` | the steps, carried out |
 //! | `oracle`, `finish` | what must be true, at every moment and at the end |
 //! | `coverage` | what happened, counted; what never happened fails a long run |
@@ -27,10 +29,12 @@ mod office;
 pub mod oracle;
 mod people;
 pub mod plan;
+mod power;
 pub mod run;
 mod server;
 pub mod shape;
 pub mod shrink;
 mod trouble;
+mod watch;
 mod words;
 pub mod world;

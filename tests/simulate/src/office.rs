@@ -1,18 +1,35 @@
 //! What an administrator does: versions, backups, and putting them back.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use roadbook_protocol::ids::ContactId;
 use roadbook_server::engine::backup;
 use roadbook_server::store::{DATABASE_FILE, EngineError};
 
 use crate::device::Standing;
-use crate::oracle::Acknowledged;
+use crate::oracle::{Acknowledged, Rights};
 use crate::plan::Ending;
-use crate::server::Backup;
 use crate::world::World;
+
+/// A backup, and what was known when it was made.
+pub struct Backup {
+    /// Where it is.
+    pub path: PathBuf,
+    /// How much was acknowledged by then.
+    pub acknowledged: usize,
+    /// Who held what.
+    pub rights: BTreeMap<ContactId, Rights>,
+    /// Who had got one back by then, or could.
+    pub regains: BTreeSet<(ContactId, usize)>,
+    /// How often somebody had got a contact by then.
+    pub granted: usize,
+    /// Which devices were revoked by then.
+    pub revoked: Vec<usize>,
+    /// How many devices there were.
+    pub devices: usize,
+}
 
 /// With more devices it would take too long to ask each what it holds.
 const HOLDERS_MAX: usize = 24;

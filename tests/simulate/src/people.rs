@@ -272,6 +272,9 @@ impl World {
             // An older state has older receipts.
             record.seen = (Receipt::Saved, None);
         }
+        // Its owner goes on where it stood then, before it hears of the server.
+        let salt = self.rng.u64(..);
+        self.edit_some(index, 6, salt);
         self.connect(index);
     }
 

@@ -1,51 +1,31 @@
 //! The simulated server: the real engine on a simulated disk, stepped, and its ends of the
 //! connections. It does for a session what the socket's driver does, without a socket.
 
+use std::collections::{BTreeSet, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Instant;
 
 use roadbook_protocol::ids::{ContactId, DeviceId, UserId, WorkspaceId};
 use roadbook_protocol::limits::Limits;
 use roadbook_protocol::session::{
     Outcome, ServerEffect, ServerEvent, ServerOptions, ServerSession,
 };
-use roadbook_protocol::wire::{
-    Access, ChangeFate, Fate, Frame, OfferItem, PageItem, Problem, ProblemCode,
-};
+use roadbook_protocol::wire::{ChangeFate, Fate, Frame, OfferItem, Problem, ProblemCode};
 use roadbook_server::engine::{
     AppendRequest, Appended, Engine, EngineError, EngineOptions, Event, Step, SystemEntropy,
 };
-use roadbook_server::store::{self, changes};
 use roadbook_server::sync::service::{self, Identity, Knock, OfferRoom, Offers, Receipts};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::time::Instant;
 use tokio::sync::broadcast::error::TryRecvError;
 use tokio::sync::{broadcast, oneshot};
 
-use crate::device::{SimClock, Standing, loss};
+use crate::device::SimClock;
 use crate::net::End;
-use crate::oracle::{Acknowledged, Rights};
+use crate::office::Backup;
+use crate::oracle::Acknowledged;
 use crate::plan::Ending;
 use crate::trouble::SimDisk;
 use crate::world::{Happening, World};
-
-/// A backup, and what was known when it was made.
-pub struct Backup {
-    /// Where it is.
-    pub path: PathBuf,
-    /// How much was acknowledged by then.
-    pub acknowledged: usize,
-    /// Who held what.
-    pub rights: BTreeMap<ContactId, Rights>,
-    /// Who had got one back by then, or could.
-    pub regains: BTreeSet<(ContactId, usize)>,
-    /// How often somebody had got a contact by then.
-    pub granted: usize,
-    /// Which devices were revoked by then.
-    pub revoked: Vec<usize>,
-    /// How many devices there were.
-    pub devices: usize,
-}
 
 /// The server.
 pub struct Server {
@@ -57,7 +37,8 @@ pub struct Server {
     pub clock: Arc<SimClock>,
     /// The engine, while it runs.
     pub engine: Option<Arc<Engine>>,
-    events: Option<broadcast::Receiver<Event>>,
+    /// What the engine announces.
+    pub events: Option<broadcast::Receiver<Event>>,
     /// The one workspace.
     pub workspace: WorkspaceId,
     /// Who edits in the office.
@@ -73,8 +54,10 @@ pub struct Server {
     /// The log takes so long, until then.
     pub slow: (u32, i64),
     offers: OfferRoom,
-    log_due: bool,
-    merge_due: bool,
+    /// Whether the log is to have its turn.
+    pub log_due: bool,
+    /// Whether the merge is to have its turn.
+    pub merge_due: bool,
     nonce: u64,
 }
 
@@ -184,136 +167,6 @@ impl Server {
 }
 
 impl World {
-    /// Starts the server, or tries again later.
-    pub fn start_server(&mut self) {
-        self.server.starting = false;
-        if self.server.is_up() {
-            return;
-        }
-        match self.server.open() {
-            Ok(engine) => {
-                self.server.merge_due = false;
-                self.server.log_due = false;
-                self.merge_soon();
-                drop(engine);
-                self.verify_acknowledged();
-            }
-            Err(error) => {
-                if self.server.disk.disk.is_crashed() {
-                    // It died while it started.
-                    self.apply_server_loss();
-                } else if !self.server.disk.excuses(self.now) {
-                    return self.violated("the server starts", error.to_string());
-                }
-                self.start_server_in(1_000);
-            }
-        }
-    }
-
-    /// Schedules a start.
-    pub fn start_server_in(&mut self, ms: u32) {
-        if !std::mem::replace(&mut self.server.starting, true) {
-            self.schedule(self.now + i64::from(ms), Happening::StartServer);
-        }
-    }
-
-    /// Every connection's end at the server is over.
-    fn drop_server_ends(&mut self) {
-        let ids: Vec<u64> = self.conns.keys().copied().collect();
-        for id in ids {
-            let dead = self.rng.u8(..4) == 0;
-            self.ended(id, End::Server);
-            // Some devices hear of it at once, some by the silence.
-            self.cut(id, true);
-            if dead {
-                self.cover.count("fault.half_open");
-            }
-        }
-    }
-
-    /// The server ends in an orderly way.
-    pub fn stop_server(&mut self) {
-        self.drop_server_ends();
-        if let Some(engine) = self.server.engine.take() {
-            engine.shutdown();
-        }
-        self.server.events = None;
-        if self.server.disk.disk.is_crashed() {
-            self.apply_server_loss();
-        }
-    }
-
-    /// The server ends without a goodbye.
-    pub fn crash_server(&mut self, ending: Ending, ms: u32) {
-        self.server.crash = (ending, ms);
-        self.server.disk.disk.crash();
-        self.server_crashed();
-    }
-
-    /// Its disk has stopped: the process is gone too.
-    pub fn server_crashed(&mut self) {
-        self.drop_server_ends();
-        self.server.engine = None;
-        self.server.events = None;
-        self.apply_server_loss();
-        let ms = self.server.crash.1;
-        self.start_server_in(ms);
-    }
-
-    fn apply_server_loss(&mut self) {
-        let ending = self.server.crash.0;
-        match self.server.disk.disk.restart(loss(ending)) {
-            Ok(lost) => {
-                self.cover.add("fault.unsynced_write_dropped", lost.dropped);
-                self.cover.add("fault.torn_write", lost.torn);
-            }
-            Err(error) => self.violated("the simulated disk restarts", error.to_string()),
-        }
-        self.cover.count(match ending {
-            Ending::Killed => "fault.crash_server_killed",
-            _ => "fault.crash_server_power",
-        });
-    }
-
-    /// P2: what was acknowledged is in the log.
-    pub fn verify_acknowledged(&mut self) {
-        let due = self.oracle.to_verify(&mut self.rng);
-        self.verify(&due, "P2: an acknowledged change is durable");
-    }
-
-    /// Looks these up in the permanent index.
-    pub fn verify(&mut self, due: &[Acknowledged], invariant: &'static str) {
-        let Some(engine) = self.server.engine() else { return };
-        let workspace = self.server.workspace;
-        let missing = engine.read(|conn| -> store::Result<Option<Acknowledged>> {
-            for one in due {
-                if changes::find(conn, workspace, one.contact, &one.hash)?.is_none() {
-                    return Ok(Some(*one));
-                }
-            }
-            Ok(None)
-        });
-        match missing {
-            Ok(None) => {}
-            Ok(Some(one)) => {
-                let who = one.device.map_or("the office".to_owned(), |n| format!("device {n}"));
-                let detail =
-                    format!("change {} of contact {} by {who} is gone", one.hash, one.contact);
-                self.violated(invariant, detail);
-            }
-            Err(error) => {
-                if !self.server_trouble() {
-                    self.violated("the server can be read", error.to_string());
-                }
-            }
-        }
-    }
-
-    /// Whether an error of the server has a cause that the simulation made.
-    pub fn server_trouble(&mut self) -> bool {
-        self.server.disk.disk.is_crashed() || self.server.disk.excuses(self.now)
-    }
-
     fn log_soon(&mut self) {
         if !std::mem::replace(&mut self.server.log_due, true) {
             let (delay, until) = self.server.slow;
@@ -323,7 +176,8 @@ impl World {
         }
     }
 
-    fn merge_soon(&mut self) {
+    /// The merge gets its turn in a moment.
+    pub fn merge_soon(&mut self) {
         if !std::mem::replace(&mut self.server.merge_due, true) {
             let at = self.now + self.rng.i64(0..8);
             self.schedule(at, Happening::ServerMerge);
@@ -423,6 +277,11 @@ impl World {
         let Some(device) = self.conns.get(&id).map(|conn| conn.device) else { return };
         let user = self.devices[device].user;
         for outcome in &appended.outcomes {
+            match outcome.fate {
+                Fate::Forked => self.cover.count("event.forked"),
+                Fate::Quarantined => self.cover.count("event.quarantined"),
+                _ => {}
+            }
             let (contact, hash) = (outcome.contact, outcome.hash);
             if matches!(outcome.fate, Fate::Stored | Fate::Quarantined | Fate::Replaced)
                 || (outcome.fate == Fate::Merged && !outcome.duplicate)
@@ -829,53 +688,6 @@ impl World {
         {
             engine.forget_waiting(who.workspace, who.device);
             self.log_soon();
-        }
-    }
-
-    /// P8: nothing leaves for a device that its user does not hold, and nothing for a revoked one.
-    fn check_sent(&mut self, id: u64, frame: &Frame) {
-        let items: &[PageItem] = match frame {
-            Frame::Page(page) => &page.items,
-            Frame::Fetched(fetched) => &fetched.items,
-            _ => return,
-        };
-        let Some(conn) = self.conns.get(&id) else { return };
-        let (index, device) = (conn.device, &self.devices[conn.device]);
-        if device.standing == Standing::Revoked {
-            let detail = format!("{} with {} items to device {index}", frame.name(), items.len());
-            return self.violated("P8: a revoked device gets nothing", detail);
-        }
-        let leaked = items.iter().find(|item| {
-            let content =
-                !item.changes.is_empty() || !item.snapshot.is_empty() || !item.row.is_empty();
-            (content || item.access != Access::Removed)
-                && !self.oracle.is_held(&item.contact, device.user)
-        });
-        if let Some(item) = leaked {
-            let detail = format!(
-                "contact {} as {:?} went to device {index} of user {}, who holds it not",
-                item.contact, item.access, device.user
-            );
-            return self.violated("P8: a device receives only what its user holds", detail);
-        }
-        self.check_order(items);
-    }
-
-    /// Dependencies come before dependants.
-    fn check_order(&mut self, items: &[PageItem]) {
-        for item in items.iter().filter(|item| item.changes.len() > 1) {
-            let mut later: Vec<roadbook_protocol::ChangeHash> = Vec::new();
-            for bytes in item.changes.iter().rev() {
-                let Ok(change) = automerge::Change::from_bytes(bytes.clone()) else {
-                    let detail = format!("a change of contact {}", item.contact);
-                    return self.violated("what is sent down is sound", detail);
-                };
-                if change.deps().iter().any(|dep| later.contains(dep)) {
-                    let detail = format!("change {} of contact {}", change.hash(), item.contact);
-                    return self.violated("dependencies come before dependants", detail);
-                }
-                later.push(change.hash());
-            }
         }
     }
 }
