@@ -483,16 +483,22 @@ impl World {
         let acknowledged = matches!(&effect, ClientEffect::RecordStored { .. });
         match client.worker.perform(effect) {
             Ok(events) => {
-                if !client.jobs.is_empty() {
-                    client.busy = true;
-                    let at = self.now + self.rng.i64(0..3);
-                    self.schedule(at, Happening::DeviceWork { conn: id });
-                }
+                // What it brought belongs together: it is not idle in between.
+                client.busy = true;
                 for event in events {
                     self.client_event(id, event);
                 }
                 if acknowledged {
                     self.verify_receipts(index);
+                }
+                let Some(client) = self.conns.get_mut(&id).and_then(|conn| conn.client.as_mut())
+                else {
+                    return;
+                };
+                client.busy = !client.jobs.is_empty();
+                if client.busy {
+                    let at = self.now + self.rng.i64(0..3);
+                    self.schedule(at, Happening::DeviceWork { conn: id });
                 }
                 self.settle_client(id);
             }
