@@ -322,12 +322,12 @@ impl Write<'_> {
     /// without them; the document as it was is kept.
     fn keep_lost(&mut self, row: &ContactRow, local: &Automerge) -> Result<()> {
         let bytes = contained(|| format!("contact {}", row.id), || local.save_nocompress())?;
-        let name = projections::get(&self.tx, row.num).ok().flatten().map(|row| row.display_name);
+        let name = self.display_name(row);
         lists::quarantine(
             &self.tx,
             &Quarantining {
                 contact: row.id,
-                display_name: &name.unwrap_or_default(),
+                display_name: &name,
                 edit: None,
                 hash: None,
                 bytes: Some(&bytes),

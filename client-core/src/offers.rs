@@ -18,7 +18,6 @@ use crate::replica::{Replica, Write};
 use crate::store::contacts;
 use crate::store::evidence::{self, EvidenceRow};
 use crate::store::lists::{self, Quarantining};
-use crate::store::projections;
 
 /// Contacts in one offer.
 const CONTACTS_MAX: usize = 256;
@@ -224,12 +223,12 @@ impl Write<'_> {
         let change = doc.get_change_by_hash(&fate.hash);
         self.keep(row.id, doc);
         let Some(change) = change else { return Ok(()) };
-        let name = projections::get(&self.tx, row.num).ok().flatten().map(|row| row.display_name);
+        let name = self.display_name(&row);
         lists::quarantine(
             &self.tx,
             &Quarantining {
                 contact: row.id,
-                display_name: &name.unwrap_or_default(),
+                display_name: &name,
                 edit: None,
                 hash: Some(fate.hash),
                 bytes: Some(change.raw_bytes()),

@@ -291,12 +291,12 @@ impl Write<'_> {
         let why = (change.code.as_str(), change.reason.as_str());
         changes::set_receipt(&self.tx, change.pos, became, true, why, now)?;
         for not in not_replayed {
-            let name = crate::store::projections::get(&self.tx, row.num).ok().flatten();
+            let name = self.display_name(row);
             lists::quarantine(
                 &self.tx,
                 &Quarantining {
                     contact: row.id,
-                    display_name: &name.map(|row| row.display_name).unwrap_or_default(),
+                    display_name: &name,
                     edit: change.edit,
                     hash: None,
                     bytes: None,

@@ -20,7 +20,6 @@ use crate::store::contacts::{self, ContactRow};
 use crate::store::evidence;
 use crate::store::lists::{self, Quarantining};
 use crate::store::meta::{self, key};
-use crate::store::projections;
 
 /// Codes under which a change is refused only because of another one: its edit is authored anew.
 const REFUSED_FOR_ANOTHER: &[&str] = &["depends_on_refused", "missing_dependency", "gave_up"];
@@ -279,12 +278,12 @@ impl Write<'_> {
         change: &LocalChange,
         (code, reason): (&str, &str),
     ) -> Result<()> {
-        let name = projections::get(&self.tx, row.num).ok().flatten().map(|row| row.display_name);
+        let name = self.display_name(row);
         lists::quarantine(
             &self.tx,
             &Quarantining {
                 contact: row.id,
-                display_name: &name.unwrap_or_default(),
+                display_name: &name,
                 edit: change.edit,
                 hash: Some(change.hash),
                 bytes: Some(&change.bytes),

@@ -22,7 +22,7 @@ use crate::observe::{Hub, Notices, Observer, Topic};
 use crate::state::Connectivity;
 use crate::store::contacts::{self, ActorChoice, ContactRow};
 use crate::store::meta::{self, key};
-use crate::store::{Store, lists, salvage};
+use crate::store::{Store, lists, projections, salvage};
 
 /// The contacts of one rep on one device, with everything that was edited and not yet sent.
 ///
@@ -397,6 +397,12 @@ impl Write<'_> {
             Some(slot) => slot.1 = doc,
             None => self.documents.push((id, doc)),
         }
+    }
+
+    /// What a contact is called; empty where it has no readable row.
+    pub(crate) fn display_name(&self, row: &ContactRow) -> String {
+        let found = projections::get(&self.tx, row.num).ok().flatten();
+        found.map(|row| row.display_name).unwrap_or_default()
     }
 
     /// Observers of the contact and of the list are to look again.

@@ -3,6 +3,7 @@
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use roadbook_client_core::{OpenOptions, Replica};
 use serde_json::Value;
@@ -283,6 +284,32 @@ pub fn by_id(list: &Value) -> std::collections::BTreeMap<String, Value> {
         .iter()
         .map(|contact| (contact["id"].as_str().unwrap().to_owned(), contact.clone()))
         .collect()
+}
+
+/// Notes a visit with the rep's program.
+#[track_caller]
+pub fn visit(rep: &Rep, id: &str, summary: &str) {
+    rep.run(&["visit", id, "--summary", summary]).ok();
+}
+
+/// The summaries of a contact's interactions, sorted.
+#[track_caller]
+pub fn summaries(contact: &Value) -> Vec<String> {
+    let mut all: Vec<String> = contact["interactions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|interaction| Some(interaction["summary"].as_str()?.to_owned()))
+        .collect();
+    all.sort_unstable();
+    all
+}
+
+/// Copies a file or a directory with its times and permissions, as a person would.
+#[track_caller]
+pub fn copy(from: &Path, to: &Path) {
+    let status = Command::new("cp").arg("-a").arg(from).arg(to).status().unwrap();
+    assert!(status.success());
 }
 
 /// A port that nobody listens on, outside the range from which systems take ports for outgoing

@@ -3,19 +3,13 @@
 #![allow(clippy::unwrap_used)]
 
 use std::path::Path;
-use std::process::Command;
 
 use roadbook_client_core::{Durability, Phase, Topic};
 use roadbook_tests::local::Device;
 use roadbook_tests::process::Rep;
-use roadbook_tests::scene::{Scene, by_id};
+use roadbook_tests::scene::{Scene, by_id, copy, visit};
 
 /// `cp -a`: new files with the same content.
-fn copy(from: &Path, to: &Path) {
-    let status = Command::new("cp").arg("-a").arg(from).arg(to).status().unwrap();
-    assert!(status.success());
-}
-
 /// Writes the content of each file over the file of that name, as a restore in place does: the
 /// files stay the same ones to the file system.
 fn restore_in_place(from: &Path, to: &Path) {
@@ -30,10 +24,6 @@ fn restore_in_place(from: &Path, to: &Path) {
         let bytes = std::fs::read(entry.path()).unwrap();
         std::fs::write(to.join(entry.file_name()), bytes).unwrap();
     }
-}
-
-fn visit(rep: &Rep, id: &str, summary: &str) {
-    rep.run(&["visit", id, "--summary", summary]).ok();
 }
 
 #[track_caller]

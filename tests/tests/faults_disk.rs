@@ -6,7 +6,7 @@
 use roadbook_tests::kills::hashes_on_disk;
 use roadbook_tests::mount::{ReadOnly, SmallDisk};
 use roadbook_tests::process::Rep;
-use roadbook_tests::scene::{Scene, by_id};
+use roadbook_tests::scene::{Scene, by_id, visit};
 use serde_json::Value;
 
 /// What is left free in KiB, from nothing to where everything fits: in between lies the place where
@@ -18,10 +18,6 @@ fn summaries(contact: &Value) -> Vec<&str> {
     let mut all: Vec<&str> = interactions.filter_map(|i| i["summary"].as_str()).collect();
     all.sort_unstable();
     all
-}
-
-fn visit(rep: &Rep, id: &str, summary: &str) {
-    rep.run(&["visit", id, "--summary", summary]).ok();
 }
 
 /// Everything that the device was told is stored is in the server's files.

@@ -7,21 +7,16 @@ use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
-use std::process::Command;
 
 use roadbook_client_core::{OpenOptions, Replica};
 use roadbook_protocol::ids::ContactId;
 use roadbook_tests::devices;
 use roadbook_tests::process::{Rep, ServerProcess};
-use roadbook_tests::scene::Scene;
+use roadbook_tests::scene::{Scene, copy, visit};
 use rusqlite::Connection;
 use serde_json::Value;
 
 const PAGE: usize = 4096;
-
-fn visit(rep: &Rep, id: &str, summary: &str) {
-    rep.run(&["visit", id, "--summary", summary]).ok();
-}
 
 fn summaries(contact: &Value) -> Vec<String> {
     let interactions = contact["interactions"].as_array().into_iter().flatten();
@@ -29,11 +24,6 @@ fn summaries(contact: &Value) -> Vec<String> {
         interactions.filter_map(|i| Some(i["summary"].as_str()?.to_owned())).collect();
     all.sort_unstable();
     all
-}
-
-fn copy(from: &Path, to: &Path) {
-    let status = Command::new("cp").arg("-a").arg(from).arg(to).status().unwrap();
-    assert!(status.success());
 }
 
 /// What the server answers to a plain request.

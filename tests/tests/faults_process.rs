@@ -14,12 +14,8 @@ use roadbook_server::http::{self, ServeOptions, TlsSource};
 use roadbook_tests::devices::{self, full};
 use roadbook_tests::process::{Rep, ServerProcess, binary, signal};
 use roadbook_tests::proxy::Proxy;
-use roadbook_tests::scene::Scene;
+use roadbook_tests::scene::{Scene, visit};
 use tokio_util::sync::CancellationToken;
-
-fn visit(rep: &Rep, id: &str, summary: &str) {
-    rep.run(&["visit", id, "--summary", summary]).ok();
-}
 
 /// A process of a device that ends with its owner.
 struct Running(Child);

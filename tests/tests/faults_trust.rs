@@ -12,13 +12,9 @@ use std::sync::{Arc, Mutex};
 use rcgen::{CertificateParams, Issuer, KeyPair, date_time_ymd};
 use roadbook_tests::process::{Finished, Rep, ServerProcess, binary, run};
 use roadbook_tests::proxy::Proxy;
-use roadbook_tests::scene::Scene;
+use roadbook_tests::scene::{Scene, visit};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-
-fn visit(rep: &Rep, id: &str, summary: &str) {
-    rep.run(&["visit", id, "--summary", summary]).ok();
-}
 
 #[track_caller]
 fn assert_offline(done: &Finished, says: &[&str]) {

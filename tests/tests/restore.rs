@@ -4,32 +4,10 @@
 #![allow(clippy::unwrap_used)]
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use roadbook_tests::process::Rep;
-use roadbook_tests::scene::Scene;
-use serde_json::Value;
-
-fn visit(rep: &Rep, id: &str, summary: &str) {
-    rep.run(&["visit", id, "--summary", summary]).ok();
-}
-
-fn summaries(contact: &Value) -> Vec<String> {
-    let mut all: Vec<String> = contact["interactions"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .filter_map(|interaction| Some(interaction["summary"].as_str()?.to_owned()))
-        .collect();
-    all.sort_unstable();
-    all
-}
-
-fn copy(from: &Path, to: &Path) {
-    let status = Command::new("cp").arg("-a").arg(from).arg(to).status().unwrap();
-    assert!(status.success());
-}
+use roadbook_tests::scene::{Scene, copy, summaries, visit};
 
 /// Ada owns contacts, Ben works on the first three of them too; the phone is hers, the laptop his.
 struct Drill {

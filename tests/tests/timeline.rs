@@ -2,31 +2,8 @@
 //! back, and bring what they hold; no edit of theirs is lost.
 #![allow(clippy::unwrap_used)]
 
-use std::path::Path;
-use std::process::Command;
-
 use roadbook_tests::process::Rep;
-use roadbook_tests::scene::Scene;
-
-fn visit(rep: &Rep, id: &str, summary: &str) {
-    rep.run(&["visit", id, "--summary", summary]).ok();
-}
-
-fn copy(from: &Path, to: &Path) {
-    let status = Command::new("cp").arg("-a").arg(from).arg(to).status().unwrap();
-    assert!(status.success());
-}
-
-fn summaries(contact: &serde_json::Value) -> Vec<String> {
-    let mut all: Vec<String> = contact["interactions"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .filter_map(|interaction| Some(interaction["summary"].as_str()?.to_owned()))
-        .collect();
-    all.sort_unstable();
-    all
-}
+use roadbook_tests::scene::{Scene, copy, summaries, visit};
 
 struct Book {
     scene: Scene,

@@ -411,7 +411,7 @@ fn code_hash(code: &str) -> [u8; 32] {
     sha256(wire::normalise_code(code).as_bytes())
 }
 
-/// 26 characters of Crockford's base 32, in groups: `XXXXX-XXXXX-XXXXX-XXXXX-XXXXXX`.
+/// 26 characters of Crockford's base 32: four groups of five and one of six, with hyphens between.
 fn crockford(random: [u8; 16]) -> String {
     const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
     let mut rest = u128::from_be_bytes(random);
