@@ -7,7 +7,6 @@ pub(crate) mod changes;
 pub(crate) mod contacts;
 pub(crate) mod evidence;
 pub(crate) mod lists;
-mod log_file;
 pub(crate) mod meta;
 pub(crate) mod projections;
 pub(crate) mod salvage;
@@ -16,6 +15,7 @@ pub(crate) mod schema;
 use std::path::{Path, PathBuf};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
+use roadbook_wal::LogFile;
 use rusqlite::functions::FunctionFlags;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags};
@@ -23,7 +23,6 @@ use rusqlite::{Connection, OpenFlags};
 use crate::env::Durability;
 use crate::error::{Error, Result};
 use crate::identity::private;
-use log_file::LogFile;
 
 /// Read connections: lists and searches may overlap with opening a contact.
 const READERS: usize = 2;
@@ -86,6 +85,8 @@ impl Store {
 
     /// One that writes, and those that read.
     fn open_connections(&self) -> Result<(Connection, Vec<Connection>)> {
+        // What a program left behind may be in memory alone, if a sync failed it.
+        roadbook_wal::renew(&self.path).map_err(Error::file(&self.path))?;
         let mut conn = Connection::open(&self.path)?;
         schema::refuse_newer(&conn, &self.path)?;
         // The log and its index take the permissions of the file.

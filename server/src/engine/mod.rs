@@ -37,7 +37,6 @@ mod judge;
 pub mod keys;
 mod lock;
 pub mod log;
-mod log_file;
 pub mod merge;
 mod metrics;
 mod reads;

@@ -11,13 +11,13 @@ use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use roadbook_protocol::ids::{DeviceId, WorkspaceId};
+use roadbook_wal::LogFile;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::oneshot;
 
 use super::commit::{self, Commit};
 use super::failpoint;
 use super::log::{Log, Stage};
-use super::log_file::LogFile;
 use super::merge::Prepared;
 use super::metrics::{add, set};
 use super::shared::Shared;

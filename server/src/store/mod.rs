@@ -83,6 +83,9 @@ pub fn open_writer(
     before: impl FnOnce(&Connection) -> Result<()>,
 ) -> Result<Connection> {
     assert_suitable()?;
+    // What a program left behind may be in memory alone, if a sync failed it.
+    roadbook_wal::renew(path)
+        .map_err(|source| EngineError::Io { path: path.to_owned(), source })?;
     let mut conn = Connection::open(path)?;
     schema::refuse_newer(&conn)?;
     refuse_damaged(&conn, path)?;

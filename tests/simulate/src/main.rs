@@ -1,5 +1,6 @@
 //! `cargo simulate`: runs seeds, or one plan.
 
+use std::backtrace::Backtrace;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Mutex;
@@ -69,7 +70,10 @@ const COVERAGE_SEEDS_MIN: u64 = 100;
 fn main() -> ExitCode {
     let args = Args::parse();
     // A panic is a finding, reported with its seed; its trace would bury the report.
-    std::panic::set_hook(Box::new(|panic| eprintln!("panic: {panic}")));
+    std::panic::set_hook(Box::new(|panic| {
+        // With the way there, if RUST_BACKTRACE asks for it.
+        eprintln!("panic: {panic}\n{}", Backtrace::capture());
+    }));
     match &args.plan {
         Some(path) => one_plan(&args, path),
         None => many_seeds(&args),

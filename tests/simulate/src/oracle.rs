@@ -133,7 +133,9 @@ impl Oracle {
         // One is the owner or a collaborator: who is given a contact is no collaborator any more.
         rights.collaborators.remove(&user);
         let rights = rights.clone();
-        // Whoever is left out of it; signed words of before count no more.
+        // Whoever is left out of it. The server's own signed words of a past that it has lost may
+        // override this, if the timeline they name began in that past: it can't tell which of the two
+        // is newer. (The ledger outside the backup closes that.)
         let lost: Vec<usize> = self
             .regains
             .iter()
@@ -142,7 +144,6 @@ impl Oracle {
             .chain(before)
             .filter(|user| !rights.held_by(*user))
             .collect();
-        self.regains.retain(|(other, _)| *other != contact);
         self.handed_over.extend(lost.into_iter().map(|user| (contact, user)));
         self.granted.push((contact, user));
     }

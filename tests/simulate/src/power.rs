@@ -18,9 +18,11 @@ impl World {
                 self.server.log_due = false;
                 self.merge_soon();
                 drop(engine);
+                self.tell(|| "the server has started".to_owned());
                 self.verify_acknowledged();
             }
             Err(error) => {
+                self.tell(|| format!("the server does not start: {error}"));
                 if self.server.disk.disk.is_crashed() {
                     // It died while it started.
                     self.apply_server_loss();
@@ -86,6 +88,7 @@ impl World {
         let ending = self.server.crash.0;
         match self.server.disk.disk.restart(loss(ending)) {
             Ok(lost) => {
+                self.tell(|| format!("the server is gone: {ending:?}, {lost:?}"));
                 self.cover.add("fault.unsynced_write_dropped", lost.dropped);
                 self.cover.add("fault.torn_write", lost.torn);
             }

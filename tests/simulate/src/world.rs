@@ -206,6 +206,7 @@ impl World {
     /// A promise was broken. The first counts.
     pub fn violated(&mut self, invariant: &'static str, detail: String) {
         if self.violation.is_none() {
+            self.tell(|| format!("BROKEN: {invariant}: {detail}"));
             self.violation = Some(Violation { invariant, detail });
         }
     }

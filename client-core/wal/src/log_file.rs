@@ -1,11 +1,13 @@
-//! Notices that somebody deleted or replaced the write-ahead log under the running server. SQLite goes
-//! on writing into the file that has no name any more, and the next start would find none of it.
+//! Notices that somebody deleted or replaced the write-ahead log under the running program. SQLite
+//! goes on writing into the file that has no name any more, and the next start would find none of it.
 
 use std::path::{Path, PathBuf};
 
+use super::log_of;
+
 /// The log of a database that is open.
 #[derive(Debug)]
-pub(super) struct LogFile {
+pub struct LogFile {
     path: PathBuf,
     /// Which file it was when it was first seen; `None` before there is one, and where the file system
     /// of the database is none of this machine's.
@@ -15,9 +17,7 @@ pub(super) struct LogFile {
 impl LogFile {
     /// The log of this database.
     pub fn of(database: &Path) -> Self {
-        let mut path = database.as_os_str().to_owned();
-        path.push("-wal");
-        let mut log = Self { path: path.into(), known: None };
+        let mut log = Self { path: log_of(database), known: None };
         log.known = log.now();
         log
     }
