@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use roadbook_wal::LogFile;
+use rusqlite::config::DbConfig;
 use rusqlite::functions::FunctionFlags;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags};
@@ -232,6 +233,9 @@ impl Drop for Lent<'_> {
 pub(crate) fn configure(conn: &Connection, durability: Durability) -> Result<()> {
     conn.set_prepared_statement_cache_capacity(STATEMENTS);
     conn.busy_timeout(std::time::Duration::from_secs(5))?;
+    // Without it a statement is compiled anew whenever a value is bound that a partial index or the
+    // statistics were compared with.
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     write_ahead(conn)?;
     conn.pragma_update(
         None,

@@ -21,6 +21,7 @@ use super::clock::{Clock, Entropy, SystemClock, SystemEntropy};
 use super::keys;
 use super::lock::DirLock;
 use super::metrics::{Metrics, MetricsSnapshot, set};
+use super::past;
 use super::reads::Reads;
 use super::shards::{AuthorJob, Shards, Worker};
 use super::shared::{Shared, Timeline};
@@ -133,7 +134,9 @@ impl Engine {
             timelines: RwLock::default(),
             stopped: OnceLock::new(),
         });
-        open_timelines(&mut conn, &shared)?;
+        let past_lost = past::is_lost(dir, &conn)?;
+        open_timelines(&mut conn, &shared, past_lost)?;
+        past::remember(dir, &shared.timeline_ids())?;
         let left = changes::contacts_pending(&conn)?;
         let engine = Engine { shared, dir: dir.to_owned(), running: RwLock::new(None) };
         let (durability, cache) = (options.durability, options.document_cache_bytes / threads);
@@ -647,11 +650,14 @@ fn write_timeline(
 }
 
 /// Opens a timeline for each workspace, in one durable transaction, before anything is served.
-fn open_timelines(conn: &mut Connection, shared: &Shared) -> Result<()> {
+fn open_timelines(conn: &mut Connection, shared: &Shared, past_lost: bool) -> Result<()> {
     let now = shared.clock.now_ms();
     let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let mut all = shared.timelines.write().unwrap_or_else(PoisonError::into_inner);
     for workspace in workspaces::list(&tx)? {
+        if past_lost {
+            past::note_lost(&tx, workspace.id)?;
+        }
         let timeline = Timeline {
             id: TimelineId::from_random(shared.random()),
             actor: Actor::from_random(shared.random()),

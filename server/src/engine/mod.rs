@@ -39,6 +39,7 @@ mod lock;
 pub mod log;
 pub mod merge;
 mod metrics;
+mod past;
 mod reads;
 mod shards;
 mod shared;

@@ -69,6 +69,12 @@ impl Shared {
         self.timelines.read().unwrap_or_else(PoisonError::into_inner).get(&workspace).copied()
     }
 
+    /// The open timelines of all workspaces.
+    pub fn timeline_ids(&self) -> Vec<TimelineId> {
+        let all = self.timelines.read().unwrap_or_else(PoisonError::into_inner);
+        all.values().map(|timeline| timeline.id).collect()
+    }
+
     pub fn random<const N: usize>(&self) -> [u8; N] {
         let mut bytes = [0; N];
         self.entropy.fill(&mut bytes);

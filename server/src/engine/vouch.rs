@@ -14,6 +14,7 @@ use serde_json::json;
 
 use super::assign::{Done, Wanted, assign_one};
 use super::judge::{Sender, Stage};
+use super::past;
 use super::types::Claim;
 use crate::store::devices::{self, ActorOwner};
 use crate::store::{EngineError, Result, audit, contacts, people, workspaces};
@@ -154,8 +155,9 @@ impl Stage {
 }
 
 /// Whether the claim tells of a past that this server has lost, and nobody has assigned the contact
-/// since. Where even the timeline is not known, an assignment since this server's start is newer; one
-/// between the restore and an earlier start can't be told from one before the backup.
+/// since. Where even the timeline is not known, it began after the first part of the past that was
+/// lost, and every assignment from there on may be newer: it stands. Where no such loss was noticed
+/// (the data directory was copied back as a whole), one since this server's start does.
 fn is_lost(
     tx: &Transaction<'_>,
     workspace: WorkspaceId,
@@ -164,7 +166,10 @@ fn is_lost(
 ) -> Result<bool> {
     Ok(match workspaces::timeline_last_cursor(tx, workspace, claim.timeline)? {
         Some(last) => claim.as_of > last && assigned <= last,
-        None => assigned < workspaces::newest_first_cursor(tx, workspace)?,
+        None => match past::lost_before(tx, workspace)? {
+            Some(first) => assigned < first,
+            None => assigned < workspaces::newest_first_cursor(tx, workspace)?,
+        },
     })
 }
 

@@ -33,6 +33,7 @@ pub use error::EngineError;
 use std::path::Path;
 
 use roadbook_protocol::fold;
+use rusqlite::config::DbConfig;
 use rusqlite::functions::FunctionFlags;
 use rusqlite::{Connection, OpenFlags};
 
@@ -166,6 +167,9 @@ pub fn open_reader(path: &Path) -> Result<Connection> {
 
 fn prepare(conn: &Connection) -> Result<()> {
     conn.busy_timeout(std::time::Duration::from_secs(10))?;
+    // Without it a statement is compiled anew whenever a value is bound that a partial index or the
+    // statistics were compared with.
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     conn.pragma_update(None, "foreign_keys", "ON")?;
     conn.pragma_update(None, "trusted_schema", "OFF")?;
     conn.pragma_update(None, "temp_store", "MEMORY")?;

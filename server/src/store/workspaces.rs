@@ -137,6 +137,24 @@ pub fn open_timeline(
     Ok(())
 }
 
+/// Whether there is any timeline: whether this database was ever served.
+///
+/// # Errors
+/// What the database says.
+pub fn any_timeline(conn: &Connection) -> Result<bool> {
+    Ok(conn.query_row("SELECT EXISTS (SELECT 1 FROM timeline)", [], |row| row.get(0))?)
+}
+
+/// Whether a timeline of this name was ever opened in this database.
+///
+/// # Errors
+/// What the database says.
+pub fn knows_timeline(conn: &Connection, id: TimelineId) -> Result<bool> {
+    Ok(conn
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM timeline WHERE id = ?)")?
+        .query_row([id.as_bytes()], |row| row.get(0))?)
+}
+
 /// The last cursor that is known of a timeline: for a closed one the cursor before its successor's
 /// first, for the open one the workspace's cursor. `None` if the timeline is not known.
 ///

@@ -1,10 +1,12 @@
 //! The steps of a plan, carried out.
 
+use std::collections::BTreeSet;
+
 use roadbook_faults::disk::{DiskFault, IoKind};
 use roadbook_protocol::document::Command;
 use roadbook_protocol::ids::ContactId;
-use roadbook_server::engine::{Assign, AuthorOutcome, Authored, Step};
-use roadbook_server::store::EngineError;
+use roadbook_server::engine::{Assign, AuthorOutcome, Authored, Engine, Step};
+use roadbook_server::store::{EngineError, contacts};
 
 use crate::device::Standing;
 use crate::net::End;
@@ -313,7 +315,8 @@ impl World {
         let report = engine.assign(self.server.workspace, Some(self.server.office), wanted);
         let Some(report) = self.office("an assignment", report) else { return };
         for id in report.changed {
-            self.oracle.assigned(id, user);
+            let used = self.holders_by_evidence(&engine, id);
+            self.oracle.assigned(id, user, &used);
             self.cover.count("event.handed_over");
         }
     }
@@ -327,6 +330,17 @@ impl World {
             .flat_map(|(contact, rights)| rights.collaborators.iter().map(|user| (*contact, *user)))
             .collect();
         (!all.is_empty()).then(|| all[number as usize % all.len()])
+    }
+
+    /// Who, of those who might have got a contact back by evidence, holds it now.
+    fn holders_by_evidence(&self, engine: &Engine, contact: ContactId) -> BTreeSet<usize> {
+        let (workspace, users) = (self.server.workspace, &self.server.users);
+        let mut may = self.oracle.may_have_regained(contact);
+        may.retain(|user| {
+            let access = engine.read(|conn| contacts::access(conn, workspace, contact, users[*user]));
+            !matches!(access, Ok::<_, EngineError>(None))
+        });
+        may.into_iter().collect()
     }
 
     fn collaborate(&mut self, contact: u32, user: u32, add: bool) {
@@ -346,7 +360,8 @@ impl World {
         let report = engine.assign(self.server.workspace, Some(self.server.office), wanted);
         let Some(report) = self.office("a collaboration", report) else { return };
         for id in report.changed {
-            self.oracle.collaborates(id, user, add);
+            let used = self.holders_by_evidence(&engine, id);
+            self.oracle.collaborates(id, user, add, &used);
             self.cover.count(match add {
                 true => "event.collaborator_added",
                 false => "event.collaborator_removed",

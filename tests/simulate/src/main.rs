@@ -15,6 +15,10 @@ use roadbook_simulate::shape::Shape;
 use roadbook_simulate::shrink::shrink;
 use roadbook_simulate::world::{Outcome, TELL};
 
+/// A run is mostly allocation: of documents, frames and rows.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Simulates devices and a server on a bad network, with wrong clocks and failing disks, and looks
 /// for a broken promise.
 #[derive(Debug, Parser)]

@@ -185,6 +185,9 @@ impl World {
             self.server.engine = None;
         }
         self.server.crash = (Ending::Killed, 0);
+        if self.server.disk.disk.is_crashed() {
+            self.apply_server_loss();
+        }
         let last = self.server.backups.len() as u64 - 1;
         self.restore_server(last, true);
     }

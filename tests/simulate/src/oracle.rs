@@ -126,30 +126,44 @@ impl Oracle {
         by_rows || self.regains.contains(&(*contact, user))
     }
 
-    /// A contact has a new owner.
-    pub fn assigned(&mut self, contact: ContactId, user: usize) {
+    /// A contact has a new owner. `used` are those whose rights came back by evidence before.
+    pub fn assigned(&mut self, contact: ContactId, user: usize, used: &BTreeSet<usize>) {
         let rights = self.rights.entry(contact).or_default();
         let before = rights.owner.replace(user);
         // One is the owner or a collaborator: who is given a contact is no collaborator any more.
         rights.collaborators.remove(&user);
         let rights = rights.clone();
-        // Whoever is left out of it. The server's own signed words of a past that it has lost may
-        // override this, if the timeline they name began in that past: it can't tell which of the two
-        // is newer. (The ledger outside the backup closes that.)
-        let lost: Vec<usize> = self
-            .regains
-            .iter()
-            .filter(|(other, _)| *other == contact)
-            .map(|(_, user)| *user)
-            .chain(before)
-            .filter(|user| !rights.held_by(*user))
-            .collect();
+        let void = self.void(contact, used);
+        let lost: Vec<usize> =
+            void.into_iter().chain(before).filter(|user| !rights.held_by(*user)).collect();
         self.handed_over.extend(lost.into_iter().map(|user| (contact, user)));
         self.granted.push((contact, user));
     }
 
+    /// The server's signed words of a past that it has lost count no more for this contact, but for
+    /// whom they have served already. Returns those for whom they might have.
+    fn void(&mut self, contact: ContactId, used: &BTreeSet<usize>) -> Vec<usize> {
+        let is_void = |held: &(ContactId, usize)| held.0 == contact && !used.contains(&held.1);
+        let users = self.regains.iter().filter(|held| is_void(held)).map(|held| held.1).collect();
+        self.regains.retain(|held| !is_void(held));
+        users
+    }
+
+    /// Who may have got this contact back by evidence.
+    pub fn may_have_regained(&self, contact: ContactId) -> Vec<usize> {
+        self.regains.iter().filter(|held| held.0 == contact).map(|held| held.1).collect()
+    }
+
     /// A contact has, or has no more, this collaborator.
-    pub fn collaborates(&mut self, contact: ContactId, user: usize, added: bool) {
+    pub fn collaborates(
+        &mut self,
+        contact: ContactId,
+        user: usize,
+        added: bool,
+        used: &BTreeSet<usize>,
+    ) {
+        let void = self.void(contact, used);
+        self.handed_over.extend(void.into_iter().map(|user| (contact, user)));
         let rights = self.rights.entry(contact).or_default();
         if added {
             if rights.owner == Some(user) {

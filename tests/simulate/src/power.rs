@@ -84,7 +84,8 @@ impl World {
         self.start_server_in(ms);
     }
 
-    fn apply_server_loss(&mut self) {
+    /// What its disk makes of what was not synced.
+    pub fn apply_server_loss(&mut self) {
         let ending = self.server.crash.0;
         match self.server.disk.disk.restart(loss(ending)) {
             Ok(lost) => {
