@@ -337,7 +337,8 @@ impl World {
         let (workspace, users) = (self.server.workspace, &self.server.users);
         let mut may = self.oracle.may_have_regained(contact);
         may.retain(|user| {
-            let access = engine.read(|conn| contacts::access(conn, workspace, contact, users[*user]));
+            let access =
+                engine.read(|conn| contacts::access(conn, workspace, contact, users[*user]));
             !matches!(access, Ok::<_, EngineError>(None))
         });
         may.into_iter().collect()

@@ -223,6 +223,7 @@ impl World {
     pub fn save_device(&mut self, index: usize) {
         self.close_app(index);
         let to = self.directory(&format!("saved{index}"));
+        self.devices[index].saved = None;
         if to.exists() && fs::remove_dir_all(&to).is_err() {
             return;
         }
