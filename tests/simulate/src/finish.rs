@@ -9,6 +9,7 @@ use roadbook_protocol::ChangeHash;
 use roadbook_protocol::document;
 use roadbook_protocol::ids::{ContactId, EditId};
 use roadbook_server::engine::{Engine, Step};
+use roadbook_server::store::EngineError;
 
 use crate::device::Standing;
 use crate::net::End;
@@ -267,12 +268,16 @@ impl World {
                 _ => replica.quarantine().unwrap_or_default(),
             };
             let entry = quarantine.iter().find(|entry| entry.edit_id == Some(edit.edit));
-            // The row of the edit goes with its contact; what was refused is kept beside it.
-            let receipt = receipt.or(entry.map(|_| Receipt::Quarantined));
+            // The row of the edit goes with its contact; what was refused is kept beside it. (Without a
+            // change it tells of a part that was put elsewhere: words of a note, at its end.)
+            let refused = entry.filter(|entry| entry.hash.is_some());
+            let receipt = receipt.or(refused.map(|_| Receipt::Quarantined));
             match receipt {
                 Some(Receipt::Merged) => {}
                 None if self.went_with_its_contact(&edit) => continue,
                 None if edit.seen.0 == Receipt::Merged || self.oracle.is_acknowledged(&edit) => {}
+                // Its row was tidied up before it was looked at, under another hash than its first.
+                None if entry.is_some() || self.arrived_anew(&edit) => {}
                 // It left the device with its contact, which goes only when nothing is unsent.
                 None if self
                     .oracle
@@ -298,6 +303,10 @@ impl World {
                 // A later edit may stand in its place; the change itself is in the log, under the
                 // hash that it was authored anew with, if it was.
                 let hash = self.present_hash(index, &edit, &mut hashes);
+                if self.oracle.ever_forked.contains(&(edit.contact, hash)) {
+                    // Merged without a change of its own: the value was there already.
+                    continue;
+                }
                 let one = Acknowledged { contact: edit.contact, hash, device: Some(index) };
                 self.verify(&[one], "P6: an edit that is merged for its device is at the server");
                 continue;
@@ -324,6 +333,25 @@ impl World {
                 .taken_back
                 .iter()
                 .any(|one| one.contact == edit.contact && one.device == Some(edit.device))
+    }
+
+    /// Whether the server has acknowledged a change that the device authored in place of an edit's
+    /// first.
+    fn arrived_anew(&self, edit: &EditRecord) -> bool {
+        let Some(engine) = self.server.engine() else { return false };
+        let workspace = self.server.workspace;
+        let replacements = engine.read(|conn| -> Result<Vec<[u8; 32]>, EngineError> {
+            let mut statement = conn.prepare_cached(
+                "SELECT replacement FROM replaced WHERE workspace = ? AND contact = ? AND hash = ?",
+            )?;
+            let keys = [workspace.as_bytes().as_slice(), edit.contact.as_bytes(), &edit.hash.0];
+            let rows = statement.query_map(keys, |row| row.get(0))?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        });
+        let replacements = replacements.unwrap_or_default();
+        self.oracle.acknowledged.iter().any(|one| {
+            one.contact == edit.contact && replacements.iter().any(|hash| *hash == one.hash.0)
+        })
     }
 
     /// The change that carries an edit now.

@@ -107,6 +107,9 @@ pub struct Oracle {
     pub handed_over: BTreeSet<(ContactId, usize)>,
     /// Everything that the server ever said of that it is stored.
     pub ever_stored: HashSet<(ContactId, ChangeHash)>,
+    /// Everything that the server ever took for a copy's: its device authors it anew, or finds the
+    /// contact as the edit wants it already.
+    pub ever_forked: HashSet<(ContactId, ChangeHash)>,
     /// Edits, the office's included.
     pub edits_made: u64,
     /// How far the present acknowledgements were verified.

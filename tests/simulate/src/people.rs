@@ -261,6 +261,7 @@ impl World {
         if let Err(error) = put_back {
             return self.violated("files are put back", error.to_string());
         }
+        self.devices[index].disk.disk.settle();
         self.cover.count("fault.replica_restored");
         let device = &mut self.devices[index];
         device.unproved.clear();

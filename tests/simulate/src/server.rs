@@ -278,7 +278,10 @@ impl World {
         let user = self.devices[device].user;
         for outcome in &appended.outcomes {
             match outcome.fate {
-                Fate::Forked => self.cover.count("event.forked"),
+                Fate::Forked => {
+                    self.cover.count("event.forked");
+                    self.oracle.ever_forked.insert((outcome.contact, outcome.hash));
+                }
                 Fate::Quarantined => self.cover.count("event.quarantined"),
                 _ => {}
             }

@@ -223,6 +223,12 @@ impl Disk {
         Ok(at)
     }
 
+    /// Files were written past SQLite, and the system has written them back since: nothing that was
+    /// done to them before can be undone by a power cut. No file of the disk may be open.
+    pub fn settle(&self) {
+        self.shared().settle();
+    }
+
     fn real(&self, file: &Path) -> io::Result<(File, u64)> {
         let path: PathBuf = self.root().join(file);
         let real = File::options().read(true).write(true).open(&path)?;

@@ -393,6 +393,14 @@ impl Shared {
         SQLITE_OK
     }
 
+    /// Forgets what was done to the files: what they hold now is durable.
+    pub(super) fn settle(&self) {
+        let mut files = lock(&self.files);
+        files.known.clear();
+        files.deleted.clear();
+        self.loose.store(0, Ordering::SeqCst);
+    }
+
     pub(super) fn unsynced(&self) -> usize {
         lock(&self.files).known.values().map(|file| lock(&file.state).journal.unsynced()).sum()
     }
