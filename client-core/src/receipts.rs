@@ -234,6 +234,13 @@ impl Write<'_> {
                 set(self, Receipt::Forked, false)?;
                 self.set_aside(&row)?;
             }
+            Fate::Replaced if why.0 == "replaced" && change.edit.is_some() => {
+                // By a change that is not from here: of a copy, or of a state that was put back to an
+                // older one. That may still be refused, and nobody be left who has the edit: authored
+                // anew it is taken then, or we hear that the other one is merged.
+                set(self, Receipt::Forked, false)?;
+                self.set_aside(&row)?;
+            }
             Fate::Replaced => {
                 // It will never be merged, and what we made on top of it would not be either.
                 set(self, next, true)?;

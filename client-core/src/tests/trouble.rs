@@ -1,5 +1,7 @@
 //! Refused and forked changes: one bad change costs only itself.
 
+use std::collections::BTreeSet;
+
 use roadbook_protocol::document::{Command, schema::Collection};
 use roadbook_protocol::wire::{ChangeFate, Fate, Need};
 
@@ -109,6 +111,36 @@ fn an_earlier_unmerged_edit_is_sent_as_it_is_beside_a_refused_one() {
     assert!(office.merged_hashes().contains(&earlier), "it was not authored anew");
     assert_eq!(office.text(id, "company"), "Earlier");
     assert_eq!(office.text(id, "job_title"), "");
+}
+
+#[test]
+fn an_edit_that_a_change_from_elsewhere_carries_is_authored_anew_until_that_is_merged() {
+    let (mut office, a) = (Office::new(), Device::new(1));
+    let id = person(&a.replica, "Karen", "Holm");
+    office.exchange(&a.replica);
+    a.replica.edit(id, &[set("company", "Carried")]).unwrap();
+    let edit = a.replica.outbox(false).unwrap()[0].edit_id;
+    let replaced = |code: &str| {
+        let hash = a.replica.outbox(false).unwrap()[0].hash.parse().unwrap();
+        let reason = "another change carries the same edit".to_owned();
+        let fate =
+            ChangeFate { contact: id, hash, fate: Fate::Replaced, code: code.into(), reason };
+        a.replica.record_fates(&[fate]).unwrap();
+        assert_eq!(a.replica.status().unwrap().set_aside, 1);
+    };
+    // The other change, of a copy, is not merged yet: should it be refused, ours is needed.
+    replaced("replaced");
+    assert_eq!(a.replica.receipt(edit).unwrap(), Some(Receipt::Forked));
+    a.replica.in_flight().clear();
+    let missing = a.replica.load_missing(256, &BTreeSet::new()).unwrap();
+    a.replica.apply_fetched(office.timeline, &office.fetched(&missing)).unwrap();
+    assert_eq!(a.replica.receipt(edit).unwrap(), Some(Receipt::Saved), "on its way again");
+    // Now it is: the edit is there, and ours is not offered again.
+    replaced("original_merged");
+    assert_eq!(a.replica.receipt(edit).unwrap(), Some(Receipt::Merged));
+    office.converge(&[&a]);
+    assert_eq!(a.replica.status().unwrap().unsent, 0);
+    assert_eq!(a.replica.quarantine().unwrap(), []);
 }
 
 #[test]

@@ -186,6 +186,11 @@ impl Stage {
                 "another change has this actor and number: the replica was copied; make the edit again under a new actor".to_owned(),
             );
         }
+        // Before what it stands on: where a device authored a row of edits anew that all are part of
+        // the contact already, each hears so, and not that it stands on another such.
+        if let Some(verdict) = self.judge_replacement(tx, sender, contact, admitted)? {
+            return Ok(verdict);
+        }
         match self.judge_dependencies(tx, sender.workspace, contact, &known, &admitted.deps)? {
             Dependencies::Good => {}
             Dependencies::Missing(missing) => return Ok(Verdict::Wait { missing }),
@@ -197,9 +202,7 @@ impl Stage {
                 );
             }
         }
-        if let Some(verdict) = self.judge_replacement(tx, sender, contact, admitted)? {
-            return Ok(verdict);
-        }
+        self.replace(tx, sender.workspace, contact, admitted)?;
         Ok(Verdict::Ordinary {
             epoch: match known {
                 Known::Present { epoch, .. } => epoch,
@@ -236,31 +239,27 @@ impl Stage {
         Ok(if missing.is_empty() { Dependencies::Good } else { Dependencies::Missing(missing) })
     }
 
-    /// Rule 8: of a change and its replacement at most one is ever merged.
+    /// Rule 8: of all changes that carry one edit at most one is ever merged: neither a change and its
+    /// replacement, nor two replacements of one change. Those come of copies, and of one replica that
+    /// was put back to an older state: each authors the edit anew and knows nothing of the others.
     fn judge_replacement(
-        &mut self,
+        &self,
         tx: &Transaction<'_>,
         sender: Sender,
         contact: ContactId,
         admitted: &Admitted,
     ) -> Result<Option<Verdict>> {
-        let workspace = sender.workspace;
-        if let Some(by) =
-            changes::replacement_of(tx, workspace, contact, &admitted.hash, sender.user)?
-        {
-            return Ok(Some(Verdict::Aside {
-                fate: Fate::Replaced,
-                code: "replaced",
-                reason: format!("change {by} carries the same edit and came first"),
-            }));
+        let (workspace, user) = (sender.workspace, sender.user);
+        let replaced =
+            |code, reason| Ok(Some(Verdict::Aside { fate: Fate::Replaced, code, reason }));
+        if let Some(by) = changes::replacement_of(tx, workspace, contact, &admitted.hash, user)? {
+            return replaced(
+                "replaced",
+                format!("change {by} carries the same edit and came first"),
+            );
         }
-        let replaces = admitted
-            .message
-            .as_ref()
-            .map(|message| message.replaces.as_slice())
-            .unwrap_or_default();
-        let mut to_replace = Vec::new();
-        for hash in replaces {
+        let originals = replaces(admitted);
+        for hash in originals {
             let Some((fate, seq)) = changes::find(tx, workspace, contact, hash)? else { continue };
             let own = sender.vouched
                 || changes::sender(tx, seq)?.is_none_or(|(user, _)| user == sender.user);
@@ -271,43 +270,62 @@ impl Stage {
                     reason: format!("it would replace change {hash}, which another user made"),
                 }));
             }
-            match fate {
-                Fate::Merged => {
-                    return Ok(Some(Verdict::Aside {
-                        fate: Fate::Replaced,
-                        code: "original_merged",
-                        reason: format!(
-                            "the edit is part of the contact already, as change {hash}"
-                        ),
-                    }));
-                }
-                Fate::Stored => to_replace.push((*hash, seq)),
-                _ => {}
+            if fate == Fate::Merged {
+                return replaced("original_merged", already(hash));
             }
         }
-        for (hash, seq) in to_replace {
+        for hash in originals {
+            match changes::carrier_of(tx, workspace, contact, hash, user)? {
+                // It knows that one and goes on from there.
+                Some((by, Fate::Stored)) if originals.contains(&by) => {}
+                // That one may still be refused; then this edit is needed. Who sent it asks again.
+                Some((by, Fate::Stored)) => {
+                    return replaced(
+                        "replaced",
+                        format!("change {by} carries the same edit and came first"),
+                    );
+                }
+                Some((by, _)) => return replaced("original_merged", already(&by)),
+                None => {}
+            }
+        }
+        Ok(None)
+    }
+
+    /// What a change that is to be stored replaces is not merged any more.
+    fn replace(
+        &mut self,
+        tx: &Transaction<'_>,
+        workspace: WorkspaceId,
+        contact: ContactId,
+        admitted: &Admitted,
+    ) -> Result<()> {
+        for hash in replaces(admitted) {
+            let Some((Fate::Stored, seq)) = changes::find(tx, workspace, contact, hash)? else {
+                continue;
+            };
             let reason = format!("change {} carries the same edit", admitted.hash);
             changes::settle(
                 tx,
                 (workspace, contact),
                 seq,
-                &hash,
+                hash,
                 Fate::Replaced,
                 0,
                 Some(("replaced", &reason)),
             )?;
-            self.note_fate(workspace, contact, hash, Fate::Replaced);
+            self.note_fate(workspace, contact, *hash, Fate::Replaced);
             if let Some((_, Some(device))) = changes::sender(tx, seq)? {
                 self.settled.entry((workspace, device)).or_default().push(ChangeFate {
                     contact,
-                    hash,
+                    hash: *hash,
                     fate: Fate::Replaced,
                     code: "replaced".to_owned(),
                     reason,
                 });
             }
         }
-        Ok(None)
+        Ok(())
     }
 
     #[allow(clippy::too_many_arguments, reason = "one change with its surroundings")]
@@ -342,11 +360,7 @@ impl Stage {
             };
             self.contacts.insert((workspace, contact), Known::Present { epoch, heads: Vec::new() });
         }
-        let replaces = admitted
-            .message
-            .as_ref()
-            .map(|message| message.replaces.as_slice())
-            .unwrap_or_default();
+        let replaces = replaces(admitted);
         changes::append(
             tx,
             &NewChange {
@@ -511,6 +525,15 @@ impl Stage {
         self.actors.clear();
         self.fates.clear();
     }
+}
+
+/// What a change says that it replaces.
+fn replaces(admitted: &Admitted) -> &[ChangeHash] {
+    admitted.message.as_ref().map(|message| message.replaces.as_slice()).unwrap_or_default()
+}
+
+fn already(by: &ChangeHash) -> String {
+    format!("the edit is part of the contact already, as change {by}")
 }
 
 enum Dependencies {

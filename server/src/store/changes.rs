@@ -364,6 +364,33 @@ pub fn replacement_of(
         .optional()?)
 }
 
+/// The replacement of a change of this user that is merged, or else one that will be unless it is
+/// refused; with its fate. `None` if there is none, or each was set aside.
+///
+/// # Errors
+/// What the database says.
+pub fn carrier_of(
+    conn: &Connection,
+    workspace: WorkspaceId,
+    contact: ContactId,
+    hash: &ChangeHash,
+    user: UserId,
+) -> Result<Option<(ChangeHash, Fate)>> {
+    Ok(conn
+        .prepare_cached(
+            "SELECT r.replacement, i.fate FROM replaced r
+             JOIN change_index i
+               ON i.workspace = r.workspace AND i.contact = r.contact AND i.hash = r.replacement
+             WHERE r.workspace = ? AND r.contact = ? AND r.hash = ? AND r.user = ? AND i.fate IN (0, 1)
+             ORDER BY i.fate DESC LIMIT 1",
+        )?
+        .query_row(
+            params![workspace.as_bytes(), contact.as_bytes(), hash.0, user.as_bytes()],
+            |row| Ok((hash_column(row, 0)?, fate_column(row, 1)?)),
+        )
+        .optional()?)
+}
+
 /// The user who sent a change that is in the log.
 ///
 /// # Errors

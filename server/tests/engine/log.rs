@@ -229,6 +229,47 @@ fn a_replaced_change_is_never_merged_even_if_it_arrives_later() {
 }
 
 #[test]
+fn of_two_replacements_of_one_change_that_know_nothing_of_each_other_one_is_merged() {
+    let world = World::new();
+    let mut rep = world.rep("anna");
+    let contact = world.contact_id();
+    let (doc, made) = rep.create(contact, 1);
+    world.append(&rep, &made);
+    // Two edits of a state that is put back twice. Neither change ever gets into the log.
+    let mut put_back = doc.clone();
+    let first = rep.edit(contact, &mut put_back, &[set("company", "First")]);
+    let second = rep.edit(contact, &mut put_back, &[set("job_title", "Second")]);
+    let mut again = |number: u8, doc: &mut automerge::Automerge| {
+        rep.actor = Actor::from_random([number; 16]);
+        [(&first, set("company", "Again")), (&second, set("job_title", "Again"))].map(
+            |(original, command)| {
+                let options =
+                    EditOptions { replaces: vec![original.hash], ..EditOptions::default() };
+                rep.edit_with(contact, doc, &[command], options, rep.user)
+            },
+        )
+    };
+    let once = again(7, &mut doc.clone());
+    let mut behind = doc.clone();
+    let twice = again(8, &mut behind);
+    let fates = |changes: &[Made]| {
+        let outcomes = world.append(&rep, changes).outcomes;
+        outcomes.into_iter().map(|one| (one.fate, one.code)).collect::<Vec<_>>()
+    };
+    assert!(fates(&once).iter().all(|(fate, _)| *fate == Fate::Stored));
+    world.merged();
+    // Each hears that its own edit is there, not that it stands on a change that is not taken.
+    let already = (Fate::Replaced, "original_merged".to_owned());
+    assert_eq!(fates(&twice), [already.clone(), already]);
+    // What only stands on them is no edit that is there.
+    let new = rep.edit(contact, &mut behind, &[set("company", "New")]);
+    assert_eq!(fates(&[new]), [(Fate::Replaced, "dependency".to_owned())]);
+    world.merged();
+    assert_eq!(world.company(contact), "Again");
+    world.assert_clean();
+}
+
+#[test]
 fn another_users_change_cannot_be_replaced() {
     let world = World::new();
     let (anna, bert) = (world.rep("anna"), world.rep("bert"));

@@ -1,6 +1,7 @@
 //! The log and the merge, step by step and without threads, as a simulator drives them.
 
-use roadbook_protocol::document::EditOptions;
+use roadbook_protocol::ChangeHash;
+use roadbook_protocol::document::{Command, EditOptions};
 use roadbook_protocol::ids::Actor;
 use roadbook_protocol::limits::Limits;
 use roadbook_protocol::wire::Fate;
@@ -10,14 +11,17 @@ use roadbook_server::engine::merge::{Merger, Prepared};
 use roadbook_server::store::{self, Durability, changes};
 use rusqlite::Connection;
 
-use super::support::{World, set};
+use super::support::{Made, TestDevice, World, set};
 
-/// The database of a world whose engine is closed.
-fn steps() -> (World, Connection, Log, Merger) {
+/// The database of a world whose engine is closed, and a device of a rep.
+fn steps() -> (World, TestDevice, Connection, Log, Merger) {
     let world = World::new();
+    let rep = world.rep("anna");
+    // First: it may have one writer.
+    world.engine.shutdown();
     let conn =
         store::open_writer(&world.dir.path().join(store::DATABASE_FILE), |_| Ok(())).unwrap();
-    (world, conn, Log::new(Limits::DEFAULT), Merger::new(Limits::DEFAULT, 1 << 20))
+    (world, rep, conn, Log::new(Limits::DEFAULT), Merger::new(Limits::DEFAULT, 1 << 20))
 }
 
 fn write(conn: &mut Connection, prepared: Prepared) -> Commit {
@@ -29,9 +33,7 @@ fn write(conn: &mut Connection, prepared: Prepared) -> Commit {
 
 #[test]
 fn log_and_merge_work_step_by_step() {
-    let (world, mut conn, mut log, mut merger) = steps();
-    let rep = world.rep("anna");
-    world.engine.shutdown();
+    let (world, rep, mut conn, mut log, mut merger) = steps();
     let (_, made) = rep.create(world.contact_id(), 3);
     let step =
         log.step(&mut conn, 1, vec![rep.request(&made[..2]), rep.request(&made[2..])]).unwrap();
@@ -46,9 +48,7 @@ fn log_and_merge_work_step_by_step() {
 
 #[test]
 fn a_change_that_is_replaced_while_its_merge_is_prepared_is_not_merged() {
-    let (world, mut conn, mut log, mut merger) = steps();
-    let mut rep = world.rep("anna");
-    world.engine.shutdown();
+    let (world, mut rep, mut conn, mut log, mut merger) = steps();
     let contact = world.contact_id();
     let (doc, made) = rep.create(contact, 1);
     let original = rep.edit(contact, &mut doc.clone(), &[set("company", "Original")]);
@@ -71,9 +71,7 @@ fn a_change_that_is_replaced_while_its_merge_is_prepared_is_not_merged() {
 
 #[test]
 fn what_depends_on_a_change_that_was_replaced_in_the_log_shares_its_fate() {
-    let (world, mut conn, mut log, mut merger) = steps();
-    let mut rep = world.rep("anna");
-    world.engine.shutdown();
+    let (world, mut rep, mut conn, mut log, mut merger) = steps();
     let contact = world.contact_id();
     let (doc, made) = rep.create(contact, 1);
     let mut first = doc.clone();
@@ -94,10 +92,57 @@ fn what_depends_on_a_change_that_was_replaced_in_the_log_shares_its_fate() {
 }
 
 #[test]
+fn a_second_replacement_is_taken_once_the_first_was_refused_and_not_before() {
+    let (world, mut rep, mut conn, mut log, mut merger) = steps();
+    let contact = world.contact_id();
+    let key = (world.workspace, contact);
+    let (doc, made) = rep.create(contact, 1);
+    let original = rep.edit(contact, &mut doc.clone(), &[set("company", "Original")]);
+    let replacing =
+        |hashes: &[ChangeHash]| EditOptions { replaces: hashes.to_vec(), ..EditOptions::default() };
+    rep.actor = Actor::from_random([7; 16]);
+    let mut ahead = doc.clone();
+    let below = rep.edit(contact, &mut ahead, &[set("job_title", "Buyer")]);
+    let command = [set("company", "Again")];
+    let first = rep.edit_with(contact, &mut ahead, &command, replacing(&[original.hash]), rep.user);
+    let sender = rep.clone();
+    let mut send = |conn: &mut Connection, change: &Made| {
+        let request = sender.request(std::slice::from_ref(change));
+        let step = log.step(conn, 1, vec![request]).unwrap();
+        let outcome = step.answers.into_iter().next().unwrap().unwrap().outcomes.remove(0);
+        (outcome.fate, outcome.code)
+    };
+    for change in [&made[0], &below, &first] {
+        assert_eq!(send(&mut conn, change).0, Fate::Stored);
+    }
+    let mut anew = |number: u8, command: &[Command; 1], hashes: &[ChangeHash]| {
+        rep.actor = Actor::from_random([number; 16]);
+        rep.edit_with(contact, &mut doc.clone(), command, replacing(hashes), rep.user)
+    };
+    // The first is stored and may still be refused: this one is not, but asks again.
+    let second = anew(8, &command, &[original.hash]);
+    assert_eq!(send(&mut conn, &second), (Fate::Replaced, "replaced".to_owned()));
+    // What the first stands on is replaced, and the first with it.
+    let below_again = anew(9, &[set("job_title", "Buyer")], &[below.hash]);
+    assert_eq!(send(&mut conn, &below_again).0, Fate::Stored);
+    let mut merge = |conn: &mut Connection| {
+        let prepared = merger.prepare(conn, key, 2).unwrap().unwrap();
+        assert!(matches!(write(conn, prepared), Commit::Written(_)));
+    };
+    merge(&mut conn);
+    let third = anew(10, &command, &[second.hash, original.hash]);
+    assert_eq!(send(&mut conn, &third), (Fate::Stored, String::new()));
+    merge(&mut conn);
+    let fate = |hash| changes::find(&conn, world.workspace, contact, &hash).unwrap().unwrap().0;
+    assert_eq!(
+        [first.hash, second.hash, third.hash].map(fate),
+        [Fate::Replaced, Fate::Replaced, Fate::Merged]
+    );
+}
+
+#[test]
 fn a_transaction_that_is_rolled_back_leaves_no_trace_in_the_waiting_room() {
-    let (world, mut conn, log, _) = steps();
-    let rep = world.rep("anna");
-    world.engine.shutdown();
+    let (world, rep, mut conn, log, _) = steps();
     let (_, made) = rep.create(world.contact_id(), 2);
     let tx = conn.transaction().unwrap();
     let mut stage = log.begin(1);
