@@ -15,6 +15,9 @@ use crate::plan::Op;
 use crate::words;
 use crate::world::{Happening, World};
 
+/// How long a replica keeps the rows of edits that have arrived, at least.
+const KEPT_MS: i64 = 30 * 24 * 60 * 60 * 1000;
+
 impl World {
     /// The device that a step names, among those that take part.
     fn nth_device(&self, number: u32) -> Option<usize> {
@@ -182,6 +185,7 @@ impl World {
             Op::DeviceClock { ms, .. } => {
                 self.cover.count("fault.clock_jump_device");
                 self.devices[index].clock.jump(ms);
+                self.devices[index].tidied |= ms > KEPT_MS;
             }
             Op::Copy { same_machine, .. } => self.copy_device(index, same_machine),
             Op::SaveDevice { .. } => self.save_device(index),

@@ -102,6 +102,8 @@ pub struct Device {
     pub standing: Standing,
     /// Whether its disk was damaged: what it shows is not held against it.
     pub damaged: bool,
+    /// Whether its clock ever went ahead by more than it keeps what has arrived.
+    pub tidied: bool,
     /// The version of its app.
     pub version: u32,
     /// Contacts that it may edit; looked up again when stale.

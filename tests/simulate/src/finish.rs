@@ -278,6 +278,10 @@ impl World {
                 None if edit.seen.0 == Receipt::Merged || self.oracle.is_acknowledged(&edit) => {}
                 // Its row was tidied up before it was looked at, under another hash than its first.
                 None if entry.is_some() || self.arrived_anew(&edit) => {}
+                // The same, where a restore has taken from the server what it knew of that: the
+                // edit itself is looked for.
+                None if edit.marker != Marker::Passing => {}
+                None if self.devices[index].tidied => continue,
                 // It left the device with its contact, which goes only when nothing is unsent.
                 None if self
                     .oracle

@@ -156,6 +156,7 @@ impl World {
             attempts: 0,
             standing: Standing::Alive,
             damaged: false,
+            tidied: false,
             version: 3,
             contacts: Vec::new(),
             stale: true,
