@@ -14,6 +14,7 @@
 //! | `power`, `trouble` | how the server ends and starts; which errors the simulation made itself |
 //! | `watch` | what is looked at while a run goes on |
 //! | `act`, `people`, `office`, `words` | the steps, carried out |
+//! | `evidence` | what devices hold of a past that the server loses, and bring back |
 //! | `oracle`, `finish` | what must be true, at every moment and at the end |
 //! | `coverage` | what happened, counted; what never happened fails a long run |
 //! | `shrink` | a smaller plan that fails the same way |
@@ -22,6 +23,7 @@
 mod act;
 pub mod coverage;
 mod device;
+mod evidence;
 mod finish;
 mod generate;
 mod net;

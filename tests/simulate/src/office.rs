@@ -9,7 +9,7 @@ use roadbook_server::engine::backup;
 use roadbook_server::store::{DATABASE_FILE, EngineError};
 
 use crate::device::Standing;
-use crate::oracle::{Acknowledged, Rights};
+use crate::oracle::Rights;
 use crate::plan::Ending;
 use crate::world::World;
 
@@ -30,9 +30,6 @@ pub struct Backup {
     /// How many devices there were.
     pub devices: usize,
 }
-
-/// With more devices it would take too long to ask each what it holds.
-const HOLDERS_MAX: usize = 24;
 
 impl World {
     /// Sets the oldest app version that gets customer data.
@@ -133,38 +130,6 @@ impl World {
             }
         }
         self.start_server_in(500);
-    }
-
-    /// Who holds what the restore is about to take back, beside those who made it (rule 3).
-    fn note_holders(&mut self, acknowledged: usize) {
-        if self.devices.len() > HOLDERS_MAX {
-            return;
-        }
-        let lost = self.oracle.acknowledged[acknowledged..].to_vec();
-        let contacts: BTreeSet<ContactId> = lost.iter().map(|one| one.contact).collect();
-        let mut held: Vec<(Acknowledged, Vec<usize>)> =
-            lost.into_iter().map(|one| (one, Vec::new())).collect();
-        for index in 0..self.devices.len() {
-            let device = &self.devices[index];
-            if device.standing != Standing::Alive || device.damaged || !self.open_app(index) {
-                continue;
-            }
-            let Some(replica) = self.devices[index].replica.clone() else { continue };
-            for contact in &contacts {
-                let Ok(history) = replica.history(*contact, usize::MAX) else { continue };
-                let here: BTreeSet<_> = history.iter().map(|item| item.change.clone()).collect();
-                for (one, holders) in &mut held {
-                    if one.contact == *contact
-                        && one.device != Some(index)
-                        && here.contains(&one.hash.to_string())
-                    {
-                        holders.push(index);
-                    }
-                }
-            }
-        }
-        held.retain(|(_, holders)| !holders.is_empty());
-        self.oracle.held.extend(held);
     }
 
     /// A bit of the server's database flips. Whoever sees it, or not, restores the last backup.

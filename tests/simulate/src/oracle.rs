@@ -196,6 +196,23 @@ impl Oracle {
         }
     }
 
+    /// A device was told that these are dealt with, which it brought back with evidence: it won't
+    /// offer them again, so they are acknowledged anew. Returns those of them that are known here.
+    pub fn brought_back(
+        &mut self,
+        offered: &BTreeSet<(ContactId, ChangeHash)>,
+    ) -> Vec<Acknowledged> {
+        let known: BTreeMap<_, _> = self
+            .taken_back
+            .iter()
+            .map(|one| ((one.contact, one.hash), *one))
+            .filter(|(key, _)| offered.contains(key))
+            .collect();
+        let again: Vec<Acknowledged> = known.into_values().collect();
+        self.acknowledged.extend(&again);
+        again
+    }
+
     /// What was acknowledged and not looked at since, and some of the others.
     pub fn to_verify(&mut self, rng: &mut fastrand::Rng) -> Vec<Acknowledged> {
         let mut due = self.acknowledged[self.verified.min(self.acknowledged.len())..].to_vec();

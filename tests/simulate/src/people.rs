@@ -275,6 +275,7 @@ impl World {
             // An older state has older receipts.
             record.seen = (Receipt::Saved, None);
         }
+        self.note_put_back(index);
         // Its owner goes on where it stood then, before it hears of the server.
         let salt = self.rng.u64(..);
         self.edit_some(index, 6, salt);

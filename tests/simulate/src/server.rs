@@ -6,12 +6,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
+use roadbook_protocol::ChangeHash;
 use roadbook_protocol::ids::{ContactId, DeviceId, UserId, WorkspaceId};
 use roadbook_protocol::limits::Limits;
 use roadbook_protocol::session::{
     Outcome, ServerEffect, ServerEvent, ServerOptions, ServerSession,
 };
-use roadbook_protocol::wire::{ChangeFate, Fate, Frame, OfferItem, Problem, ProblemCode};
+use roadbook_protocol::wire::{ChangeFate, Fate, Frame, Problem, ProblemCode};
 use roadbook_server::engine::{
     AppendRequest, Appended, Engine, EngineError, EngineOptions, Event, Step, SystemEntropy,
 };
@@ -53,7 +54,8 @@ pub struct Server {
     pub crash: (Ending, u32),
     /// The log takes so long, until then.
     pub slow: (u32, i64),
-    offers: OfferRoom,
+    /// The memory for offers of all connections.
+    pub offers: OfferRoom,
     /// Whether the log is to have its turn.
     pub log_due: bool,
     /// Whether the merge is to have its turn.
@@ -81,7 +83,10 @@ pub struct ServerEnd {
     appends: VecDeque<Append>,
     held: VecDeque<Frame>,
     directory: Vec<u8>,
-    offers: Option<Offers>,
+    /// What it offers of a past that the server has lost.
+    pub offers: Option<Offers>,
+    /// The changes offered of a contact whose rest is still to come.
+    pub offered: BTreeSet<(ContactId, ChangeHash)>,
 }
 
 impl ServerEnd {
@@ -97,6 +102,7 @@ impl ServerEnd {
             held: VecDeque::new(),
             directory: Vec::new(),
             offers: None,
+            offered: BTreeSet::new(),
         }
     }
 }
@@ -469,7 +475,8 @@ impl World {
         }
     }
 
-    fn who(&self, id: u64) -> Option<Identity> {
+    /// Whom a connection serves, once that was proved.
+    pub fn who(&self, id: u64) -> Option<Identity> {
         self.conns.get(&id).and_then(|conn| conn.server.as_ref()).and_then(|end| end.who)
     }
 
@@ -513,28 +520,8 @@ impl World {
         self.log_soon();
     }
 
-    /// Others' changes that a device brings back, with the server's own word for them.
-    fn take_offer(&mut self, id: u64, offer: u64, items: Vec<OfferItem>) {
-        let (Some(engine), Some(who)) = (self.server.engine(), self.who(id)) else { return };
-        let room = self.server.offers.clone();
-        let Some(end) = self.conns.get_mut(&id).and_then(|conn| conn.server.as_mut()) else {
-            return;
-        };
-        let mut offers = end.offers.take().unwrap_or_else(|| Offers::new(room));
-        let outcome = service::offer(&engine, engine.limits(), who, &mut offers, items);
-        end.offers = Some(offers);
-        match outcome {
-            Ok(refused) => self.server_event(id, ServerEvent::Offered { offer, refused }),
-            Err(EngineError::Refused { code: "offer", reason }) => {
-                self.violated("both ends speak the protocol", reason);
-            }
-            Err(error) => self.server_failed(id, &error),
-        }
-        self.merge_soon();
-    }
-
     /// Something failed at the server while it served a connection: that one ends.
-    fn server_failed(&mut self, id: u64, error: &EngineError) {
+    pub fn server_failed(&mut self, id: u64, error: &EngineError) {
         // After a failed sync nothing is written until a restart, however long ago that was.
         let syncs_failed = self.server.disk.disk.stats().failed_syncs > 0;
         let lawful = match error {
