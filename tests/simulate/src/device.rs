@@ -278,7 +278,9 @@ impl World {
                 // Finished, and older than the horizon by a clock that jumped.
                 Ok(None)
                     if oracle::rank(record.seen.0) == oracle::rank(Receipt::Merged)
-                        || self.oracle.is_acknowledged(record) => {}
+                        || self.oracle.is_acknowledged(record)
+                        || self.arrived_anew(record)
+                        || self.devices[index].tidied => {}
                 Ok(None) => {
                     let detail = format!(
                         "device {index} returned edit {} of contact {} as saved (receipt {}), after a \

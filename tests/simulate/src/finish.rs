@@ -341,7 +341,7 @@ impl World {
 
     /// Whether the server has acknowledged a change that the device authored in place of an edit's
     /// first.
-    fn arrived_anew(&self, edit: &EditRecord) -> bool {
+    pub fn arrived_anew(&self, edit: &EditRecord) -> bool {
         let Some(engine) = self.server.engine() else { return false };
         let workspace = self.server.workspace;
         let replacements = engine.read(|conn| -> Result<Vec<[u8; 32]>, EngineError> {
