@@ -434,6 +434,7 @@ async fn enrol(replica: &Replica) {
                     login: "bench".into(),
                     user_name: "Bench".into(),
                     workspace_key: Vec::new(),
+                    sealing: None,
                 };
                 socket.send(Message::Binary(wire::encode(&granted.into()).into())).await.unwrap();
             }

@@ -12,7 +12,7 @@ use roadbook_protocol::ids::{Actor, ContactId, Cursor, TimelineId};
 use roadbook_protocol::projection::{self, Row};
 use roadbook_protocol::wire::{self, Directory, Fetched, KeyAlgorithm, Manifest, Page, PageItem};
 use roadbook_protocol::{ChangeHash, document};
-use rusqlite::Connection;
+use rusqlite::{Connection, params};
 
 use crate::chunk::is_sound_document;
 use crate::documents::{contained, follow, heads, holds, holds_all};
@@ -23,7 +23,7 @@ use crate::replica::{Replica, Write};
 use crate::store::contacts::{self, Access, ContactRow};
 use crate::store::lists::Quarantining;
 use crate::store::meta::{self, key};
-use crate::store::{changes, evidence, lists, projections};
+use crate::store::{changes, drops, evidence, lists, projections};
 
 /// Requests of one contact on one connection; what is still not usable then waits for the next.
 const ATTEMPTS_MAX: u32 = 4;
@@ -53,6 +53,7 @@ impl Replica {
             for (index, item) in page.items.iter().enumerate() {
                 write.take_item(item, false)?;
                 write.keep_evidence(&mut sealed, index, item)?;
+                write.note_removal(item, page.cursor)?;
             }
             write.set_cursor(timeline, page.cursor)?;
             standing(&write.tx)
@@ -104,6 +105,7 @@ impl Replica {
                     lists::got(&write.tx, item.contact, asked.wish)?;
                 }
                 write.keep_evidence(&mut sealed, index, item)?;
+                write.note_removal(item, standing(&write.tx)?.cursor)?;
             }
             write.notices.sync = true;
             standing(&write.tx)
@@ -199,6 +201,14 @@ impl Write<'_> {
         }
     }
 
+    /// That the contact is gone from here is to be confirmed, once it is (rule 18).
+    fn note_removal(&self, item: &PageItem, cursor: Cursor) -> Result<()> {
+        match item.access {
+            wire::Access::Removed => drops::note(&self.tx, item.contact, cursor),
+            _ => Ok(()),
+        }
+    }
+
     /// The contact is not this user's any more, or (`fetched`) does not exist at the server.
     fn take_removal(
         &mut self,
@@ -215,6 +225,7 @@ impl Write<'_> {
             && row.merged_heads.is_empty()
             && !row.keep_local
             && row.access != Access::Removed
+            && !drops::has_receipts(&self.tx, row.id)?
         {
             // Ours, and the server has no document of it: rebuilt under the same id (rule 12).
             if row.set_aside {
@@ -231,6 +242,7 @@ impl Write<'_> {
             }
         }
         contacts::set_access(&self.tx, row.num, Access::Removed, None, 0)?;
+        self.author_anew_here(row)?;
         for change in changes::unmerged_of(&self.tx, row.num)? {
             if change.receipt == Receipt::Forked {
                 let why = (
@@ -245,6 +257,13 @@ impl Write<'_> {
         }
         if row.set_aside {
             contacts::set_aside(&self.tx, row.num, false)?;
+            // What was held back goes out late; a running session has passed its place.
+            for change in changes::unmerged_of(&self.tx, row.num)? {
+                if change.receipt == Receipt::Saved {
+                    changes::offer_again(&self.tx, change.pos)?;
+                    self.wake = true;
+                }
+            }
         }
         if changes::has_unmerged(&self.tx, row.num)? {
             self.touched(row.id);
@@ -252,6 +271,29 @@ impl Write<'_> {
             self.drop_contact(row)?;
         }
         Ok(true)
+    }
+
+    /// Edits that wait to be authored anew on the server's document won't get it any more: they are
+    /// authored on what is merged of the one here, and go out late. One that can't be stays as it is.
+    fn author_anew_here(&mut self, row: &ContactRow) -> Result<()> {
+        let waits = |change: &changes::LocalChange| change.receipt == Receipt::Forked;
+        if !changes::unmerged_of(&self.tx, row.num)?.iter().any(waits) {
+            return Ok(());
+        }
+        let base = match row.merged_heads.is_empty() {
+            true => Base::nothing(),
+            false => {
+                let Ok(local) = self.document(row) else { return Ok(()) };
+                let what = || format!("contact {}", row.id);
+                match contained(what, || local.fork_at(&row.merged_heads)) {
+                    Ok(Ok(doc)) => {
+                        Base { doc, bytes: None, merged_heads: row.merged_heads.clone() }
+                    }
+                    _ => return Ok(()),
+                }
+            }
+        };
+        self.swap(row, base)
     }
 
     fn take_snapshot(&mut self, item: &PageItem, known: Option<ContactRow>) -> Result<bool> {
@@ -290,7 +332,10 @@ impl Write<'_> {
                 self.keep_lost(&row, &local)?;
             } else if row.keep_local || older {
                 // The server lost something that is here, or this is older than what is here.
-                let unsettled = changes::unmerged_of(&self.tx, row.num)?;
+                let mut unsettled = changes::unmerged_of(&self.tx, row.num)?;
+                // Late edits are not the server's either.
+                let late = "c.receipt = 'proposed' AND c.contact = ?1";
+                unsettled.extend(changes::locals(&self.tx, late, params![row.num])?);
                 base.unite(&local, &unsettled, &row.merged_heads, row.keep_local)?;
             }
         }

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::error::{Error, Result};
 use crate::replica::Replica;
+use crate::store::drops;
 use crate::store::meta::{self, key};
 
 /// What the device is now.
@@ -45,12 +46,18 @@ impl Replica {
         self.check_bindable(granted)?;
         // First the key: a replica that says it is enrolled must be able to prove it.
         self.inner.home.adopt_key()?;
+        self.forget_wipe()?;
         self.write("bind", |write| {
             let tx = &write.tx;
             let before = meta::id(tx, key::DEVICE, DeviceId::from_bytes)?;
             meta::set(tx, key::WORKSPACE, granted.workspace.as_bytes())?;
             meta::set(tx, key::WORKSPACE_NAME, &granted.workspace_name)?;
             meta::set(tx, key::WORKSPACE_KEY, &granted.workspace_key)?;
+            if let Some(sealing) = &granted.sealing
+                && sealing.holds(&granted.workspace, &granted.workspace_key)
+            {
+                meta::set(tx, key::SEALING_KEY, &sealing.key)?;
+            }
             meta::set(tx, key::USER, granted.user.as_bytes())?;
             meta::set(tx, key::LOGIN, &granted.login)?;
             meta::set(tx, key::USER_NAME, &granted.user_name)?;
@@ -65,6 +72,8 @@ impl Replica {
             match before {
                 Some(before) if before != granted.device => {
                     write.take_new_actor()?;
+                    // The new device has not confirmed what the old one did.
+                    drops::untell(&write.tx)?;
                     write.tx.execute("UPDATE contact_actor SET actor = NULL", [])?;
                     write.author_anew(|_| true)?;
                 }

@@ -13,6 +13,20 @@ pub trait Clock: Send + Sync + 'static {
     fn now_ms(&self) -> UnixMs;
     /// The calendar day where the reader is.
     fn today(&self) -> NaiveDate;
+    /// How long the machine has been running, sleep included, which nobody can turn back; `None` where
+    /// it can't tell: then the wall clock has to do.
+    fn since_boot(&self) -> Option<Uptime> {
+        None
+    }
+}
+
+/// The time since a boot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Uptime {
+    /// Tells one boot from another.
+    pub boot: String,
+    /// Milliseconds.
+    pub ms: i64,
 }
 
 /// Gives random bytes.
@@ -31,6 +45,23 @@ impl Clock for SystemClock {
     }
     fn today(&self) -> NaiveDate {
         chrono::Local::now().date_naive()
+    }
+    #[cfg(unix)]
+    fn since_boot(&self) -> Option<Uptime> {
+        use rustix::time::{ClockId, clock_gettime};
+        static BOOT: std::sync::OnceLock<String> = std::sync::OnceLock::new();
+        // On Linux the monotonic clock stops in sleep; on Apple it does not.
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        let clock = ClockId::Boottime;
+        #[cfg(not(any(target_os = "linux", target_os = "android")))]
+        let clock = ClockId::Monotonic;
+        let time = clock_gettime(clock);
+        // Elsewhere a boot is told by the clock that begins anew.
+        let boot = BOOT.get_or_init(|| {
+            std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default()
+        });
+        let ms = time.tv_sec.saturating_mul(1_000).saturating_add(time.tv_nsec / 1_000_000);
+        Some(Uptime { boot: boot.trim().to_owned(), ms })
     }
 }
 

@@ -67,6 +67,24 @@ pub enum Error {
         /// When to try again, milliseconds from now, if the server said so.
         retry_after_ms: Option<u64>,
     },
+    /// The office revoked this device, and it was wiped.
+    #[error(
+        "this device was revoked by the office and is wiped: {edits}; to go on, ask for a code and run `roadbook enroll URL CODE`"
+    )]
+    Wiped {
+        /// What became of its unsent edits.
+        edits: String,
+    },
+    /// The permission to read without a contact to the server has ended. Edits are still taken.
+    #[error(
+        "reading is locked: the permission to work offline ended on {ended} (this device's clock says {today}); connect once (`roadbook sync`), or without a network ask the office for a code and run `roadbook lease CODE`; nothing is lost, your edits go up as always"
+    )]
+    LeaseEnded {
+        /// The day, by the server's clock.
+        ended: String,
+        /// The day by the device's own, which may be wrong.
+        today: String,
+    },
     /// The server's certificate is not the pinned one, or is not trusted.
     #[error("the server is not trusted: {reason}")]
     Untrusted {

@@ -120,6 +120,18 @@ impl Home {
         Ok(())
     }
 
+    /// Destroys the device's key: nobody can speak in its name any more.
+    pub(crate) fn forget_key(&self) -> Result<()> {
+        let path = self.path.join(KEY);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(Error::file(&path)(error)),
+            _ => {
+                self.sync();
+                Ok(())
+            }
+        }
+    }
+
     /// What the incarnation file says.
     pub(crate) fn incarnation(&self) -> Option<Incarnation> {
         let text = fs::read_to_string(self.path.join(INCARNATION)).ok()?;

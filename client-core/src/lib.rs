@@ -11,9 +11,11 @@
 //! | `read` | lists, search, one contact, conflicts, history |
 //! | `outbox`, `receipt` | every local edit and where it is; the quarantine |
 //! | `apply`, `receipts` | what comes from the server: pages, documents, fates |
+//! | `erase` | destroying all of an erased contact |
 //! | `reauthor` | edits of a copied replica, or behind a refused one, are authored anew |
 //! | `identity` | lock, device key, incarnation: what is kept outside the database |
 //! | `observe` | who is told of what |
+//! | `lease`, `wipe` | how long the replica may be read; destroying it when the device was revoked |
 //! | `state` | status, the hash by which replicas compare |
 //! | `store` | the SQLite file |
 //! | [`sync`] | connections: enrolment, the engine, TLS, reconnecting |
@@ -26,10 +28,12 @@ mod chunk;
 mod documents;
 mod edit;
 mod env;
+mod erase;
 mod error;
 mod evidence;
 mod failpoint;
 mod identity;
+mod lease;
 mod observe;
 mod offers;
 mod outbox;
@@ -43,13 +47,16 @@ mod store;
 pub mod sync;
 #[cfg(test)]
 mod tests;
+mod wipe;
 
 pub use edit::{Edit, Edited};
-pub use env::{Clock, Durability, Entropy, OpenOptions, SystemClock, SystemEntropy};
+pub use env::{Clock, Durability, Entropy, OpenOptions, SystemClock, SystemEntropy, Uptime};
 pub use error::{Error, Result};
+pub use lease::{Lease, LeaseState};
 pub use observe::{Notice, Observer, Topic};
 pub use outbox::{OutboxEntry, QuarantineEntry};
 pub use read::{List, ListQuery, Sort};
 pub use receipt::Receipt;
 pub use replica::Replica;
 pub use state::{Connectivity, Me, Named, Phase, Progress, StateHash, Status};
+pub use wipe::WipeStatus;

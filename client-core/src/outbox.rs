@@ -33,6 +33,10 @@ pub struct OutboxEntry {
     pub reason: Option<String>,
     /// The change that carries it now, lower-case hexadecimal.
     pub hash: String,
+    /// What was decided about a proposed edit: `accepted`, `declined` or `in_part`; none as long as it
+    /// waits (rule 23).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decision: Option<String>,
 }
 
 /// Something that could not become part of a contact.
@@ -63,14 +67,39 @@ pub struct QuarantineEntry {
     pub bytes: Option<String>,
 }
 
+/// Late edits: their receipts outlive the contact, which is not named any more.
+fn late(conn: &rusqlite::Connection, all: bool) -> Result<Vec<OutboxEntry>> {
+    let mut statement = conn.prepare_cached(
+        "SELECT edit, contact, label, at, code, reason, hash FROM proposed
+         WHERE edit IS NOT NULL AND (?1 OR code <> 'accepted') ORDER BY at",
+    )?;
+    let rows = statement.query_map(params![all], |row| {
+        let code: String = row.get(4)?;
+        Ok(OutboxEntry {
+            edit_id: EditId::from_bytes(row.get(0)?),
+            contact_id: ContactId::from_bytes(row.get(1)?),
+            display_name: String::new(),
+            command: row.get(2)?,
+            at: row.get(3)?,
+            receipt: Receipt::Proposed,
+            reason: Some(row.get(5)?),
+            hash: hex(&row.get::<_, [u8; 32]>(6)?),
+            decision: Some(code)
+                .filter(|code| matches!(code.as_str(), "accepted" | "declined" | "in_part")),
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
 impl Replica {
     /// The local edits with their receipts, oldest first: those that are still on their way or were
     /// refused, or (`all`) also the merged ones of the last weeks. An edit that was authored anew is
-    /// listed once.
+    /// listed once. While reading is locked (rule 21) they name nobody.
     ///
     /// # Errors
     /// Only if the storage fails.
     pub fn outbox(&self, all: bool) -> Result<Vec<OutboxEntry>> {
+        let locked = self.may_read().is_err();
         self.read(|conn| {
             let mut statement = conn.prepare_cached(
                 "SELECT c.edit, k.id, coalesce(p.display_name, ''), c.label, c.at, c.receipt, c.reason,
@@ -79,6 +108,7 @@ impl Replica {
                  LEFT JOIN projection p ON p.num = c.contact
                  WHERE c.local = 1 AND c.edit IS NOT NULL
                    AND (?1 OR c.receipt NOT IN ('merged', 'replaced', 'erased'))
+                   AND c.receipt <> 'proposed'
                    AND NOT EXISTS (SELECT 1 FROM change other
                                    WHERE other.edit = c.edit AND other.pos <> c.pos
                                      AND CASE WHEN (other.receipt = 'replaced') = (c.receipt = 'replaced')
@@ -95,9 +125,18 @@ impl Replica {
                     receipt: Receipt::from_name(row.get_ref(5)?.as_str()?),
                     reason: row.get(6)?,
                     hash: hex(&row.get::<_, [u8; 32]>(7)?),
+                    decision: None,
                 })
             })?;
-            Ok(rows.collect::<Result<_, _>>()?)
+            // Late ones were sent: they come before what is still on its way.
+            let mut entries = late(conn, all)?;
+            for row in rows {
+                entries.push(row?);
+            }
+            if locked {
+                entries.iter_mut().for_each(|entry| entry.display_name.clear());
+            }
+            Ok(entries)
         })
     }
 
@@ -108,7 +147,9 @@ impl Replica {
     pub fn receipt(&self, edit: EditId) -> Result<Option<Receipt>> {
         self.read(|conn| {
             let mut statement = conn.prepare_cached(
-                "SELECT receipt FROM change WHERE edit = ?1
+                "SELECT receipt FROM (
+                   SELECT receipt, pos FROM change WHERE edit = ?1
+                   UNION ALL SELECT 'proposed', 0 FROM proposed WHERE edit = ?1)
                  ORDER BY receipt = 'replaced', pos DESC LIMIT 1",
             )?;
             let mut rows = statement.query(params![edit.as_bytes()])?;
@@ -126,27 +167,31 @@ impl Replica {
     /// # Errors
     /// Only if the storage fails.
     pub fn quarantine(&self) -> Result<Vec<QuarantineEntry>> {
-        self.read(|conn| {
-            let mut statement = conn.prepare_cached(
-                "SELECT contact, display_name, edit, hash, label, commands, at, code, reason, bytes
-                 FROM quarantine ORDER BY pos",
-            )?;
-            let rows = statement.query_map([], |row| {
-                Ok(QuarantineEntry {
-                    contact_id: ContactId::from_bytes(row.get(0)?),
-                    display_name: row.get(1)?,
-                    edit_id: row.get::<_, Option<[u8; 16]>>(2)?.map(EditId::from_bytes),
-                    hash: row.get::<_, Option<[u8; 32]>>(3)?.map(|hash| hex(&hash)),
-                    command: row.get(4)?,
-                    commands: serde_json::from_str(row.get_ref(5)?.as_str()?).unwrap_or_default(),
-                    at: row.get(6)?,
-                    code: row.get(7)?,
-                    reason: row.get(8)?,
-                    bytes: row.get::<_, Option<Vec<u8>>>(9)?.map(|bytes| hex(&bytes)),
-                })
-            })?;
-            Ok(rows.collect::<Result<_, _>>()?)
-        })
+        self.may_read()?;
+        self.read(Self::quarantined)
+    }
+
+    /// The same, whoever asks.
+    pub(crate) fn quarantined(conn: &rusqlite::Connection) -> Result<Vec<QuarantineEntry>> {
+        let mut statement = conn.prepare_cached(
+            "SELECT contact, display_name, edit, hash, label, commands, at, code, reason, bytes
+             FROM quarantine ORDER BY pos",
+        )?;
+        let rows = statement.query_map([], |row| {
+            Ok(QuarantineEntry {
+                contact_id: ContactId::from_bytes(row.get(0)?),
+                display_name: row.get(1)?,
+                edit_id: row.get::<_, Option<[u8; 16]>>(2)?.map(EditId::from_bytes),
+                hash: row.get::<_, Option<[u8; 32]>>(3)?.map(|hash| hex(&hash)),
+                command: row.get(4)?,
+                commands: serde_json::from_str(row.get_ref(5)?.as_str()?).unwrap_or_default(),
+                at: row.get(6)?,
+                code: row.get(7)?,
+                reason: row.get(8)?,
+                bytes: row.get::<_, Option<Vec<u8>>>(9)?.map(|bytes| hex(&bytes)),
+            })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
     }
 
     /// Writes the quarantine as JSON, one entry per line, complete with commands and raw bytes.

@@ -1,5 +1,8 @@
 //! Reading: lists, search, one contact, conflicts, history. Answers from rows wherever a row is
 //! enough; a document is opened only for one contact.
+//!
+//! Everything that shows contacts asks the lease first, and fails with [`Error::LeaseEnded`] or
+//! [`Error::Wiped`].
 
 use std::collections::BTreeMap;
 
@@ -113,6 +116,7 @@ impl Replica {
     /// # Errors
     /// [`Error::Filter`] with the position of what can't be read.
     pub fn list(&self, query: &ListQuery) -> Result<List> {
+        self.may_read()?;
         let filter = self.sql_filter(query.filter.as_deref())?;
         self.read(|conn| {
             let values = || filter.params.iter().map(param);
@@ -147,6 +151,7 @@ impl Replica {
     /// # Errors
     /// As [`Self::list`].
     pub fn ids(&self, filter: Option<&str>) -> Result<Vec<ContactId>> {
+        self.may_read()?;
         let filter = self.sql_filter(filter)?;
         self.read(|conn| {
             let mut statement = conn.prepare_cached(&format!(
@@ -173,6 +178,7 @@ impl Replica {
     /// # Errors
     /// Only if the storage fails.
     pub fn search(&self, text: &str, limit: usize) -> Result<Vec<Row>> {
+        self.may_read()?;
         let Some(question) = fold::fts_query(text) else { return Ok(Vec::new()) };
         self.read(|conn| {
             let mut statement = conn.prepare_cached(
@@ -196,6 +202,7 @@ impl Replica {
     /// [`Error::NotFound`]; [`Error::Damaged`] where its document can't be opened (it is fetched
     /// again then).
     pub fn contact(&self, id: ContactId) -> Result<Contact> {
+        self.may_read()?;
         let doc = self.document(id)?;
         contained(|| format!("contact {id}"), || document::read(id, &doc))
     }
@@ -205,6 +212,7 @@ impl Replica {
     /// # Errors
     /// [`Error::NotFound`].
     pub fn row(&self, id: ContactId) -> Result<Row> {
+        self.may_read()?;
         self.read(|conn| {
             let row = contacts::find(conn, id)?.ok_or_else(|| Error::no_contact(id))?;
             projections::get(conn, row.num)?.ok_or_else(|| Error::no_contact(id))
@@ -254,6 +262,7 @@ impl Replica {
     /// # Errors
     /// [`Error::NotFound`].
     pub fn conflicts(&self, contact: Option<ContactId>) -> Result<Vec<Conflict>> {
+        self.may_read()?;
         let ids = match contact {
             Some(id) => vec![id],
             None => self.read(with_conflicts)?,
@@ -271,6 +280,7 @@ impl Replica {
     /// # Errors
     /// [`Error::NotFound`].
     pub fn history(&self, id: ContactId, limit: usize) -> Result<Vec<HistoryItem>> {
+        self.may_read()?;
         let doc = self.document(id)?;
         contained(|| format!("contact {id}"), || document::history(id, &doc, limit))
     }
@@ -281,6 +291,7 @@ impl Replica {
     /// # Errors
     /// [`Error::NotFound`].
     pub fn contact_as_of(&self, id: ContactId, at: UnixMs) -> Result<Contact> {
+        self.may_read()?;
         let doc = self.document(id)?;
         contained(
             || format!("contact {id}"),
@@ -293,6 +304,7 @@ impl Replica {
     /// # Errors
     /// [`Error::NotFound`].
     pub fn authorship(&self, id: ContactId) -> Result<BTreeMap<String, Authorship>> {
+        self.may_read()?;
         let doc = self.document(id)?;
         contained(|| format!("contact {id}"), || document::authorship(&doc))
     }

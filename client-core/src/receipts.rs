@@ -4,7 +4,7 @@
 //! A receipt moves forward only (rule 23); a new timeline may take `stored` and `merged` back to
 //! `saved`. Whatever was refused is kept with its reason, never dropped.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use roadbook_protocol::ids::{Actor, ContactId};
 use roadbook_protocol::wire::{ChangeFate, ContactHeads, Fate, Need};
@@ -16,15 +16,15 @@ use crate::error::{Error, Result};
 use crate::receipt::Receipt;
 use crate::replica::{Replica, Write};
 use crate::store::changes::{self, LocalChange, NewLocal};
-use crate::store::contacts::{self, ContactRow};
-use crate::store::evidence;
+use crate::store::contacts::{self, Access, ContactRow};
 use crate::store::lists::{self, Quarantining};
 use crate::store::meta::{self, key};
+use crate::store::{drops, evidence};
 
 /// Codes under which a change is refused only because of another one: its edit is authored anew.
 const REFUSED_FOR_ANOTHER: &[&str] = &["depends_on_refused", "missing_dependency", "gave_up"];
-/// Codes that no authoring anew can heal: the contact is not this user's.
-const NOT_OURS: &[&str] = &["not_yours", "foreign", "revoked"];
+/// Codes that no authoring anew can heal: the contact is not this user's, or not theirs to write.
+const NOT_OURS: &[&str] = &["not_yours", "read_only", "foreign", "revoked"];
 
 impl Replica {
     /// These changes are durable on the server. Returns how many are so for the first time.
@@ -62,6 +62,15 @@ impl Replica {
             for (id, own) in merged {
                 write.follow_merged(id, own)?;
             }
+            // Erased at the server: nothing of it may stay here.
+            let erased: BTreeSet<ContactId> = fates
+                .iter()
+                .filter(|fate| fate.fate == Fate::Erased)
+                .map(|fate| fate.contact)
+                .collect();
+            for id in erased {
+                write.purge(id)?;
+            }
             write.drop_removed()?;
             write.notices.sync = true;
             Ok(refused)
@@ -76,6 +85,13 @@ impl Replica {
                 "UPDATE change SET receipt = 'saved' WHERE settled = 0 AND receipt = 'stored'",
                 [],
             )?;
+            // Late edits that are still here go to it again: it may have lost the proposal.
+            write.tx.execute(
+                "UPDATE change SET receipt = 'saved', settled = 0
+                 WHERE local = 1 AND receipt = 'proposed'",
+                [],
+            )?;
+            drops::void(&write.tx)?;
             write.notices.sync = true;
             write.wake = true;
             Ok(())
@@ -208,6 +224,12 @@ impl Write<'_> {
         fate: &ChangeFate,
         merged: &mut BTreeMap<ContactId, Vec<LocalChange>>,
     ) -> Result<bool> {
+        if fate.fate == Fate::Proposed {
+            let why = (fate.code.as_str(), fate.reason.as_str());
+            if drops::decide(&self.tx, fate.contact, &fate.hash, why)? {
+                self.notices.sync = true;
+            }
+        }
         let Some(row) = contacts::find(&self.tx, fate.contact)? else { return Ok(false) };
         let Some(change) = changes::find_local(&self.tx, row.num, &fate.hash)? else {
             return Ok(false);
@@ -228,7 +250,15 @@ impl Write<'_> {
                 set(self, next, true)?;
                 merged.entry(row.id).or_default().push(change);
             }
-            Fate::Proposed | Fate::Erased => set(self, next, true)?,
+            Fate::Proposed => {
+                set(self, next, true)?;
+                drops::keep_receipt(&self.tx, &change, why, now)?;
+                if row.access != Access::Removed {
+                    // Whether it is gone, or ours again: the document here has what is not in it.
+                    self.set_aside(&row)?;
+                }
+            }
+            Fate::Erased => set(self, next, true)?,
             Fate::Replaced if why.0 == "dependency" && change.edit.is_some() => {
                 // Only what it stands on is carried by another change: this edit is not.
                 set(self, Receipt::Forked, false)?;

@@ -23,6 +23,7 @@ use crate::state::Connectivity;
 use crate::store::contacts::{self, ActorChoice, ContactRow};
 use crate::store::meta::{self, key};
 use crate::store::{Store, lists, projections, salvage};
+use crate::wipe;
 
 /// The contacts of one rep on one device, with everything that was edited and not yet sent.
 ///
@@ -52,6 +53,10 @@ pub(crate) struct Inner {
     pub exchange: tokio::sync::Mutex<()>,
     /// Rings the sync engine when there is something to send.
     pub wake: tokio::sync::Notify,
+    /// The permission to read.
+    pub lease: Mutex<Option<crate::lease::Held>>,
+    /// Set once the device was wiped.
+    pub wiped: Mutex<Option<wipe::Note>>,
     /// Whether a contact left the device since the log was last emptied.
     pub dropped: AtomicBool,
     /// Whether there is something to send that no session was told of.
@@ -87,6 +92,10 @@ impl Replica {
     pub fn open(home: &Path, options: OpenOptions) -> Result<Replica> {
         let home = Home::open(home)?;
         let machine_id = options.machine_id.clone().unwrap_or_else(machine_id);
+        let mut wiped = wipe::Note::load(&home)?;
+        if let Some(note) = &mut wiped {
+            wipe::destroy(&home, note)?;
+        }
         let store = salvage::open(&home, &options)?;
         let replica = Replica {
             inner: Arc::new(Inner {
@@ -102,6 +111,8 @@ impl Replica {
                 nudge: tokio::sync::Notify::new(),
                 exchange: tokio::sync::Mutex::new(()),
                 wake: tokio::sync::Notify::new(),
+                lease: Mutex::new(None),
+                wiped: Mutex::new(wiped),
                 dropped: AtomicBool::new(false),
                 news: AtomicBool::new(false),
                 actors: AtomicU64::new(0),
@@ -110,6 +121,7 @@ impl Replica {
         };
         let wipe_due = replica.read(|conn| meta::get::<i64>(conn, key::WIPE_DUE))?.is_some();
         replica.inner.dropped.store(wipe_due, Ordering::SeqCst);
+        replica.load_lease()?;
         replica.check_incarnation()?;
         replica.refresh_outdated_rows()?;
         Ok(replica)
@@ -129,6 +141,7 @@ impl Replica {
     /// [`Self::resume`].
     pub fn suspend(&self) {
         self.inner.pause().cancel();
+        self.note_time();
         if let Err(error) = self.wipe_dropped() {
             tracing::warn!(%error, "what a dropped contact left is wiped later");
         }
@@ -270,7 +283,7 @@ impl Replica {
     }
 
     /// Finds a restored or copied replica, and gives it a new actor (rule 5).
-    fn check_incarnation(&self) -> Result<()> {
+    pub(crate) fn check_incarnation(&self) -> Result<()> {
         let database = self.inner.store.path();
         let beside = self.inner.home.incarnation();
         let inside = self.read(|conn| meta::get::<String>(conn, key::INCARNATION))?;
@@ -298,8 +311,9 @@ impl Replica {
     /// Who the user is.
     ///
     /// # Errors
-    /// [`Error::NotEnrolled`].
+    /// [`Error::NotEnrolled`], [`Error::Wiped`].
     pub(crate) fn me(&self, conn: &Connection) -> Result<Me> {
+        self.not_wiped()?;
         let workspace = meta::id(conn, key::WORKSPACE, WorkspaceId::from_bytes)?;
         let user = meta::id(conn, key::USER, UserId::from_bytes)?;
         let device = meta::id(conn, key::DEVICE, DeviceId::from_bytes)?;
@@ -320,7 +334,13 @@ impl Replica {
         let writer = self.inner.store.lock_writer();
         let conn = writer.as_ref().ok_or(Error::Suspended)?;
         self.inner.dropped.store(false, Ordering::SeqCst);
-        conn.execute("INSERT INTO search(search) VALUES ('optimize')", [])?;
+        // Once may only end a merge of the index that was under way.
+        for _ in 0..2 {
+            conn.execute("INSERT INTO search(search) VALUES ('optimize')", [])?;
+        }
+        // Where SQLite balances its pages it leaves copies of rows behind in their unused parts, where a
+        // deletion never comes: only a database that is written anew holds nothing but its rows.
+        conn.execute_batch("VACUUM")?;
         meta::remove(conn, key::WIPE_DUE)?;
         let busy: i64 = conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
         if busy != 0 {

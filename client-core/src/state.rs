@@ -10,11 +10,13 @@ use serde::Serialize;
 
 use crate::documents::contained;
 use crate::error::{Error, Result};
+use crate::lease::Lease;
 use crate::receipt::Receipt;
 use crate::replica::Replica;
 use crate::store::contacts::{self, Access};
 use crate::store::meta::{self, key};
 use crate::store::{changes, lists, projections};
+use crate::wipe::WipeStatus;
 
 /// What the sync engine is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
@@ -124,6 +126,10 @@ pub struct Status {
     pub copied_at: Option<UnixMs>,
     /// The name under which a damaged database was set aside, if that happened.
     pub set_aside_file: Option<String>,
+    /// The permission to read without a contact to the server; `None`: without an end.
+    pub lease: Option<Lease>,
+    /// Set where the office revoked this device and it was wiped.
+    pub wiped: Option<WipeStatus>,
     /// The connection.
     pub connection: Connectivity,
 }
@@ -199,6 +205,8 @@ impl Replica {
                 behind: server.saturating_sub(cursor),
                 copied_at: number(key::COPIED_AT)?,
                 set_aside_file: meta::get(conn, key::SET_ASIDE)?,
+                lease: self.lease(),
+                wiped: self.wipe_status(),
                 connection,
             })
         })

@@ -202,6 +202,7 @@ impl Bench {
                 })
                 .collect(),
             vouched: None,
+            sealed: false,
         }
     }
 

@@ -237,6 +237,7 @@ fn from_device(
         batch: 1,
         changes: vec![(contact, admitted, bytes)],
         vouched: None,
+        sealed: false,
     })?;
     Ok(())
 }

@@ -9,7 +9,7 @@
 //! named by their files.
 
 use std::fmt;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 
 mod table;
@@ -62,6 +62,8 @@ pub struct Config {
     pub tls_self_signed: bool,
     /// Whether to speak without TLS.
     pub plain: bool,
+    /// Where the ledger is, if not in the data directory.
+    pub ledger: Option<PathBuf>,
     /// The address under which browsers and devices reach the server, for links and QR codes.
     pub public_url: Option<String>,
     /// The form of log lines.
@@ -84,6 +86,8 @@ pub struct Config {
     pub drain_seconds: u64,
     /// How long an enrolment or sign-in code can be used, in minutes.
     pub code_minutes: u32,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpAddr>,
     /// The file whose first line lets `/metrics` be read from other machines.
     pub metrics_token_file: Option<PathBuf>,
 }
@@ -97,6 +101,7 @@ impl Default for Config {
             tls_key: None,
             tls_self_signed: false,
             plain: false,
+            ledger: None,
             public_url: None,
             log_format: LogFormat::Text,
             log: "info".to_owned(),
@@ -108,6 +113,7 @@ impl Default for Config {
             device_bytes_per_second: 1024 * 1024,
             drain_seconds: 30,
             code_minutes: 10,
+            trusted_proxies: Vec::new(),
             metrics_token_file: None,
         }
     }

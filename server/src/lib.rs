@@ -7,6 +7,7 @@
 //! | [`engine`] | log, merge, timelines, authoring: what decides and writes |
 //! | [`sync`] | the websocket of a device |
 //! | [`http`] | accept loop, TLS, router, health, metrics |
+//! | [`rights`] | who may do what: the one place that decides |
 //! | [`office`] | sign-in and the managers' pages |
 //! | [`admin`] | the commands, the control socket, import and export |
 //! | [`config`] | file, environment and flags in one table |
@@ -18,5 +19,6 @@ pub mod config;
 pub mod engine;
 pub mod http;
 pub mod office;
+pub mod rights;
 pub mod store;
 pub mod sync;

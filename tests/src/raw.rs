@@ -236,6 +236,7 @@ impl Identity {
             login: String::new(),
             user_name: String::new(),
             workspace_key: Vec::new(),
+            sealing: None,
         };
         Self { key: new_key(), enrolled: nowhere }
     }

@@ -2,13 +2,17 @@
 
 use crate::tree::{Shape, Tree, hex};
 use automerge::ChangeHash;
-use roadbook_protocol::ids::{Actor, ContactId, DeviceId, TimelineId, UserId, WorkspaceId};
+use roadbook_protocol::ids::{Actor, ContactId, DeviceId, EditId, TimelineId, UserId, WorkspaceId};
 use roadbook_protocol::wire::{
     self, Access, Actors, Applied, Challenge, ChangeFate, Changes, ContactHeads, Directory,
     DirectoryActor, DirectoryUser, Enrol, Enrolled, Evidence, Exception, Fate, Fates, Fetch,
     Fetched, Frame, Heads, HeadsUnknown, Hello, KeyAlgorithm, Manifest, MergedRun, Need, Offer,
     OfferItem, Offered, Page, PageItem, PendingChanges, Problem, ProblemCode, Proof, Seal, Stored,
     Tips, UpChange, Welcome,
+};
+use roadbook_protocol::wire::{
+    Dropped, DropsKnown, Erasures, Lease, Purged, Sealed, SealedStored, SealingKey, WipeOrder,
+    Wiped,
 };
 use serde_json::{Value, json};
 
@@ -78,6 +82,7 @@ fn opening() -> Vec<Frame> {
             login: "anna".into(),
             user_name: "Anna Müller".into(),
             workspace_key: vec![8; 32],
+            sealing: Some(SealingKey { key: vec![9; 32], signature: vec![10; 64] }),
         }
         .into(),
         Welcome {
@@ -94,8 +99,22 @@ fn opening() -> Vec<Frame> {
             batch_changes_max: 1_000,
             workspace_name: "Nordwind".into(),
             capabilities: vec!["one".into()],
+            lease: Some(Lease { issued_at: TIME, until: Some(TIME + 1), signature: vec![11; 64] }),
+            sealing: Some(SealingKey { key: vec![9; 32], signature: vec![10; 64] }),
         }
         .into(),
+        WipeOrder { revoked_at: TIME, sealing_key: vec![9; 32], signature: vec![12; 64] }.into(),
+        Sealed {
+            bundle: EditId::from_bytes([0x77; 16]),
+            part: 1,
+            parts: 2,
+            key: vec![9; 32],
+            bytes: vec![13; 100],
+            edits: 3,
+        }
+        .into(),
+        SealedStored { bundle: EditId::from_bytes([0x77; 16]), part: 1, confirmed: true }.into(),
+        Wiped { bundle: EditId::from_bytes([0x77; 16]), parts: 2 }.into(),
         Problem {
             code: ProblemCode::ActorTaken,
             message: "an actor is registered to another device".into(),
@@ -200,6 +219,11 @@ pub fn all() -> Vec<Frame> {
         }
         .into(),
         HeadsUnknown { items: vec![heads.clone()], last: true, known: vec![heads] }.into(),
+        Dropped { cursor: 4_711, contacts: vec![ContactId::from_bytes([0x44; 16])] }.into(),
+        DropsKnown { cursor: 4_711, contacts: vec![ContactId::from_bytes([0x44; 16])] }.into(),
+        Purged { contacts: vec![ContactId::from_bytes([0x44; 16])] }.into(),
+        Erasures { contacts: vec![ContactId::from_bytes([0x44; 16])], signature: vec![9; 64] }
+            .into(),
         offer(),
         Offered {
             offer: 1,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use chrono::{DateTime, NaiveDate};
-use roadbook_client_core::{Clock, OpenOptions};
+use roadbook_client_core::{Clock, OpenOptions, SystemClock, Uptime};
 use roadbook_tests::devices;
 use roadbook_tests::scene::Scene;
 
@@ -20,6 +20,9 @@ impl Clock for Wrong {
     }
     fn today(&self) -> NaiveDate {
         DateTime::from_timestamp_millis(self.now_ms()).unwrap().date_naive()
+    }
+    fn since_boot(&self) -> Option<Uptime> {
+        SystemClock.since_boot()
     }
 }
 

@@ -55,13 +55,20 @@ fn dependencies_point_one_way() {
     let reachable = reachable(&metadata());
     let allowed: &[(&str, &[&str])] = &[
         ("roadbook-protocol", &[]),
-        ("roadbook-client-core", &["roadbook-protocol"]),
-        ("roadbook", &["roadbook-client-core", "roadbook-protocol"]),
-        ("roadbook-ffi", &["roadbook-client-core", "roadbook-protocol"]),
-        ("roadbook-server", &["roadbook-protocol"]),
+        ("roadbook-wal", &[]),
+        ("roadbook-client-core", &["roadbook-protocol", "roadbook-wal"]),
+        ("roadbook", &["roadbook-client-core", "roadbook-protocol", "roadbook-wal"]),
+        ("roadbook-ffi", &["roadbook-client-core", "roadbook-protocol", "roadbook-wal"]),
+        ("roadbook-server", &["roadbook-protocol", "roadbook-wal"]),
         (
             "roadbook-tests",
-            &["roadbook-client-core", "roadbook-ffi", "roadbook-protocol", "roadbook-server"],
+            &[
+                "roadbook-client-core",
+                "roadbook-ffi",
+                "roadbook-protocol",
+                "roadbook-server",
+                "roadbook-wal",
+            ],
         ),
     ];
     for (package, allowed) in allowed {

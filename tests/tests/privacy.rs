@@ -144,14 +144,15 @@ async fn a_revoked_device_gets_no_further_byte_of_customer_data() {
     devices::visit(&laptop, id, "zzafterrevocationzz");
     devices::sync(&laptop).await.unwrap();
 
-    let refused = phone.run(&["sync"]);
-    assert_eq!(refused.status.code(), Some(6), "the server refuses: {}", refused.stderr);
-    assert!(refused.stderr.contains("revoked"), "it says why: {}", refused.stderr);
     let replica = Replica::open(phone.home(), OpenOptions::default()).unwrap();
     let tap = Tap::default();
     let again = devices::sync_with(&replica, tap.options()).await;
     assert!(again.is_err());
+    replica.close();
     assert!(tap.heard().iter().any(|tapped| !tapped.up), "the server answered");
     assert_eq!(on_the_wire(&tap.heard(), "zz"), 0, "no customer data comes down");
+    let refused = phone.run(&["sync"]);
+    assert_eq!(refused.status.code(), Some(6), "it stays out: {}", refused.stderr);
+    assert!(refused.stderr.contains("revoked"), "it says why: {}", refused.stderr);
     assert_eq!(in_files(phone.home(), "zzafterrevocationzz"), 0);
 }

@@ -22,7 +22,7 @@ pub struct Cli {
 const EXIT_CODES: &str = "\
 Exit codes: 0 done, 1 failed (storage, a damaged or newer file), 2 wrong usage or a value that does \
 not fit, 3 not enrolled, 4 not found or ambiguous, 5 the server can't be reached, 6 the server refused, \
-7 another program has this replica open.
+7 another program has this replica open, 8 reading is locked until the next contact with the server.
 
 Contacts, entries and changes are named by the beginning of their id, as far as it is unique.";
 
@@ -51,6 +51,12 @@ pub enum Verb {
     },
     /// Who, where, how much, how fresh.
     Status,
+    /// Until when this device may be read without a network; with a code of the office, extend it.
+    Lease {
+        /// The code that `roadbook-server device extend DEVICE` printed.
+        #[arg(num_args = 0..)]
+        code: Vec<String>,
+    },
     /// Send what is unsent and fetch what is new.
     Sync {
         /// Stay connected until interrupted, and reconnect by itself.

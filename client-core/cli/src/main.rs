@@ -64,6 +64,7 @@ fn dispatch(replica: &Replica, out: &Output, verb: &Verb) -> Result<(), Failure>
         Verb::Sync { watch: true, .. } => sync::watch(replica, out),
         Verb::Sync { watch: false, timeout } => sync::once(replica, out, *timeout),
         Verb::Status => read::status(replica, out),
+        Verb::Lease { code } => read::lease(replica, out, &code.join(" ")),
         Verb::List(args) => read::list(replica, out, args),
         Verb::Find { text, limit } => read::find(replica, out, &text.join(" "), *limit),
         Verb::Show { id, at, authors } => read::show(replica, out, id, at.as_deref(), *authors),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use roadbook_client_core::{ListQuery, Replica, Sort};
+use roadbook_client_core::{Lease, LeaseState, ListQuery, Replica, Sort};
 use roadbook_protocol::document::schema::{Collection, FIELDS};
 use roadbook_protocol::document::{Conflict, Contact, Entry, Value};
 use roadbook_protocol::ids::{ContactId, UserId};
@@ -34,6 +34,19 @@ pub fn status(replica: &Replica, out: &Output) -> Result<(), Failure> {
             }
             None => row("device", "not enrolled".into()),
         }
+        if let Some(wiped) = &status.wiped {
+            let handed = match (wiped.edits, wiped.handed_over) {
+                (0, _) => "nothing was unsent".to_owned(),
+                (n, true) => format!("{n} unsent edits were handed over"),
+                (n, false) => format!("{n} sealed edits wait for the next sync"),
+            };
+            row("wiped", format!("revoked by the office on {}; {handed}", time(wiped.revoked_at)));
+        }
+        if let Some(lease) = &status.lease
+            && lease.state != LeaseState::Valid
+        {
+            row("readable until", lease_line(lease));
+        }
         row("contacts", status.contacts.to_string());
         row("unsent edits", status.unsent.to_string());
         row("stored, not merged yet", status.stored_not_merged.to_string());
@@ -55,6 +68,31 @@ pub fn status(replica: &Replica, out: &Output) -> Result<(), Failure> {
             row("noticed", format!("a damaged database was set aside as {file}"));
         }
         table(&rows)
+    })
+}
+
+fn lease_line(lease: &Lease) -> String {
+    let days = lease.left_ms / (24 * 60 * 60 * 1000);
+    match lease.state {
+        LeaseState::Ended => {
+            format!("{}: reading is locked until this device reaches the server", time(lease.until))
+        }
+        LeaseState::Renew => {
+            format!("{} ({days} days left); every sync renews it", time(lease.until))
+        }
+        LeaseState::Valid => format!("{} ({days} days left)", time(lease.until)),
+    }
+}
+
+/// `lease`.
+pub fn lease(replica: &Replica, out: &Output, code: &str) -> Result<(), Failure> {
+    let lease = match code {
+        "" => replica.lease(),
+        code => replica.extend_lease(code)?,
+    };
+    out.print(&json!({ "lease": lease }), || match &lease {
+        Some(lease) => lease_line(lease),
+        None => "this device may be read without an end".to_owned(),
     })
 }
 

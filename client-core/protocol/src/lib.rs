@@ -15,6 +15,7 @@
 //! | [`filter`] | the one filter grammar |
 //! | [`fold`] | text folding for search, and sort keys |
 //! | [`guard`] | gate 1 and gate 2 for changes from outside |
+//! | [`sealing`] | what only the workspace can open |
 //! | [`wire`] | frames, and their bounded decoding |
 //! | [`session`] | the session state machine of both ends |
 #![forbid(unsafe_code)]
@@ -28,6 +29,7 @@ pub mod ids;
 pub mod limits;
 pub mod message;
 pub mod projection;
+pub mod sealing;
 pub mod session;
 pub mod wire;
 

@@ -91,8 +91,10 @@ pub(crate) fn insert(conn: &Connection, id: ContactId, access: Access) -> Result
         "INSERT INTO contact(id, access, heads, merged_heads) VALUES (?1, ?2, x'', x'')",
     )?
     .execute(params![id.as_bytes(), access.as_str()])?;
+    let num = conn.last_insert_rowid();
+    super::drops::is_back(conn, id)?;
     Ok(ContactRow {
-        num: conn.last_insert_rowid(),
+        num,
         id,
         access,
         heads: Vec::new(),

@@ -39,7 +39,10 @@ pub(crate) mod key {
     pub const WIPE_DUE: &str = "wipe_due";
     /// What the server announced.
     pub const MINIMUM_APP: &str = "minimum_app";
-    pub const LEASE_UNTIL: &str = "lease_until";
+    /// The lease and the time by which it is judged, as JSON.
+    pub const LEASE: &str = "lease";
+    /// What to seal to, as the workspace signed it.
+    pub const SEALING_KEY: &str = "sealing_key";
 }
 
 /// The value of a name.

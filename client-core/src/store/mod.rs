@@ -5,6 +5,8 @@
 
 pub(crate) mod changes;
 pub(crate) mod contacts;
+pub(crate) mod drops;
+pub(crate) mod erasures;
 pub(crate) mod evidence;
 pub(crate) mod lists;
 pub(crate) mod meta;

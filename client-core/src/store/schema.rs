@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 type Migration = fn(&rusqlite::Transaction<'_>) -> rusqlite::Result<()>;
 
 /// All of them; the file's `user_version` is how many were applied.
-const MIGRATIONS: &[Migration] = &[first, evidence];
+const MIGRATIONS: &[Migration] = &[first, evidence, rights];
 
 /// The format that this program writes.
 pub(crate) const VERSION: i64 = MIGRATIONS.len() as i64;
@@ -230,13 +230,23 @@ CREATE TABLE directory_actor(actor BLOB PRIMARY KEY, user BLOB) STRICT, WITHOUT 
 CREATE TABLE contact_actor(id BLOB PRIMARY KEY, actor BLOB) STRICT, WITHOUT ROWID;
 ";
 
+/// What a device has to tell and to keep because rights may change: each part stands with its noun.
+fn rights(tx: &rusqlite::Transaction<'_>) -> rusqlite::Result<()> {
+    for part in RIGHTS {
+        tx.execute_batch(part)?;
+    }
+    Ok(())
+}
+
+const RIGHTS: &[&str] = &[super::drops::TABLES_V3];
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn the_latest_version_is_the_one_the_release_notes_name() {
-        assert_eq!(VERSION, 2, "a new migration needs a test that brings an old file along");
+        assert_eq!(VERSION, 3, "a new migration needs a test that brings an old file along");
     }
 
     #[test]

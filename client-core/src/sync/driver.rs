@@ -278,6 +278,9 @@ impl Driver {
                 CloseReason::TimedOut => Some(broken("the server did not answer in time")),
                 CloseReason::Protocol(what) => Some(broken(&what)),
                 CloseReason::Problem(problem) => Some(refused(problem)),
+                CloseReason::Wiped => {
+                    Some(self.replica.not_wiped().err().unwrap_or(Error::NotEnrolled))
+                }
             }),
             other => self.job(Job::Effect(Box::new(other))),
         }

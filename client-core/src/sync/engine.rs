@@ -15,6 +15,7 @@ use crate::error::{Error, Result};
 use crate::replica::Replica;
 use crate::state::Phase;
 use crate::store::meta::{self, key};
+use crate::wipe;
 
 /// Sees every frame as it is before compression and encryption: the direction (`true` is up) and
 /// the bytes. For tests that prove what was never sent.
@@ -137,7 +138,7 @@ impl Engine {
     /// second up to five minutes, never sooner than the server asks) until cancelled.
     ///
     /// # Errors
-    /// Only what trying again can't heal: [`Error::NotEnrolled`], [`Error::Address`], and
+    /// Only what trying again can't heal: [`Error::NotEnrolled`], [`Error::Wiped`], [`Error::Address`], and
     /// [`Error::Refused`] where the device is not known, was revoked or is a copy. A certificate that is
     /// not trusted may be a portal's that answers for everyone, or is renewed: that is tried again.
     pub async fn run(&self, cancel: CancellationToken) -> Result<()> {
@@ -191,9 +192,27 @@ impl Engine {
         self.replica.inner.wake.notify_one();
     }
 
+    /// One connection; and one more where the device was revoked while it lasted: it learns of the
+    /// order to wipe at once.
     async fn connection(&self, until: Until, cancel: &CancellationToken) -> Result<Ended> {
+        let ended = self.one_connection(until, cancel).await?;
+        match &ended.error {
+            Some(Error::Refused { code, .. }) if code == "revoked" && ended.opened => {
+                self.one_connection(until, cancel).await
+            }
+            _ => Ok(ended),
+        }
+    }
+
+    async fn one_connection(&self, until: Until, cancel: &CancellationToken) -> Result<Ended> {
         let replica = self.replica.clone();
         let (url, pin) = super::blocking(move || {
+            if let Some(note) = replica.wipe_note() {
+                return match note.confirmed {
+                    true => Err(wipe::wiped(&note)),
+                    false => Ok((note.server_url, note.pin)),
+                };
+            }
             replica.read(|conn| {
                 replica.me(conn)?;
                 let url = meta::get::<String>(conn, key::SERVER_URL)?.ok_or(Error::NotEnrolled)?;

@@ -83,6 +83,7 @@ impl Enrolment {
     /// # Errors
     /// What the disk says.
     pub fn begin(replica: &Replica, code: &str, device_name: &str) -> Result<(Enrolment, Enrol)> {
+        replica.may_enrol()?;
         let key = replica.inner.home.new_key()?;
         let options = SyncOptions::default();
         let public_key = key.public().to_vec();

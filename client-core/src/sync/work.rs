@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 
 use roadbook_protocol::ChangeHash;
-use roadbook_protocol::ids::{Actor, ContactId, DeviceId, TimelineId};
+use roadbook_protocol::ids::{Actor, ContactId, DeviceId, TimelineId, WorkspaceId};
 use roadbook_protocol::session::{ClientEffect, ClientEvent, OutboxChange, Standing};
-use roadbook_protocol::wire::{ContactHeads, PendingChanges, Welcome};
+use roadbook_protocol::wire::{ContactHeads, DROPS_MAX, Dropped, PendingChanges, Welcome};
 use rusqlite::params;
 
 use super::engine::{SyncOptions, SyncReport};
@@ -17,7 +17,7 @@ use crate::offers::OfferQueue;
 use crate::replica::Replica;
 use crate::store::contacts;
 use crate::store::meta::{self, key};
-use crate::store::{changes, evidence, lists};
+use crate::store::{changes, drops, evidence, lists};
 
 /// Merged edits are kept so long with their commands: the backup horizon (rule 12).
 const HORIZON_MS: i64 = 35 * 24 * 60 * 60 * 1000;
@@ -34,6 +34,8 @@ pub struct Worker {
     known_actors: Vec<Actor>,
     actors_seen: u64,
     offers: OfferQueue,
+    /// Erased contacts that are destroyed, and not confirmed while the log may still hold them.
+    purged: Vec<Vec<ContactId>>,
     /// What this exchange brought so far.
     pub report: SyncReport,
 }
@@ -48,6 +50,7 @@ impl Worker {
             known_actors: Vec::new(),
             actors_seen,
             offers: OfferQueue::default(),
+            purged: Vec::new(),
             report: SyncReport::default(),
         }
     }
@@ -58,6 +61,22 @@ impl Worker {
     /// [`Error::NotEnrolled`], or what the disk says.
     pub fn standing(&mut self, options: &SyncOptions) -> Result<Standing> {
         self.actors_seen = self.replica.inner.actors.load(Ordering::SeqCst);
+        if let Some(note) = self.replica.wipe_note() {
+            return Ok(Standing {
+                workspace: note.workspace,
+                device: note.device,
+                app: options.app.clone(),
+                platform: options.platform.clone(),
+                timeline: None,
+                cursor: 0,
+                actors: Vec::new(),
+                pending: Vec::new(),
+                unsent: u32::try_from(note.edits).unwrap_or(u32::MAX),
+                missing: 0,
+                offers: false,
+                wiped: true,
+            });
+        }
         let standing = self.replica.read(|conn| {
             let me = self.replica.me(conn)?;
             let here = standing(conn)?;
@@ -73,6 +92,7 @@ impl Worker {
                 unsent: here.unsent,
                 missing: here.missing,
                 offers: evidence::next_offer(conn, 0)?.is_some(),
+                wiped: false,
             })
         })?;
         self.known_actors.clone_from(&standing.actors);
@@ -103,6 +123,17 @@ impl Worker {
             ClientEffect::RecordFates { fates, .. } => {
                 self.report.quarantined += self.replica.record_fates(&fates)?;
                 self.wanted(&mut events)?;
+                // What has met its fate may have been the last that kept a contact here.
+                events.push(ClientEvent::Emptied);
+            }
+            ClientEffect::LoadDrops { timeline } => {
+                self.replica.wipe_dropped()?;
+                events.push(ClientEvent::Drops(self.replica.drops(timeline)?));
+            }
+            ClientEffect::RecordDropsKnown(known) => {
+                self.replica.write("drops", |write| {
+                    drops::told(&write.tx, &known.contacts, known.cursor)
+                })?;
             }
             ClientEffect::ApplyPage { timeline, page } => {
                 let here = self.replica.apply_page(timeline, &page)?;
@@ -145,12 +176,30 @@ impl Worker {
                 self.wanted(&mut events)?;
                 events.push(ClientEvent::Edited);
             }
+            ClientEffect::Purge(erasures) => {
+                self.purged.push(self.replica.purge_erased(&erasures)?);
+            }
+            ClientEffect::Wipe(order) => {
+                if let Some(order) = order {
+                    self.replica.wipe(&order)?;
+                }
+                self.next_sealed(&mut events)?;
+            }
+            ClientEffect::RecordSealed(stored) => {
+                self.replica.record_sealed(stored.bundle, stored.part)?;
+                self.next_sealed(&mut events)?;
+            }
+            ClientEffect::WipeConfirmed => self.replica.wipe_confirmed()?,
             ClientEffect::ReplaceActors(actors) => {
                 self.replica.replace_actors(&actors)?;
                 self.wanted(&mut events)?;
             }
         }
         self.replica.wipe_dropped()?;
+        if !self.purged.is_empty() && !self.replica.inner.dropped.load(Ordering::SeqCst) {
+            // Now that no byte of them is left in the files.
+            events.extend(self.purged.drain(..).map(ClientEvent::Purged));
+        }
         if self.replica.inner.news.swap(false, Ordering::SeqCst) {
             self.announce_actors(&mut events)?;
             events.push(ClientEvent::Edited);
@@ -185,12 +234,29 @@ impl Worker {
             meta::set(tx, key::ROLE, &welcome.role)?;
             meta::set(tx, key::WORKSPACE_NAME, &welcome.workspace_name)?;
             meta::set(tx, key::MINIMUM_APP, &welcome.minimum_app)?;
-            meta::set(tx, key::LEASE_UNTIL, welcome.lease_until)?;
+            if let (Some(sealing), Some(workspace), Some(workspace_key)) = (
+                &welcome.sealing,
+                meta::id(tx, key::WORKSPACE, WorkspaceId::from_bytes)?,
+                meta::get::<Vec<u8>>(tx, key::WORKSPACE_KEY)?,
+            ) && sealing.holds(&workspace, &workspace_key)
+            {
+                meta::set(tx, key::SEALING_KEY, &sealing.key)?;
+            }
             let cursor = i64::try_from(welcome.cursor).unwrap_or(i64::MAX);
             meta::set(tx, key::SERVER_CURSOR, cursor)?;
             write.notices.sync = true;
             Ok(())
-        })
+        })?;
+        self.replica.take_lease(welcome.lease.as_ref())
+    }
+
+    /// The next part to hand over, or that all are.
+    fn next_sealed(&self, events: &mut Vec<ClientEvent>) -> Result<()> {
+        events.push(match self.replica.next_sealed()? {
+            Ok(sealed) => ClientEvent::Sealed(sealed),
+            Err(wiped) => ClientEvent::AllSealed(wiped),
+        });
+        Ok(())
     }
 
     fn durable(&mut self, here: apply::Standing, events: &mut Vec<ClientEvent>) -> Result<()> {
@@ -244,12 +310,30 @@ pub(crate) fn mark_synced(replica: &Replica) -> Result<()> {
             }
         }
         changes::prune_finished(&write.tx, now - HORIZON_MS)?;
+        drops::prune(&write.tx, now - HORIZON_MS)?;
         write.notices.sync = true;
         Ok(())
     })
 }
 
 impl Replica {
+    /// Contacts that were taken away and of which nothing is left here, files included, as of the
+    /// replica's cursor; nothing as long as that belongs to another timeline than this.
+    pub(crate) fn drops(&self, timeline: TimelineId) -> Result<Option<Dropped>> {
+        if self.inner.dropped.load(Ordering::SeqCst) {
+            // A reader is in the way of wiping the files: with the next page.
+            return Ok(None);
+        }
+        self.read(|conn| {
+            if meta::id(conn, key::TIMELINE, TimelineId::from_bytes)? != Some(timeline) {
+                return Ok(None);
+            }
+            let contacts = drops::untold(conn, DROPS_MAX)?;
+            let cursor = standing(conn)?.cursor;
+            Ok((!contacts.is_empty()).then_some(Dropped { cursor, contacts }))
+        })
+    }
+
     /// Local changes to send, in causal order, after a position; and how many edits are unsent.
     /// Contacts that wait for the server's document are held back.
     pub(crate) fn load_outbox(
@@ -292,6 +376,9 @@ fn pending(conn: &rusqlite::Connection) -> Result<Vec<PendingChanges>> {
         changes::locals(conn, "c.settled = 0 AND c.receipt = 'stored' ORDER BY c.pos", [])?;
     for change in stored.into_iter().take(PENDING_MAX) {
         by_contact.entry(change.contact_id).or_default().push(change.hash);
+    }
+    for (contact, hash) in drops::asked(conn, PENDING_MAX)? {
+        by_contact.entry(contact).or_default().push(hash);
     }
     Ok(by_contact.into_iter().map(|(contact, hashes)| PendingChanges { contact, hashes }).collect())
 }

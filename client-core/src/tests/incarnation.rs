@@ -134,6 +134,7 @@ fn a_replica_is_not_given_to_another_user() {
         login: "other".into(),
         user_name: String::new(),
         workspace_key: Vec::new(),
+        sealing: None,
     };
     let bind = |granted: &roadbook_protocol::wire::Enrolled| {
         a.replica.inner.home.new_key().unwrap();

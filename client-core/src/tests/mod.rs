@@ -98,6 +98,7 @@ pub(crate) fn enrol(replica: &Replica, device: u64) {
         login: "rep".into(),
         user_name: "A rep".into(),
         workspace_key: Vec::new(),
+        sealing: None,
     };
     let binding = Binding {
         granted,

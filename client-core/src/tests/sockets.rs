@@ -126,6 +126,8 @@ fn welcome() -> Frame {
         batch_changes_max: 100,
         workspace_name: "Nordwind".into(),
         capabilities: Vec::new(),
+        lease: None,
+        sealing: None,
     }
     .into()
 }

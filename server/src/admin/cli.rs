@@ -10,7 +10,7 @@ use clap::{ArgGroup, Args, Parser, Subcommand};
 use super::import::date::DateOrder;
 use super::import::money::DecimalMark;
 use super::import::{Duplicates, Kind, Update};
-use super::request::ExportFormat;
+use super::request::{AuditFormat, ExportFormat};
 
 /// The sync server, the managers' pages and the administration of Roadbook.
 #[derive(Debug, Parser)]
@@ -57,6 +57,9 @@ pub enum Command {
     /// Add and list people.
     #[command(subcommand)]
     User(UserCommand),
+    /// Make, move and list teams; a manager steers their team and the teams in it.
+    #[command(subcommand)]
+    Team(TeamCommand),
     /// Add and list workspaces (companies).
     #[command(subcommand)]
     Workspace(WorkspaceCommand),
@@ -68,6 +71,9 @@ pub enum Command {
     /// List and revoke devices.
     #[command(subcommand)]
     Device(DeviceCommand),
+    /// How long devices may be read without a contact to the server.
+    #[command(subcommand)]
+    Lease(LeaseCommand),
     /// Give contacts to a rep.
     Assign(AssignArgs),
     /// Import contacts or purchases from CSV.
@@ -99,6 +105,25 @@ pub enum Command {
         /// Only of this contact: its id, or a unique beginning of it.
         id: Option<String>,
     },
+    /// Late edits: made on a device after the contact was handed over. They wait for a decision.
+    #[command(subcommand)]
+    Proposal(ProposalCommand),
+    /// Somebody leaves: hands over their contacts, ends their sessions, revokes their devices, and
+    /// tells what is unsent.
+    Leaver(LeaverArgs),
+    /// Erase a contact for good, here and on every device; `erase report` shows who has confirmed.
+    Erase(EraseArgs),
+    /// Write everything about one person into a zip archive, to be read and to be taken elsewhere.
+    Access {
+        /// The contact: its id, or a unique beginning of it.
+        id: String,
+        /// The new file.
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+    /// Rules by which contacts are erased after a time; nothing is erased by itself.
+    #[command(subcommand)]
+    Retention(RetentionCommand),
     /// Changes that were set aside because they could not be merged.
     #[command(subcommand)]
     Quarantine(QuarantineCommand),
@@ -112,6 +137,8 @@ pub enum Command {
 pub enum KeyCommand {
     /// Make a key where the old one is lost for good. Devices have to be enrolled anew to know it.
     New,
+    /// Make a new key for devices to seal to. The old ones are kept.
+    NewSealing,
 }
 
 /// `serve`: each flag is a setting of docs/configuration.md.
@@ -133,6 +160,9 @@ pub struct ServeArgs {
     /// No TLS; on loopback only.
     #[arg(long)]
     pub plain: bool,
+    /// Where the ledger is, best on another disk.
+    #[arg(long, value_name = "FILE")]
+    pub ledger: Option<String>,
     /// The address under which others reach the server.
     #[arg(long, value_name = "URL")]
     pub public_url: Option<String>,
@@ -166,6 +196,9 @@ pub struct ServeArgs {
     /// How long one-time codes can be used.
     #[arg(long, value_name = "MIN")]
     pub code_minutes: Option<String>,
+    /// Proxies whose X-Forwarded-For is believed, with commas between.
+    #[arg(long, value_name = "IP,...")]
+    pub trusted_proxies: Option<String>,
     /// The file with the token for /metrics.
     #[arg(long, value_name = "FILE")]
     pub metrics_token_file: Option<String>,
@@ -178,6 +211,7 @@ impl ServeArgs {
             ("listen", &self.listen),
             ("tls_cert", &self.tls_cert),
             ("tls_key", &self.tls_key),
+            ("ledger", &self.ledger),
             ("public_url", &self.public_url),
             ("log_format", &self.log_format),
             ("log", &self.log),
@@ -189,6 +223,7 @@ impl ServeArgs {
             ("device_bytes_per_second", &self.device_bytes_per_second),
             ("drain_seconds", &self.drain_seconds),
             ("code_minutes", &self.code_minutes),
+            ("trusted_proxies", &self.trusted_proxies),
             ("metrics_token_file", &self.metrics_token_file),
         ];
         let mut settings: Vec<_> =
@@ -221,11 +256,57 @@ pub enum UserCommand {
     },
     /// List people.
     List,
-    /// Print a new one-time sign-in code for somebody.
+    /// Print a new one-time sign-in code for somebody, with which they set a new password.
     Code {
         /// Whose.
         login: String,
     },
+    /// Change somebody's role, name or team, or keep them out.
+    Change {
+        /// Whom.
+        login: String,
+        /// What they may do.
+        #[arg(long, value_parser = ["rep", "manager", "admin", "read_only"])]
+        role: Option<String>,
+        /// Their name.
+        #[arg(long)]
+        name: Option<String>,
+        /// Their team.
+        #[arg(long)]
+        team: Option<String>,
+        /// No team any more.
+        #[arg(long, conflicts_with = "team")]
+        no_team: bool,
+        /// They may neither sign in nor sync; sessions end at once.
+        #[arg(long, conflicts_with = "enable")]
+        disable: bool,
+        /// They may again.
+        #[arg(long)]
+        enable: bool,
+    },
+    /// Take the second factor away from somebody who lost it.
+    SecondFactor {
+        /// Only `off`: on it goes by its owner's hand.
+        #[arg(value_parser = ["off"])]
+        state: String,
+        /// Whose.
+        login: String,
+    },
+}
+
+/// `team`
+#[derive(Debug, Subcommand)]
+pub enum TeamCommand {
+    /// Make a team, or move it.
+    Set {
+        /// Its name.
+        name: String,
+        /// The team that it becomes a part of; of none unless given.
+        #[arg(long, value_name = "TEAM")]
+        parent: Option<String>,
+    },
+    /// List teams.
+    List,
 }
 
 /// `workspace`
@@ -249,29 +330,70 @@ pub enum DeviceCommand {
         #[arg(long, value_name = "LOGIN")]
         user: Option<String>,
     },
-    /// Revoke a device: it gets no further data.
+    /// Revoke a device: it gets no further data, hands over what is unsent, and wipes itself.
     Revoke {
         /// Its id, or a unique beginning of it.
         id: String,
+    },
+    /// Make a one-time code that lets a device without a network be read for some more days.
+    Extend {
+        /// Its id, or a unique beginning of it.
+        id: String,
+        /// How many days from now.
+        #[arg(long, value_name = "N", default_value_t = 7)]
+        days: u32,
+    },
+    /// List edits that wiped devices handed over and that could not become proposals.
+    Recovered {
+        /// Of this device only: its id, or a unique beginning of it.
+        id: Option<String>,
+    },
+}
+
+/// `lease`
+#[derive(Debug, Subcommand)]
+pub enum LeaseCommand {
+    /// Show how long devices may be read without a contact, by role.
+    Show,
+    /// Set it for a role.
+    Set {
+        /// `rep`, `manager`, `admin` or `read_only`.
+        #[arg(long)]
+        role: String,
+        /// How many days.
+        #[arg(long, value_name = "N", required_unless_present = "unlimited")]
+        days: Option<u32>,
+        /// Without an end.
+        #[arg(long, conflicts_with = "days")]
+        unlimited: bool,
     },
 }
 
 /// `assign`
 #[derive(Debug, Args)]
-#[command(group = ArgGroup::new("which").required(true).args(["ids", "filter"]))]
+#[command(group = ArgGroup::new("which").required(true).multiple(true).args(["ids", "filter", "country", "postal_code", "csv"]))]
 pub struct AssignArgs {
     /// To whom.
-    #[arg(long, value_name = "LOGIN", required_unless_present = "nobody")]
+    #[arg(long, value_name = "LOGIN", required_unless_present_any = ["nobody", "csv"])]
     pub to: Option<String>,
     /// To nobody: takes the owner away.
     #[arg(long, conflicts_with_all = ["to", "collaborator"])]
     pub nobody: bool,
     /// Contact ids, or unique beginnings, with commas between.
-    #[arg(long, value_delimiter = ',', num_args = 1..)]
+    #[arg(long, value_delimiter = ',', num_args = 1.., conflicts_with_all = ["filter", "country", "postal_code"])]
     pub ids: Vec<String>,
     /// All contacts that match (docs/filters.md); `*` is all.
     #[arg(long)]
     pub filter: Option<String>,
+    /// Of a territory: in this country, as it stands in the address.
+    #[arg(long, value_name = "COUNTRY")]
+    pub country: Option<String>,
+    /// Of a territory: whose postal code begins so; several with commas between.
+    #[arg(long, value_delimiter = ',', value_name = "BEGINNING")]
+    pub postal_code: Vec<String>,
+    /// As a list says: a CSV file with the columns `contact` (id or SYSTEM:KEY) and `owner` (login, or empty).
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["ids", "filter", "country", "postal_code", "to", "nobody", "collaborator"])]
+    pub csv: Option<PathBuf>,
     /// As a collaborator beside the owner.
     #[arg(long)]
     pub collaborator: bool,
@@ -353,6 +475,77 @@ pub struct ExportArgs {
     /// Write to this new file instead of stdout.
     #[arg(long, value_name = "FILE")]
     pub output: Option<PathBuf>,
+    /// Only those who may be written to over this channel, such as email: who consented last and did not
+    /// ask never to be contacted.
+    #[arg(long, value_name = "CHANNEL")]
+    pub mailing: Option<String>,
+    /// With --mailing: for this purpose.
+    #[arg(long, requires = "mailing")]
+    pub purpose: Option<String>,
+}
+
+/// `retention`
+#[derive(Debug, Subcommand)]
+pub enum RetentionCommand {
+    /// Add a rule, or change it.
+    Set {
+        /// Its name.
+        name: String,
+        /// Which contacts (docs/filters.md); `*` is all.
+        #[arg(long)]
+        filter: String,
+        /// After so many months without a contact or an edit.
+        #[arg(long)]
+        months: u32,
+    },
+    /// Take a rule away.
+    Remove {
+        /// Its name.
+        name: String,
+    },
+    /// List the rules.
+    List,
+    /// List whom a rule reaches, and what to confirm.
+    Preview {
+        /// Its name.
+        name: String,
+    },
+    /// Erase exactly those whom the preview listed.
+    Apply {
+        /// The rule's name.
+        name: String,
+        /// What the preview said.
+        #[arg(long, value_name = "CODE")]
+        confirm: String,
+    },
+}
+
+/// `erase`
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub struct EraseArgs {
+    /// The contact: its id, or a unique beginning of it.
+    #[arg(required = true)]
+    pub id: Option<String>,
+    /// A short code that is kept for ever and tells nothing of the person, such as request-2026/17.
+    #[arg(long, value_name = "CODE", required_unless_present = "dry_run")]
+    pub reason: Option<String>,
+    /// Only say what would be erased, on which devices, and who else names the person.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// What else.
+    #[command(subcommand)]
+    pub command: Option<EraseCommand>,
+}
+
+/// `erase report`
+#[derive(Debug, Subcommand)]
+pub enum EraseCommand {
+    /// Which devices have confirmed erasures, and when.
+    Report {
+        /// Of this contact only: its whole id.
+        id: Option<String>,
+    },
 }
 
 /// `state-hash`
@@ -367,6 +560,58 @@ pub struct StateHashArgs {
     /// One line per contact as well.
     #[arg(long)]
     pub each: bool,
+}
+
+/// `proposal`
+#[derive(Debug, Subcommand)]
+pub enum ProposalCommand {
+    /// List the sets that wait, one per contact and device.
+    List {
+        /// Decided ones too.
+        #[arg(long)]
+        all: bool,
+        /// Of this contact only: its id, or a unique beginning of it.
+        #[arg(long, value_name = "ID")]
+        contact: Option<String>,
+    },
+    /// Show one set field by field: what it was, what is proposed, what was decided.
+    Show {
+        /// The number of the set.
+        n: i64,
+    },
+    /// Make a set, or items of it, part of the contact, in the author's name.
+    Accept(DecideArgs),
+    /// Leave the contact as it is; what was proposed is kept.
+    Decline(DecideArgs),
+    /// Take a decision back: what was accepted is undone in the contact, and waits again.
+    Undo(DecideArgs),
+}
+
+/// `proposal accept` and its siblings
+#[derive(Debug, Args)]
+pub struct DecideArgs {
+    /// The number of the set.
+    pub n: i64,
+    /// Only this item of it, may be repeated; all by default.
+    #[arg(long = "item", value_name = "ITEM")]
+    pub items: Vec<i64>,
+}
+
+/// `leaver`
+#[derive(Debug, Args)]
+pub struct LeaverArgs {
+    /// Who leaves.
+    pub login: String,
+    /// Who takes over what no rule gives away; nobody by default.
+    #[arg(long, value_name = "LOGIN")]
+    pub to: Option<String>,
+    /// Who takes over the contacts that a filter matches, such as `city:Berlin=ada`; may be repeated,
+    /// the first that matches counts.
+    #[arg(long = "rule", value_name = "FILTER=LOGIN")]
+    pub rules: Vec<String>,
+    /// Only say what would be done.
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 /// `quarantine`
@@ -390,7 +635,51 @@ pub enum AuditCommand {
         /// How many.
         #[arg(long, default_value_t = 100)]
         limit: u32,
+        /// Which.
+        #[command(flatten)]
+        filter: AuditFilter,
     },
+    /// Look for entries that were altered or taken out; exit code 1 if there are any.
+    Verify {
+        /// An entry and its hash that were noted elsewhere: they must still be there.
+        #[arg(long, value_name = "N:HASH")]
+        known: Vec<String>,
+        /// Accept the losses that are told, such as after the restore of a backup.
+        #[arg(long)]
+        accept: bool,
+    },
+    /// Write entries out, oldest first.
+    Export {
+        /// The form.
+        #[arg(long, value_enum, default_value_t)]
+        format: AuditFormat,
+        /// Write to this new file instead of stdout.
+        #[arg(long, value_name = "FILE")]
+        output: Option<PathBuf>,
+        /// Which.
+        #[command(flatten)]
+        filter: AuditFilter,
+    },
+}
+
+/// Which entries of the audit log; everything that is given must fit.
+#[derive(Debug, Args)]
+pub struct AuditFilter {
+    /// The beginning of what was done, such as `device` or `contact.assign`.
+    #[arg(long, value_name = "ACTION")]
+    pub action: Option<String>,
+    /// Who did it: a login, or `operator` for the shell and the server itself.
+    #[arg(long = "by", value_name = "LOGIN")]
+    pub who: Option<String>,
+    /// An id that it was done to or with.
+    #[arg(long, value_name = "ID")]
+    pub about: Option<String>,
+    /// From this day on (UTC).
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    pub since: Option<String>,
+    /// Up to this day (UTC), the day itself included.
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    pub until: Option<String>,
 }
 
 fn pair(text: &str) -> Result<(String, String), String> {

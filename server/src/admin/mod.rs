@@ -26,3 +26,4 @@ pub mod run;
 pub mod serve;
 #[cfg(test)]
 mod tests;
+mod zip;

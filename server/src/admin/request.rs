@@ -43,6 +43,22 @@ pub enum Request {
         /// Whose.
         login: String,
     },
+    /// Changes a person's role, name, team, or whether they may come in.
+    UserChange(UserChange),
+    /// Takes a second factor away that its owner can't use any more.
+    SecondFactorOff {
+        /// Whose.
+        login: String,
+    },
+    /// Makes a team, or moves it into another one or out of any.
+    TeamSet {
+        /// The team.
+        name: String,
+        /// The team that it becomes a part of.
+        parent: Option<String>,
+    },
+    /// Lists teams.
+    TeamList,
     /// Adds a workspace.
     WorkspaceAdd {
         /// Its name.
@@ -65,6 +81,29 @@ pub enum Request {
         /// The id, or a unique beginning of it.
         id: String,
     },
+    /// Makes a code that extends the lease of a device.
+    DeviceExtend {
+        /// The id, or a unique beginning of it.
+        id: String,
+        /// How many days from now.
+        days: u32,
+    },
+    /// Lists what wiped devices handed over and what could not become proposals.
+    DeviceRecovered {
+        /// The id, or a unique beginning of it; all devices if `None`.
+        id: Option<String>,
+    },
+    /// Shows how long devices may be read offline.
+    LeaseShow,
+    /// Sets how long devices may be read offline.
+    LeaseSet {
+        /// For the devices of this role.
+        role: String,
+        /// How many days; without an end if `None`.
+        days: Option<u32>,
+    },
+    /// Makes a new sealing key.
+    SealingKeyNew,
     /// Assigns contacts.
     Assign(Assign),
     /// Imports a file; the file itself, and the orders if given, follow as attachments.
@@ -97,6 +136,80 @@ pub enum Request {
         /// Of this contact only: an id or a unique beginning of it.
         id: Option<String>,
     },
+    /// Lists late edits that wait for a decision.
+    ProposalList {
+        /// Decided ones too.
+        all: bool,
+        /// Of this contact only: an id or a unique beginning of it.
+        contact: Option<String>,
+    },
+    /// Shows one set of late edits field by field.
+    ProposalShow {
+        /// Its number.
+        n: i64,
+    },
+    /// Accepts, declines, or takes a decision back.
+    ProposalDecide(Decide),
+    /// Hands over everything of somebody who leaves.
+    Leaver(Leaver),
+    /// Erases a contact.
+    Erase {
+        /// The id, or a unique beginning of it.
+        id: String,
+        /// A short code that tells nothing of the person.
+        reason: Option<String>,
+        /// Only says what would be done.
+        dry_run: bool,
+    },
+    /// Which devices have confirmed erasures.
+    EraseReport {
+        /// Of this contact only: its whole id.
+        id: Option<String>,
+    },
+    /// Everything about one contact as a zip archive; it is the output.
+    Access {
+        /// The id, or a unique beginning of it.
+        id: String,
+    },
+    /// Sets a retention rule.
+    RetentionSet {
+        /// Its name.
+        name: String,
+        /// Which contacts.
+        filter: String,
+        /// After so many months without contact.
+        months: u32,
+    },
+    /// Removes a retention rule.
+    RetentionRemove {
+        /// Its name.
+        name: String,
+    },
+    /// Lists the retention rules.
+    RetentionList,
+    /// Lists whom a rule reaches.
+    RetentionPreview {
+        /// Its name.
+        name: String,
+    },
+    /// Erases whom a rule reaches.
+    RetentionApply {
+        /// Its name.
+        name: String,
+        /// What the preview said.
+        confirm: String,
+    },
+    /// Exports contacts that may be written to; they are the output.
+    ExportMailing {
+        /// The form.
+        format: ExportFormat,
+        /// Which; all if `None`.
+        filter: Option<String>,
+        /// Over which channel.
+        channel: String,
+        /// For which purpose; any if `None`.
+        purpose: Option<String>,
+    },
     /// Lists quarantined changes.
     QuarantineList,
     /// Exports quarantined changes with their bytes; they are the output.
@@ -105,11 +218,44 @@ pub enum Request {
     AuditList {
         /// At most so many entries.
         limit: u32,
+        /// Which.
+        #[serde(default)]
+        filter: AuditFilter,
+    },
+    /// Verifies the audit log's chain.
+    AuditVerify {
+        /// `N:HASH` of entries that were noted elsewhere.
+        known: Vec<String>,
+        /// Accepts losses that are told.
+        accept: bool,
+    },
+    /// Writes the audit log out, oldest first; it is the output.
+    AuditExport {
+        /// The form.
+        format: AuditFormat,
+        /// Which.
+        filter: AuditFilter,
     },
 }
 
+/// What changes of a person; what is `None` stays.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct UserChange {
+    /// Whom.
+    pub login: String,
+    /// Their role.
+    pub role: Option<String>,
+    /// Their name.
+    pub name: Option<String>,
+    /// Their team; empty for none.
+    pub team: Option<String>,
+    /// Whether they are kept out.
+    pub disabled: Option<bool>,
+}
+
 /// Which contacts go to whom.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Assign {
     /// The login; `None` takes the owner away.
     pub to: Option<String>,
@@ -117,10 +263,67 @@ pub struct Assign {
     pub ids: Vec<String>,
     /// Or those that match.
     pub filter: Option<String>,
+    /// Or those of a territory: the country of their first address.
+    pub country: Option<String>,
+    /// And how its postal code begins, any of these.
+    pub postal_codes: Vec<String>,
+    /// Or what a list says: who gets what stands in an attached CSV file.
+    pub csv: Option<String>,
     /// As a collaborator beside the owner.
     pub collaborator: bool,
     /// Takes the collaborator away again.
     pub remove: bool,
+    /// Only says what would be done.
+    pub dry_run: bool,
+}
+
+/// Which entries of the audit log, as they were asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct AuditFilter {
+    /// The beginning of the action.
+    pub action: Option<String>,
+    /// The login of who did it, or `operator`.
+    pub who: Option<String>,
+    /// An id in subject or detail.
+    pub about: Option<String>,
+    /// The first day, `YYYY-MM-DD` in UTC.
+    pub since: Option<String>,
+    /// The last day.
+    pub until: Option<String>,
+}
+
+/// The form of an export of the audit log.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum AuditFormat {
+    /// One JSON object a line.
+    #[default]
+    Json,
+    /// One row per entry.
+    Csv,
+}
+
+/// What is decided about late edits.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Decide {
+    /// The number of the set.
+    pub n: i64,
+    /// `accept`, `decline` or `undo`.
+    pub verdict: String,
+    /// These items only; all if empty.
+    pub items: Vec<i64>,
+}
+
+/// Who leaves, and who takes over.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Leaver {
+    /// Who leaves.
+    pub login: String,
+    /// Who gets what no rule gives away; nobody if `None`.
+    pub to: Option<String>,
+    /// `FILTER=LOGIN`; the first that matches counts.
+    pub rules: Vec<String>,
     /// Only says what would be done.
     pub dry_run: bool,
 }
@@ -224,6 +427,7 @@ impl From<EngineError> for Failure {
             | EngineError::Unsuitable { .. }
             | EngineError::KeyMissing { .. }
             | EngineError::KeyUnfit { .. }
+            | EngineError::Ledger { .. }
             | EngineError::NotCommitted { .. }
             | EngineError::Busy { .. }
             | EngineError::Closed => FailureKind::Unavailable,

@@ -11,13 +11,17 @@ use clap::Parser;
 use tracing_subscriber::EnvFilter;
 
 use super::cli::{
-    AuditCommand, Cli, Command, DeviceCommand, ImportArgs, KeyCommand, QuarantineCommand,
-    UserCommand, WorkspaceCommand,
+    AuditCommand, Cli, Command, DeviceCommand, EraseArgs, EraseCommand, ImportArgs, KeyCommand,
+    LeaseCommand, ProposalCommand, QuarantineCommand, RetentionCommand, TeamCommand, UserCommand,
+    WorkspaceCommand,
 };
 use super::execute::{Context, execute};
 use super::import::ImportOptions;
 use super::import::sheet::FILE_BYTES_MAX;
-use super::request::{Answer, Assign, Call, ExportFormat, Failure, FailureKind, Request};
+use super::request::{
+    Answer, Assign, AuditFilter, Call, Decide, ExportFormat, Failure, FailureKind, Leaver, Request,
+    UserChange,
+};
 use super::{control, serve};
 use crate::config::{Config, LogFormat};
 use crate::engine::{Engine, EngineError, EngineOptions};
@@ -115,7 +119,7 @@ impl Asked {
         let (mut files, mut output) = (Vec::new(), None);
         let request = match command {
             // Handled before.
-            Command::Serve(_) | Command::Restore { .. } | Command::Key(_) => {
+            Command::Serve(_) | Command::Restore { .. } | Command::Key(KeyCommand::New) => {
                 return Err(Failure::new(FailureKind::Usage, "this is not a request"));
             }
             Command::User(UserCommand::Add { login, role, name, team }) => {
@@ -123,19 +127,69 @@ impl Asked {
             }
             Command::User(UserCommand::List) => Request::UserList,
             Command::User(UserCommand::Code { login }) => Request::UserCode { login },
+            Command::User(UserCommand::Change {
+                login,
+                role,
+                name,
+                team,
+                no_team,
+                disable,
+                enable,
+            }) => Request::UserChange(UserChange {
+                login,
+                role,
+                name,
+                team: if no_team { Some(String::new()) } else { team },
+                disabled: (disable || enable).then_some(disable),
+            }),
+            Command::User(UserCommand::SecondFactor { login, .. }) => {
+                Request::SecondFactorOff { login }
+            }
+            Command::Team(TeamCommand::Set { name, parent }) => Request::TeamSet { name, parent },
+            Command::Team(TeamCommand::List) => Request::TeamList,
             Command::Workspace(WorkspaceCommand::Add { name }) => Request::WorkspaceAdd { name },
             Command::Workspace(WorkspaceCommand::List) => Request::WorkspaceList,
             Command::Invite { login } => Request::Invite { login },
             Command::Device(DeviceCommand::List { user }) => Request::DeviceList { user },
             Command::Device(DeviceCommand::Revoke { id }) => Request::DeviceRevoke { id },
-            Command::Audit(AuditCommand::List { limit }) => Request::AuditList { limit },
-            Command::Assign(args) => Request::Assign(Assign {
-                to: args.to,
-                ids: args.ids,
-                filter: args.filter,
-                collaborator: args.collaborator,
-                remove: args.remove,
-                dry_run: args.dry_run,
+            Command::Device(DeviceCommand::Extend { id, days }) => {
+                Request::DeviceExtend { id, days }
+            }
+            Command::Device(DeviceCommand::Recovered { id }) => Request::DeviceRecovered { id },
+            Command::Lease(LeaseCommand::Show) => Request::LeaseShow,
+            Command::Lease(LeaseCommand::Set { role, days, .. }) => {
+                Request::LeaseSet { role, days }
+            }
+            Command::Key(KeyCommand::NewSealing) => Request::SealingKeyNew,
+            Command::Audit(AuditCommand::List { limit, filter }) => {
+                Request::AuditList { limit, filter: audit_filter(filter) }
+            }
+            Command::Audit(AuditCommand::Verify { known, accept }) => {
+                Request::AuditVerify { known, accept }
+            }
+            Command::Audit(AuditCommand::Export { format, output: file, filter }) => {
+                output = file;
+                Request::AuditExport { format, filter: audit_filter(filter) }
+            }
+            Command::Assign(args) => Request::Assign({
+                let csv = match &args.csv {
+                    Some(path) => {
+                        files.push(read_file(path)?);
+                        Some(path.display().to_string())
+                    }
+                    None => None,
+                };
+                Assign {
+                    to: args.to,
+                    ids: args.ids,
+                    filter: args.filter,
+                    country: args.country,
+                    postal_codes: args.postal_code,
+                    csv,
+                    collaborator: args.collaborator,
+                    remove: args.remove,
+                    dry_run: args.dry_run,
+                }
             }),
             Command::Import(args) => {
                 files.push(read_file(&args.file)?);
@@ -147,7 +201,15 @@ impl Asked {
             Command::Export(args) => {
                 output = args.output;
                 let format = args.format.unwrap_or(ExportFormat::Json);
-                Request::Export { format, filter: args.filter }
+                match args.mailing {
+                    None => Request::Export { format, filter: args.filter },
+                    Some(channel) => Request::ExportMailing {
+                        format,
+                        filter: args.filter,
+                        channel,
+                        purpose: args.purpose,
+                    },
+                }
             }
             Command::Backup { file } => Request::Backup { file: absolute(&file)? },
             Command::Check => Request::Check,
@@ -155,6 +217,30 @@ impl Asked {
                 Request::StateHash { owner: args.owner, ids: args.ids, each: args.each }
             }
             Command::Conflicts { id } => Request::Conflicts { id },
+            Command::Proposal(command) => match command {
+                ProposalCommand::List { all, contact } => Request::ProposalList { all, contact },
+                ProposalCommand::Show { n } => Request::ProposalShow { n },
+                ProposalCommand::Accept(args) => decide("accept", args),
+                ProposalCommand::Decline(args) => decide("decline", args),
+                ProposalCommand::Undo(args) => decide("undo", args),
+            },
+            Command::Leaver(args) => Request::Leaver(Leaver {
+                login: args.login,
+                to: args.to,
+                rules: args.rules,
+                dry_run: args.dry_run,
+            }),
+            Command::Erase(EraseArgs { command: Some(EraseCommand::Report { id }), .. }) => {
+                Request::EraseReport { id }
+            }
+            Command::Erase(EraseArgs { id, reason, dry_run, command: None }) => {
+                Request::Erase { id: id.unwrap_or_default(), reason, dry_run }
+            }
+            Command::Access { id, out } => {
+                output = Some(out);
+                Request::Access { id }
+            }
+            Command::Retention(command) => retention(command),
             Command::Quarantine(QuarantineCommand::List) => Request::QuarantineList,
             Command::Quarantine(QuarantineCommand::Export { output: file }) => {
                 output = file;
@@ -162,6 +248,28 @@ impl Asked {
             }
         };
         Ok(Self { request, files, output })
+    }
+}
+
+fn decide(verdict: &str, args: super::cli::DecideArgs) -> Request {
+    let super::cli::DecideArgs { n, items } = args;
+    Request::ProposalDecide(Decide { n, verdict: verdict.to_owned(), items })
+}
+
+fn audit_filter(args: super::cli::AuditFilter) -> AuditFilter {
+    let super::cli::AuditFilter { action, who, about, since, until } = args;
+    AuditFilter { action, who, about, since, until }
+}
+
+fn retention(command: RetentionCommand) -> Request {
+    match command {
+        RetentionCommand::Set { name, filter, months } => {
+            Request::RetentionSet { name, filter, months }
+        }
+        RetentionCommand::Remove { name } => Request::RetentionRemove { name },
+        RetentionCommand::List => Request::RetentionList,
+        RetentionCommand::Preview { name } => Request::RetentionPreview { name },
+        RetentionCommand::Apply { name, confirm } => Request::RetentionApply { name, confirm },
     }
 }
 
@@ -213,7 +321,8 @@ fn ask(
         if let Some(outcome) = control::call(dir, call, files, output) {
             return outcome;
         }
-        match Engine::open(dir, EngineOptions::default()) {
+        let options = EngineOptions { ledger: config.ledger.clone(), ..EngineOptions::default() };
+        match Engine::open(dir, options) {
             Ok(engine) => {
                 let context = Context {
                     url: config.public_url.clone(),

@@ -18,10 +18,14 @@ use super::run::code_ms;
 use crate::config::{Config, Tls};
 use crate::engine::{Engine, EngineError, EngineOptions};
 use crate::http::{self, HttpError, ServeOptions, TlsSource};
+use crate::store::audit;
 use crate::sync::SyncOptions;
 
 /// How much longer than the drain a shutdown may take.
 const HARD_STOP_AFTER: Duration = Duration::from_secs(15);
+
+/// The action of an entry that says with which settings the server runs.
+const CONFIGURATION: &str = "configuration";
 
 /// Runs the server until SIGTERM or SIGINT.
 pub fn serve(config: Config) -> Result<(), Failure> {
@@ -39,8 +43,11 @@ async fn run(config: Config) -> Result<(), Failure> {
     let options = options(&config)?;
     let mut ends = Ends::new()?;
     let dir = config.data.clone();
-    let engine_options =
-        EngineOptions { merge_threads: config.merge_threads(), ..EngineOptions::default() };
+    let engine_options = EngineOptions {
+        merge_threads: config.merge_threads(),
+        ledger: config.ledger.clone(),
+        ..EngineOptions::default()
+    };
     let engine = blocking(move || {
         let engine = Engine::open(&dir, engine_options)?;
         ensure_workspace(&engine)?;
@@ -86,6 +93,10 @@ async fn listen(
         control.serve(handler(Arc::clone(engine), context.clone()), control_end.clone()),
     );
 
+    {
+        let (engine, config) = (Arc::clone(engine), config.clone());
+        blocking(move || note_configuration(&engine, &config)).await??;
+    }
     let first = {
         let engine = Arc::clone(engine);
         blocking(move || first_links(&engine, &context)).await??
@@ -137,6 +148,32 @@ fn first_links(engine: &Engine, context: &Context) -> Result<Vec<String>, Engine
     Ok(links)
 }
 
+/// Puts into the audit log that the server runs with other settings than before: a fingerprint of them,
+/// and what counts for who comes in. Settings name files, and hold no secrets.
+fn note_configuration(engine: &Engine, config: &Config) -> Result<(), EngineError> {
+    let print = crate::store::sql::sha256(format!("{config:?}").as_bytes());
+    let detail = serde_json::json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "fingerprint": audit::hex(&print),
+        "plain": config.plain,
+        "trusted_proxies": config.trusted_proxies.len(),
+        "code_minutes": config.code_minutes,
+    });
+    let ask = audit::Ask { action: Some(CONFIGURATION.to_owned()), ..audit::Ask::default() };
+    let text = detail.to_string();
+    for workspace in engine.workspaces()? {
+        let last = engine.read(|conn| audit::list(conn, workspace.id, &ask, 1, 0))?;
+        if last.first().is_some_and(|entry| entry.detail == text) {
+            continue;
+        }
+        let (detail, now) = (detail.clone(), engine.now_ms());
+        engine.write(move |tx| -> Result<(), EngineError> {
+            audit::append(tx, workspace.id, now, None, CONFIGURATION, "", &detail)
+        })?;
+    }
+    Ok(())
+}
+
 /// The settings in the form that the listener takes; refuses what would be unsafe.
 fn options(config: &Config) -> Result<ServeOptions, Failure> {
     let addresses = config.listen_addresses()?;
@@ -177,6 +214,7 @@ fn options(config: &Config) -> Result<ServeOptions, Failure> {
     let drain = Duration::from_secs(config.drain_seconds);
     Ok(ServeOptions {
         public_url: config.public_url.clone(),
+        trusted_proxies: config.trusted_proxies.clone(),
         metrics_token,
         connections_max: config.connections_max,
         header_timeout: Duration::from_secs(config.header_seconds),

@@ -12,6 +12,8 @@ use super::request::{Answer, Assign, Call, ExportFormat, Failure, FailureKind, R
 use crate::engine::{Engine, EngineOptions};
 use crate::store::Durability;
 
+mod rights;
+
 const CUSTOMERS: &str = "\
 customerID,companyName,contactName,contactTitle,address,city,region,postalCode,country,phone,fax
 ALFKI,Blaue Lampe,Maria Anders,Sales Representative,Obere Str. 57,Berlin,NULL,12209,Germany,030-0074321,030-0076545
@@ -351,9 +353,8 @@ fn contacts_are_assigned_by_id_and_by_filter() {
             to: Some("bo".into()),
             ids,
             filter: filter.map(str::to_owned),
-            collaborator: false,
-            remove: false,
             dry_run,
+            ..Assign::default()
         }))
     };
     assert_eq!(assign(vec![id.clone()], None, true)["contacts"].as_array().unwrap().len(), 1);
@@ -364,11 +365,8 @@ fn contacts_are_assigned_by_id_and_by_filter() {
     assert_eq!((rest["changed"].as_u64(), rest["unchanged"].as_u64()), (Some(2), Some(1)));
     let unknown = Request::Assign(Assign {
         to: Some("bob".into()),
-        ids: vec![],
         filter: Some("*".into()),
-        collaborator: false,
-        remove: false,
-        dry_run: false,
+        ..Assign::default()
     });
     let failure = office.try_ask(unknown, &[], &mut Vec::new()).unwrap_err();
     assert!(failure.message.contains("did you mean `bo`"), "{failure}");
@@ -437,7 +435,7 @@ fn codes_people_and_devices_have_the_shapes_that_other_tools_read() {
         office.ask(Request::DeviceList { user: None }),
         serde_json::json!({ "devices": [] })
     );
-    let audit = office.ask(Request::AuditList { limit: 10 });
+    let audit = office.ask(Request::AuditList { limit: 10, filter: Default::default() });
     assert!(audit["entries"].as_array().unwrap().iter().any(|e| e["action"] == "user.add"));
 
     let failure =

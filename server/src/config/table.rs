@@ -50,6 +50,13 @@ pub const KEYS: &[Key] = &[
         |c, v| path(v).map(|v| c.data = v),
     ),
     key(
+        "ledger",
+        "a file",
+        "`ledger` in the data directory",
+        "The ledger of erasures and rights, which is replayed after a restore: best on another disk. Remembered in `data`.",
+        |c, v| path(v).map(|v| c.ledger = Some(v)),
+    ),
+    key(
         "listen",
         "HOST:PORT",
         "127.0.0.1:7430",
@@ -184,6 +191,25 @@ pub const KEYS: &[Key] = &[
         "10",
         "How long an enrolment or sign-in code can be used.",
         |c, v| number(v, 1, 1440).map(|v| c.code_minutes = v as u32),
+    ),
+    key(
+        "trusted_proxies",
+        "IP addresses with commas between",
+        "none",
+        "Proxies whose `X-Forwarded-For` is believed; without one every client counts under the address of its connection, and nobody can write another into a header.",
+        |c, v| {
+            c.trusted_proxies = v
+                .split(',')
+                .map(str::trim)
+                .filter(|part| !part.is_empty())
+                .map(|part| {
+                    part.parse().map_err(|_| {
+                        format!("`{part}` is no IP address; write some such as 127.0.0.1,::1")
+                    })
+                })
+                .collect::<Result<_, String>>()?;
+            Ok(())
+        },
     ),
     key(
         "metrics_token_file",

@@ -13,7 +13,7 @@ use serde_json::json;
 
 use super::handle::Engine;
 use super::types::{Assign, AssignReport, Event};
-use crate::store::{EngineError, Result, audit, contacts, people, projections, workspaces};
+use crate::store::{EngineError, Result, audit, contacts, ledger, people, projections, workspaces};
 
 /// Contacts per transaction: others wait for it.
 const CONTACTS_PER_TRANSACTION: usize = 500;
@@ -167,6 +167,7 @@ pub(super) fn assign_one(
         contacts::set_access(tx, workspace, id, *user, new_access(user), cursor)?;
     }
     contacts::set_assigned(tx, contact.n, cursor)?;
+    ledger::note_assignment(tx, workspace, id)?;
     // Whoever goes on seeing it hears of the new owner.
     done.users.extend(contacts::raise_sort_cursor(tx, workspace, id, cursor)?);
     done.users.extend(moved);

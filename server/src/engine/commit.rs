@@ -14,12 +14,12 @@ use roadbook_protocol::ids::{ContactId, Cursor, DeviceId, UserId, WorkspaceId};
 use roadbook_protocol::wire::{ChangeFate, Fate};
 use rusqlite::Transaction;
 
-use super::failpoint;
 use super::merge::{Derived, Key, Made, Prepared, RAW_CHANGES_KEPT};
 use super::types::{Event, MergedContact};
+use super::{failpoint, late};
 use crate::store::changes::NewChange;
 use crate::store::contacts::MergedState;
-use crate::store::{Result, changes, contacts, documents, projections, workspaces};
+use crate::store::{Result, changes, contacts, documents, projections, proposals, workspaces};
 
 /// A merge that was written; it counts once the transaction is committed.
 #[derive(Debug)]
@@ -44,6 +44,8 @@ pub struct Written {
     pub more: bool,
     /// Whether a snapshot was written.
     pub snapshot: bool,
+    /// Whether something else waits for a decision than before.
+    pub proposals: bool,
 }
 
 /// The outcome of writing one merge.
@@ -79,6 +81,13 @@ fn write_inside(tx: &Transaction<'_>, prepared: Prepared) -> Result<Commit> {
     let (workspace, id) = prepared.key;
     let stale = Ok(Commit::Stale(prepared.key));
     let found = contacts::find(tx, workspace, id)?;
+    if let (None, Some(taken)) = (&found, &prepared.taken_apart) {
+        // Late edits of a contact that is not known here: proposed as a new one.
+        if !proposals::write(tx, prepared.key, taken, prepared.now)? {
+            return stale;
+        }
+        return Ok(Commit::Written(Box::new(Written::of_proposals(&prepared))));
+    }
     let cursor = match (&found, prepared.derived.is_some()) {
         (_, true) => workspaces::assign_cursors(tx, workspace, 1)?,
         (Some(found), false) => found.cursor,
@@ -117,6 +126,23 @@ fn write_inside(tx: &Transaction<'_>, prepared: Prepared) -> Result<Commit> {
     if let Some(made) = &prepared.made {
         append_made(tx, &prepared, made, cursor, epoch)?;
     }
+    if let Some(taken) = &prepared.taken_apart
+        && !proposals::write(tx, prepared.key, taken, prepared.now)?
+    {
+        return stale;
+    }
+    if let Some(decision) = &prepared.decision {
+        let change = prepared.made.as_ref().map(|made| &made.hash);
+        if !proposals::decide(tx, decision, change, prepared.now)? {
+            return stale;
+        }
+        late::record(tx, prepared.key, decision, prepared.now)?;
+        if let Some((device, told)) =
+            proposals::fates(tx, workspace, decision.proposal, &decision.items)?
+        {
+            fates.extend(told.into_iter().map(|fate| (device, fate)));
+        }
+    }
     let merged = prepared.merged.len() as u64 + u64::from(prepared.made.is_some());
     let refused = prepared.refused.len() as u64;
     let snapshot = prepared.derived.as_ref().is_some_and(|derived| derived.snapshot.is_some());
@@ -140,7 +166,27 @@ fn write_inside(tx: &Transaction<'_>, prepared: Prepared) -> Result<Commit> {
         refused,
         more: prepared.more,
         snapshot,
+        proposals: prepared.taken_apart.is_some() || prepared.decision.is_some(),
     })))
+}
+
+impl Written {
+    /// Nothing but late edits that were taken apart.
+    fn of_proposals(prepared: &Prepared) -> Written {
+        Written {
+            key: prepared.key,
+            cursor: 0,
+            doc: None,
+            changed: false,
+            users: Vec::new(),
+            fates: Vec::new(),
+            merged: 0,
+            refused: 0,
+            more: prepared.more,
+            snapshot: false,
+            proposals: true,
+        }
+    }
 }
 
 fn append_made(
@@ -251,10 +297,13 @@ pub fn events(written: &[Written]) -> Vec<Event> {
         cursor,
         fates: Arc::from(fates),
     });
+    let waiting: std::collections::BTreeSet<WorkspaceId> =
+        written.iter().filter(|one| one.proposals).map(|one| one.key.0).collect();
+    let waiting = waiting.into_iter().map(|workspace| Event::Proposals { workspace });
     let merged = contacts.into_iter().map(|(workspace, (cursor, contacts))| Event::Merged {
         workspace,
         cursor,
         contacts: Arc::from(contacts),
     });
-    fates.chain(merged).collect()
+    fates.chain(merged).chain(waiting).collect()
 }

@@ -12,8 +12,10 @@ use rusqlite::Connection;
 
 use super::handle::Engine;
 use super::types::{ManifestList, Page, PageLimits, Repair};
+use crate::rights::{self, Action};
 use crate::store::contacts::{self, Visible};
-use crate::store::{Result, changes, devices, documents, projections, workspaces};
+use crate::store::people::{self, Role};
+use crate::store::{Result, changes, devices, documents, projections, proposals, workspaces};
 
 /// A snapshot is sent instead of changes that have more bytes than this share of it.
 const CHANGES_SHARE_MAX: u64 = 1;
@@ -73,7 +75,9 @@ impl Engine {
         self.read(|conn| {
             let device = devices::find_device(conn, workspace, device)?;
             let revoked = device.is_none_or(|device| device.revoked_at.is_some());
-            Ok(!revoked && !contacts::lost_since(conn, workspace, user, as_of)?)
+            let disabled = people::user(conn, workspace, user)?.disabled_at.is_some();
+            Ok(rights::admits(revoked, disabled)
+                && !contacts::lost_since(conn, workspace, user, as_of)?)
         })
     }
 
@@ -145,7 +149,7 @@ impl Engine {
                     _ => &[],
                 };
                 let not_theirs = match &visible {
-                    Some(visible) => visible.access == Access::Removed,
+                    Some(visible) => !holds(visible),
                     None => contacts::find(conn, workspace, *contact)?.is_some(),
                 };
                 let (mut missing, mut merged) = (Vec::new(), Vec::new());
@@ -207,6 +211,11 @@ fn fate(
     let (fate, code, reason) = match changes::find(conn, workspace, contact, hash)? {
         None => (Fate::Unknown, String::new(), String::new()),
         Some((fate @ (Fate::Stored | Fate::Merged), _)) => (fate, String::new(), String::new()),
+        Some((Fate::Proposed, _)) => {
+            let (code, reason) =
+                proposals::verdict(conn, workspace, contact, hash)?.unwrap_or_default();
+            (Fate::Proposed, code, reason)
+        }
         Some((fate, seq)) => {
             let (code, reason) = changes::reason(conn, seq)?.unwrap_or_default();
             (fate, code, reason)
@@ -233,10 +242,13 @@ fn today(now_ms: i64) -> String {
     DateTime::from_timestamp_millis(now_ms).unwrap_or_default().format("%Y-%m-%d").to_string()
 }
 
+/// Whether the user gets the contact on a device. The role does not count: see [`rights`].
+fn holds(visible: &Visible) -> bool {
+    rights::on_device(Role::Rep, Action::Receive, Some(visible.access))
+}
+
 fn is_shown(visible: &Visible) -> bool {
-    visible.access != Access::Removed
-        && visible.contact.cursor > 0
-        && visible.contact.erased_at.is_none()
+    holds(visible) && visible.contact.cursor > 0 && visible.contact.erased_at.is_none()
 }
 
 fn page_item(
@@ -247,7 +259,7 @@ fn page_item(
     skip: &dyn Fn(&ChangeHash) -> bool,
 ) -> Result<Option<PageItem>> {
     let contact = &visible.contact;
-    if visible.access == Access::Removed || contact.erased_at.is_some() {
+    if !holds(visible) || contact.erased_at.is_some() {
         return Ok(Some(removed_item(contact.id)));
     }
     if contact.cursor == 0 {

@@ -19,20 +19,23 @@ use tokio::sync::{broadcast, oneshot};
 use super::checkpoint::{self, Due};
 use super::clock::{Clock, Entropy, SystemClock, SystemEntropy};
 use super::keys;
+use super::ledger::{self, Ledger};
 use super::lock::DirLock;
 use super::metrics::{Metrics, MetricsSnapshot, set};
 use super::past;
 use super::reads::Reads;
+use super::replay;
 use super::shards::{AuthorJob, Shards, Worker};
 use super::shared::{Shared, Timeline};
 use super::stepped::{Step, Stepped};
 use super::types::{AppendRequest, Appended, AuthorOutcome, Authored, Event, TimelineStatus};
+use super::witness::Witness;
 use super::writer::{Closure, Job, Queue, Writer};
 use crate::store::devices::{self, Seen};
 use crate::store::workspaces::{self, Workspace};
 use crate::store::{
     self, DATABASE_FILE, Durability, EngineError, Result, audit, changes, contacts, documents,
-    people,
+    people, proposals,
 };
 
 /// Events that a slow receiver may lag behind before it loses some.
@@ -53,6 +56,8 @@ pub struct EngineOptions {
     pub merge_threads: usize,
     /// Connections that read.
     pub read_connections: usize,
+    /// Where the ledger is; where it was the last time, or in the data directory, if `None`.
+    pub ledger: Option<PathBuf>,
     /// Memory for documents, reckoned, over all merge threads.
     pub document_cache_bytes: usize,
     /// No threads: whoever waits does the work, the rest waits for [`Engine::step`]. For simulators.
@@ -68,6 +73,7 @@ impl Default for EngineOptions {
             limits: Limits::DEFAULT,
             merge_threads: 0,
             read_connections: 8,
+            ledger: None,
             document_cache_bytes: 64 * 1024 * 1024,
             stepped: false,
         }
@@ -111,9 +117,10 @@ impl Engine {
     pub fn open(dir: &Path, options: EngineOptions) -> Result<Arc<Engine>> {
         create_dir(dir)?;
         let lock = DirLock::take(dir)?;
+        let ledger_path = ledger::locate(dir, options.ledger.as_deref())?;
         let file = dir.join(DATABASE_FILE);
         let mut conn = store::open_writer(&file, |conn| keys::bring_out(dir, conn))?;
-        let keys = keys::Keys::load(dir, &conn)?;
+        let keys = keys::Keys::load(dir, &conn, &*options.entropy)?;
         let threads = match options.merge_threads {
             _ if options.stepped => 1,
             0 => std::thread::available_parallelism().map_or(2, usize::from),
@@ -135,14 +142,21 @@ impl Engine {
             stopped: OnceLock::new(),
         });
         let past_lost = past::is_lost(dir, &conn)?;
-        open_timelines(&mut conn, &shared, past_lost)?;
+        let witness = open_timelines(dir, &mut conn, &shared, past_lost)?;
+        let ledger = replay::take_up(&mut conn, &ledger_path, &shared)?;
         past::remember(dir, &shared.timeline_ids())?;
-        let left = changes::contacts_pending(&conn)?;
+        let mut left = changes::contacts_pending(&conn)?;
+        left.extend(proposals::contacts_due(&conn)?);
         let engine = Engine { shared, dir: dir.to_owned(), running: RwLock::new(None) };
         let (durability, cache) = (options.durability, options.document_cache_bytes / threads);
         let running = match options.stepped {
-            false => Running::Threads(engine.start(conn, durability, cache, lock)?),
-            true => Running::Stepped(Box::new(engine.prepare(conn, durability, cache)?), lock),
+            false => {
+                Running::Threads(engine.start(conn, durability, cache, lock, witness, ledger)?)
+            }
+            true => Running::Stepped(
+                Box::new(engine.prepare(conn, durability, cache, witness, ledger)?),
+                lock,
+            ),
         };
         *engine.running.write().unwrap_or_else(PoisonError::into_inner) = Some(running);
         for key in left {
@@ -157,6 +171,8 @@ impl Engine {
         durability: Durability,
         cache_bytes: usize,
         lock: DirLock,
+        witness: Witness,
+        ledger: Ledger,
     ) -> Result<Threads> {
         let spawn = |name: String, work: Box<dyn FnOnce() + Send>| {
             std::thread::Builder::new()
@@ -171,7 +187,7 @@ impl Engine {
         let write_back = checkpoint::open(&self.shared.file, durability)?;
         checkpoint::watch(&mut conn, &self.shared)?;
         // Everything is open: whatever fails above leaves no thread behind.
-        let writer = Writer::new(conn, Arc::clone(&self.shared), durability);
+        let writer = Writer::new(conn, Arc::clone(&self.shared), durability, witness, ledger);
         let writer = spawn("roadbook-writer".to_owned(), Box::new(move || writer.run()))?;
         let shared = Arc::clone(&self.shared);
         let checkpoint = spawn(
@@ -192,9 +208,11 @@ impl Engine {
         mut conn: Connection,
         durability: Durability,
         cache_bytes: usize,
+        witness: Witness,
+        ledger: Ledger,
     ) -> Result<Stepped> {
         checkpoint::watch(&mut conn, &self.shared)?;
-        let writer = Writer::new(conn, Arc::clone(&self.shared), durability);
+        let writer = Writer::new(conn, Arc::clone(&self.shared), durability, witness, ledger);
         let writer = Arc::new(Mutex::new(writer));
         let reader = store::open_reader(&self.shared.file)?;
         let worker = Worker::new(0, Arc::clone(&self.shared), reader, cache_bytes)
@@ -430,6 +448,7 @@ impl Engine {
             )
         })?;
         self.shared.keys.keep(id, pair);
+        self.shared.keys.new_sealing(&self.dir, id, &*self.shared.entropy)?;
         self.keep_timeline(id, timeline);
         Ok(id)
     }
@@ -589,13 +608,13 @@ impl Engine {
         };
         loop {
             let before = seen();
-            if self.read(changes::count_pending)? == 0 {
+            if self.read(nothing_left)? {
                 return Ok(true);
             }
             self.step(Step::Merge);
             while seen() == before {
                 if std::time::Instant::now() >= deadline {
-                    return Ok(self.read(changes::count_pending)? == 0);
+                    return self.read(nothing_left);
                 }
                 std::thread::park_timeout(std::time::Duration::from_millis(1));
             }
@@ -631,6 +650,11 @@ impl Drop for Engine {
     }
 }
 
+/// Whether everything that was stored is merged, and late edits are taken apart.
+fn nothing_left(conn: &Connection) -> Result<bool> {
+    Ok(changes::count_pending(conn)? == 0 && proposals::contacts_due(conn)?.is_empty())
+}
+
 fn create_dir(dir: &Path) -> Result<()> {
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);
@@ -650,11 +674,18 @@ fn write_timeline(
 }
 
 /// Opens a timeline for each workspace, in one durable transaction, before anything is served.
-fn open_timelines(conn: &mut Connection, shared: &Shared, past_lost: bool) -> Result<()> {
+fn open_timelines(
+    dir: &Path,
+    conn: &mut Connection,
+    shared: &Shared,
+    past_lost: bool,
+) -> Result<Witness> {
     let now = shared.clock.now_ms();
     let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let mut all = shared.timelines.write().unwrap_or_else(PoisonError::into_inner);
-    for workspace in workspaces::list(&tx)? {
+    let known = workspaces::list(&tx)?;
+    let witness = Witness::open(dir, &tx, known.iter().map(|workspace| workspace.id), now)?;
+    for workspace in known {
         if past_lost {
             past::note_lost(&tx, workspace.id)?;
         }
@@ -666,5 +697,5 @@ fn open_timelines(conn: &mut Connection, shared: &Shared, past_lost: bool) -> Re
         all.insert(workspace.id, timeline);
     }
     tx.commit()?;
-    Ok(())
+    Ok(witness)
 }

@@ -12,12 +12,15 @@ use roadbook_protocol::ids::{Actor, ContactId, DeviceId, UnixMs, UserId, Workspa
 use roadbook_protocol::wire::{Access, ChangeFate, Fate};
 use rusqlite::Transaction;
 
+use super::replay;
 use super::types::Claim;
 use super::vouch::Regained;
 use super::waiting::WaitingRoom;
+use crate::rights::{self, Action};
 use crate::store::changes::NewChange;
 use crate::store::devices::ActorOwner;
-use crate::store::{EngineError, Result, changes, contacts, devices, people};
+use crate::store::people::Role;
+use crate::store::{EngineError, Result, changes, contacts, devices, drops, people, proposals};
 
 /// What one transaction has learned and done. Thrown away if it does not commit.
 #[derive(Debug)]
@@ -26,6 +29,7 @@ pub struct Stage {
     pub(super) room: WaitingRoom,
     contacts: HashMap<(WorkspaceId, ContactId), Known>,
     pub(super) access: HashMap<(WorkspaceId, ContactId, UserId), bool>,
+    roles: HashMap<(WorkspaceId, UserId), Role>,
     actors: HashMap<(WorkspaceId, Actor), Option<ActorOwner>>,
     fates: HashMap<(WorkspaceId, ContactId, ChangeHash), Fate>,
     pub(super) to_merge: HashSet<(WorkspaceId, ContactId)>,
@@ -34,6 +38,8 @@ pub struct Stage {
     pub(super) claims: HashMap<(WorkspaceId, ContactId), Claim>,
     /// Rights that evidence brought back.
     pub(super) regained: Vec<Regained>,
+    /// Workspaces in which late edits were taken as proposals.
+    pub(super) proposed: HashSet<WorkspaceId>,
     pub(super) stored: u64,
     pub(super) set_aside: u64,
 }
@@ -57,12 +63,14 @@ pub(super) struct Sender {
     /// Verified evidence says that the change was merged here once (rule 3): neither actor nor author
     /// have to be the device's.
     pub vouched: bool,
+    /// It comes out of the sealed bundle of a revoked device (rule 20).
+    pub sealed: bool,
 }
 
 impl Sender {
     /// A device that sends its own changes.
     pub(super) fn of(workspace: WorkspaceId, device: DeviceId, user: UserId) -> Self {
-        Self { workspace, device, user, origin: Some(device), vouched: false }
+        Self { workspace, device, user, origin: Some(device), vouched: false, sealed: false }
     }
 }
 
@@ -70,7 +78,7 @@ impl Sender {
 pub(super) enum Verdict {
     /// To be stored, by this epoch.
     Ordinary { epoch: u64 },
-    /// To be kept and never merged.
+    /// To be kept and never merged: quarantined, proposed, forked or replaced.
     Aside { fate: Fate, code: &'static str, reason: String },
     /// Not to be kept: erased.
     Erased,
@@ -87,7 +95,7 @@ pub(super) fn admit_sender(tx: &Transaction<'_>, sender: Sender) -> Result<()> {
             format!("device {} is not known here; enrol it", sender.device),
         );
     };
-    if device.revoked_at.is_some() {
+    if !rights::admits(device.revoked_at.is_some(), false) && !sender.sealed {
         return refused(
             "revoked",
             format!("device {} was revoked; ask your administrator", sender.device),
@@ -99,7 +107,8 @@ pub(super) fn admit_sender(tx: &Transaction<'_>, sender: Sender) -> Result<()> {
             format!("device {} belongs to another user", sender.device),
         );
     }
-    if people::user(tx, sender.workspace, sender.user)?.disabled_at.is_some() {
+    let disabled = people::user(tx, sender.workspace, sender.user)?.disabled_at.is_some();
+    if !rights::admits(false, disabled) && !sender.sealed {
         return refused(
             "user_disabled",
             "your user is disabled; ask your administrator".to_owned(),
@@ -115,12 +124,14 @@ impl Stage {
             room,
             contacts: HashMap::new(),
             access: HashMap::new(),
+            roles: HashMap::new(),
             actors: HashMap::new(),
             fates: HashMap::new(),
             to_merge: HashSet::new(),
             settled: HashMap::new(),
             claims: HashMap::new(),
             regained: Vec::new(),
+            proposed: HashSet::new(),
             stored: 0,
             set_aside: 0,
         }
@@ -159,19 +170,26 @@ impl Stage {
                     .to_owned(),
             );
         }
-        if !sender.vouched
-            && let Known::Present { .. } = &known
-            && !self.may_write(tx, sender, contact)?
-        {
-            // Late edits of an earlier owner become proposals here (rules 18 and 19).
+        if !sender.vouched && !sender.sealed && self.only_reads(tx, sender)? {
             return aside(
                 Fate::Quarantined,
-                "not_yours",
-                format!(
-                    "contact {contact} is not assigned to you; ask your manager, the edit is kept"
-                ),
+                "read_only",
+                "your role may read and not write; ask your manager, the edit is kept".to_owned(),
             );
         }
+        let late = match self.right(tx, sender, contact, &known)? {
+            Right::Ordinary => false,
+            Right::Late => true,
+            Right::None => {
+                return aside(
+                    Fate::Quarantined,
+                    "not_yours",
+                    format!(
+                        "contact {contact} is not assigned to you; ask your manager, the edit is kept"
+                    ),
+                );
+            }
+        };
         if changes::is_forked(
             tx,
             sender.workspace,
@@ -193,7 +211,12 @@ impl Stage {
         }
         match self.judge_dependencies(tx, sender.workspace, contact, &known, &admitted.deps)? {
             Dependencies::Good => {}
+            // Nobody is there any more to bring what is missing.
+            Dependencies::Missing(_) if sender.sealed => {}
             Dependencies::Missing(missing) => return Ok(Verdict::Wait { missing }),
+            // The device has no document any more on which it could author the edit anew.
+            Dependencies::Bad { fate: Fate::Proposed | Fate::Replaced | Fate::Forked, .. }
+                if late => {}
             Dependencies::Bad { hash, fate } => {
                 return aside(
                     fate,
@@ -202,6 +225,9 @@ impl Stage {
                 );
             }
         }
+        if late {
+            return aside(Fate::Proposed, "late", proposals::late_reason(contact));
+        }
         self.replace(tx, sender.workspace, contact, admitted)?;
         Ok(Verdict::Ordinary {
             epoch: match known {
@@ -209,6 +235,28 @@ impl Stage {
                 _ => 1,
             },
         })
+    }
+
+    /// Rule 18: who may still write is read from the stored order of rights.
+    fn right(
+        &mut self,
+        tx: &Transaction<'_>,
+        sender: Sender,
+        contact: ContactId,
+        known: &Known,
+    ) -> Result<Right> {
+        if sender.vouched {
+            return Ok(Right::Ordinary);
+        }
+        if !matches!(known, Known::Present { .. }) {
+            return Ok(if sender.sealed { Right::Late } else { Right::Ordinary });
+        }
+        if self.may_write(tx, sender, contact)? {
+            return Ok(if sender.sealed { Right::Late } else { Right::Ordinary });
+        }
+        // Until the device has confirmed that it dropped the contact.
+        let late = drops::may_hold(tx, sender.workspace, contact, sender.device)?;
+        Ok(if late { Right::Late } else { Right::None })
     }
 
     fn judge_dependencies(
@@ -272,6 +320,10 @@ impl Stage {
             }
             if fate == Fate::Merged {
                 return replaced("original_merged", already(hash));
+            }
+            if fate == Fate::Proposed {
+                let reason = format!("the edit waits for a decision already, as change {hash}");
+                return replaced("original_proposed", reason);
             }
         }
         for hash in originals {
@@ -355,13 +407,17 @@ impl Stage {
                 false => {
                     contacts::create(tx, workspace, contact, Some(sender.user), 0, self.now)?;
                     self.access.insert((workspace, contact, sender.user), true);
-                    1
+                    match replay::settle_claim(tx, workspace, contact)? {
+                        // It comes back after a restore, and was another's by then.
+                        true => contacts::find(tx, workspace, contact)?.map_or(1, |c| c.epoch),
+                        false => 1,
+                    }
                 }
             };
             self.contacts.insert((workspace, contact), Known::Present { epoch, heads: Vec::new() });
         }
         let replaces = replaces(admitted);
-        changes::append(
+        let log_seq = changes::append(
             tx,
             &NewChange {
                 workspace,
@@ -401,6 +457,12 @@ impl Stage {
             self.stored += 1;
         } else {
             self.set_aside += 1;
+        }
+        if fate == Fate::Proposed {
+            let whose = (sender.device, sender.user);
+            proposals::add(tx, (workspace, contact), whose, &admitted.hash, log_seq, self.now)?;
+            self.to_merge.insert((workspace, contact));
+            self.proposed.insert(workspace);
         }
         self.note_fate(workspace, contact, admitted.hash, fate);
         Ok((fate, code, reason))
@@ -476,6 +538,22 @@ impl Stage {
         }
     }
 
+    /// Whether the sender's role writes nothing, whatever they hold.
+    fn only_reads(&mut self, tx: &Transaction<'_>, sender: Sender) -> Result<bool> {
+        let role = self.role(tx, sender)?;
+        Ok(!rights::on_device(role, Action::Upload, Some(Access::Owner)))
+    }
+
+    fn role(&mut self, tx: &Transaction<'_>, sender: Sender) -> Result<Role> {
+        let key = (sender.workspace, sender.user);
+        if let Some(role) = self.roles.get(&key) {
+            return Ok(*role);
+        }
+        let role = people::user(tx, sender.workspace, sender.user)?.role;
+        self.roles.insert(key, role);
+        Ok(role)
+    }
+
     fn may_write(
         &mut self,
         tx: &Transaction<'_>,
@@ -487,7 +565,8 @@ impl Stage {
             return Ok(*known);
         }
         let access = contacts::access(tx, sender.workspace, contact, sender.user)?;
-        let may = matches!(access, Some(Access::Owner | Access::Collaborator));
+        let role = self.role(tx, sender)?;
+        let may = rights::on_device(role, Action::Upload, access);
         self.access.insert(key, may);
         Ok(may)
     }
@@ -522,9 +601,20 @@ impl Stage {
     pub fn forget_rows(&mut self) {
         self.contacts.clear();
         self.access.clear();
+        self.roles.clear();
         self.actors.clear();
         self.fates.clear();
     }
+}
+
+/// What the stored order of rights says of an author (rule 18).
+enum Right {
+    /// Holds the contact now.
+    Ordinary,
+    /// Held it, and this device may not know yet that it was taken away.
+    Late,
+    /// Never held it, or has confirmed dropping it.
+    None,
 }
 
 /// What a change says that it replaces.

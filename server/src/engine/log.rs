@@ -21,7 +21,7 @@ use super::judge::{Sender, Verdict, admit_sender};
 use super::types::{AppendRequest, Appended, Outcome};
 pub use super::vouch::Regained;
 use super::waiting::{WaitingChange, WaitingRoom};
-use crate::store::{EngineError, Result, changes};
+use crate::store::{EngineError, Result, changes, proposals};
 
 /// The log's memory between steps: the waiting room.
 #[derive(Debug)]
@@ -39,6 +39,8 @@ pub struct Committed {
     pub settled: Vec<(WorkspaceId, DeviceId, Vec<ChangeFate>)>,
     /// Rights that evidence brought back.
     pub regained: Vec<Regained>,
+    /// Workspaces in which something waits for a decision that did not before.
+    pub proposed: Vec<WorkspaceId>,
     /// Changes that were taken as stored.
     pub stored: u64,
     /// Changes that were set aside.
@@ -68,6 +70,13 @@ impl Log {
     /// Forgets what waits of a device that is gone.
     pub fn forget(&mut self, workspace: WorkspaceId, device: DeviceId) {
         self.room.forget(workspace, device);
+    }
+
+    /// Forgets what waits of a contact that was erased.
+    pub fn forget_contact(&mut self, workspace: WorkspaceId, contact: ContactId) {
+        for waiting in self.room.of(workspace, contact).to_vec() {
+            self.room.remove(workspace, contact, &waiting.admitted.hash);
+        }
     }
 
     /// Judges all requests and commits once.
@@ -113,8 +122,8 @@ impl Log {
         stage: &mut Stage,
         request: AppendRequest,
     ) -> Result<Result<Appended>> {
-        let AppendRequest { workspace, device, user, batch, changes, vouched } = request;
-        let sender = Sender::of(workspace, device, user);
+        let AppendRequest { workspace, device, user, batch, changes, vouched, sealed } = request;
+        let sender = Sender { sealed, ..Sender::of(workspace, device, user) };
         if let Err(refused) = admit_sender(tx, sender) {
             return match refused {
                 EngineError::Refused { .. } => Ok(Err(refused)),
@@ -151,6 +160,7 @@ impl Log {
             to_merge: stage.to_merge.into_iter().collect(),
             settled: stage.settled.into_iter().map(|((w, d), fates)| (w, d, fates)).collect(),
             regained: stage.regained,
+            proposed: stage.proposed.into_iter().collect(),
             stored: stage.stored,
             set_aside: stage.set_aside,
         }
@@ -175,6 +185,9 @@ impl Log {
         if let Some((fate, seq)) = changes::find(tx, sender.workspace, contact, &hash)? {
             let (code, reason) = match fate {
                 Fate::Stored | Fate::Merged => Default::default(),
+                Fate::Proposed => {
+                    proposals::verdict(tx, sender.workspace, contact, &hash)?.unwrap_or_default()
+                }
                 _ => changes::reason(tx, seq)?.unwrap_or_default(),
             };
             return outcome(fate, true, &code, reason);

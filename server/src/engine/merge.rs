@@ -23,11 +23,13 @@ use roadbook_protocol::wire::Fate;
 use rusqlite::Connection;
 
 use super::cache::DocumentCache;
+use super::late;
 use super::types::Authored;
 use crate::store::changes::Pending;
 use crate::store::contacts::Contact;
 use crate::store::projections::Prepared as PreparedRow;
-use crate::store::{EngineError, Result, changes, contacts, documents, people};
+use crate::store::proposals::{Decision, ItemState, TakenApart};
+use crate::store::{EngineError, Result, changes, contacts, documents, people, proposals};
 
 /// A contact of a workspace.
 pub type Key = (WorkspaceId, ContactId);
@@ -44,6 +46,9 @@ const SNAPSHOT_SHARE: u64 = 4;
 /// So many raw changes of a contact are kept beside its snapshot, so that a device that was away for
 /// a while gets changes instead of a document.
 pub const RAW_CHANGES_KEPT: u32 = 64;
+
+/// So many replaced changes are named in the message of the server's change.
+const REPLACES_TOLD_MAX: usize = 16;
 
 /// A change that was refused at gate 2.
 #[derive(Debug)]
@@ -105,7 +110,11 @@ pub struct Prepared {
     pub made: Option<Made>,
     /// What follows from the document; `None` if it did not change.
     pub derived: Option<Derived>,
-    /// Whether more pending changes were left behind.
+    /// Late edits that were taken apart, to be decided about.
+    pub taken_apart: Option<TakenApart>,
+    /// The decision about proposals that this carries out.
+    pub decision: Option<Decision>,
+    /// Whether more is left to be done.
     pub more: bool,
 }
 
@@ -158,7 +167,7 @@ pub struct ServerAuthor {
 /// Prepares merges. Each thread has its own; contacts are divided among them.
 #[derive(Debug)]
 pub struct Merger {
-    limits: Limits,
+    pub(super) limits: Limits,
     cache: DocumentCache,
 }
 
@@ -180,12 +189,17 @@ impl Merger {
         now: UnixMs,
     ) -> Result<Option<Prepared>> {
         let Some(contact) = contacts::find(conn, key.0, key.1)? else { return Ok(None) };
+        if contact.erased_at.is_some() {
+            // Nothing of it stays in memory either.
+            self.cache.remove(key);
+            return Ok(None);
+        }
         let (pending, more) = pending(conn, key)?;
-        if pending.is_empty() || contact.erased_at.is_some() {
+        if pending.is_empty() {
             return Ok(None);
         }
         let mut prepared = Prepared::nothing(key, Some(contact), now);
-        prepared.more = more;
+        prepared.more = more || late::is_due(conn, key)?;
         let work = self.merge(conn, &mut prepared, pending)?;
         match prepared.merged.is_empty() {
             true => self.put_back(&prepared, work),
@@ -211,7 +225,13 @@ impl Merger {
         if let Some(error) = refuse_item(contact.as_ref(), item) {
             return Ok(Authoring::Refused(error));
         }
+        if let Some(decision) = &item.decision
+            && !proposals::is_possible(conn, decision)?
+        {
+            return Ok(Authoring::Refused(late::decided_already(decision.proposal)));
+        }
         let mut prepared = Prepared::nothing(key, contact, author.now);
+        prepared.decision.clone_from(&item.decision);
         prepared.owner = item.create_for.flatten();
         if let Some(owner) = prepared.owner
             && let Err(error) = people::user(conn, workspace, owner)
@@ -250,11 +270,17 @@ impl Merger {
                 Some(hash)
             }
         };
+        if prepared.made.is_none()
+            && item.decision.as_ref().is_some_and(|decision| decision.to == ItemState::Accepted)
+            && let Some(error) = late::not_taken(&not_replayed)
+        {
+            return Ok(Authoring::Refused(error));
+        }
         if prepared.made.is_some() || !prepared.merged.is_empty() {
             prepared.derived = Some(derive(&prepared, work)?);
         } else {
             self.put_back(&prepared, work);
-            if prepared.refused.is_empty() {
+            if prepared.refused.is_empty() && prepared.decision.is_none() {
                 return Ok(Authoring::Unchanged);
             }
         }
@@ -268,7 +294,9 @@ impl Merger {
         item: &Authored,
     ) -> std::result::Result<(Applied, Vec<NotReplayed>), CommandError> {
         let signature = Author { by: author.by, at: author.now };
-        let options = EditOptions { label: item.label.clone(), replaces: item.replaces.clone() };
+        // The log keeps all that is replaced; a message has a bound.
+        let replaces = item.replaces.iter().copied().take(REPLACES_TOLD_MAX).collect();
+        let options = EditOptions { label: item.label.clone(), replaces };
         let commands = &item.commands;
         if item.replay {
             document::replay(doc, author.actor, commands, &signature, &options, &self.limits)
@@ -278,7 +306,12 @@ impl Merger {
         }
     }
 
-    fn base(&mut self, conn: &Connection, key: Key, contact: &Contact) -> Result<Automerge> {
+    pub(super) fn base(
+        &mut self,
+        conn: &Connection,
+        key: Key,
+        contact: &Contact,
+    ) -> Result<Automerge> {
         match self.cache.take(key, contact.cursor) {
             Some(doc) => Ok(doc),
             None => documents::document(conn, key.0, contact),
@@ -286,8 +319,13 @@ impl Merger {
     }
 
     fn put_back(&mut self, prepared: &Prepared, work: Work) {
+        self.put_back_doc(prepared, work.doc);
+    }
+
+    /// Keeps a document that was looked at and not changed.
+    pub(super) fn put_back_doc(&mut self, prepared: &Prepared, doc: Automerge) {
         if let Some(contact) = &prepared.contact {
-            self.cache.put(prepared.key, contact.cursor, work.doc, contact.document_bytes);
+            self.cache.put(prepared.key, contact.cursor, doc, contact.document_bytes);
         }
     }
 
@@ -307,7 +345,7 @@ impl Merger {
             .iter()
             .map(|p| (Stored { seq: p.seq, hash: p.hash, device: p.device }, p.bytes.len() as u64))
             .collect();
-        let mut incoming = missing_bootstraps(&base, &pending);
+        let mut incoming = missing_bootstraps(&base, pending.iter().map(|p| p.bytes.as_slice()));
         incoming.extend(pending.into_iter().map(|p| Incoming { hash: p.hash, bytes: p.bytes }));
         let outcome = match guard::merge(&base, incoming.clone(), &self.limits) {
             Ok(outcome) => outcome,
@@ -434,7 +472,7 @@ fn derive(prepared: &Prepared, work: Work) -> Result<Derived> {
 }
 
 impl Prepared {
-    fn nothing(key: Key, contact: Option<Contact>, now: UnixMs) -> Self {
+    pub(super) fn nothing(key: Key, contact: Option<Contact>, now: UnixMs) -> Self {
         Self {
             key,
             contact,
@@ -444,6 +482,8 @@ impl Prepared {
             refused: Vec::new(),
             made: None,
             derived: None,
+            taken_apart: None,
+            decision: None,
             more: false,
         }
     }
@@ -451,12 +491,15 @@ impl Prepared {
 
 /// Built-in changes that the document lacks and a pending change names: a contact made before this
 /// version had them.
-fn missing_bootstraps(doc: &Automerge, pending: &[Pending]) -> Vec<Incoming> {
+pub(super) fn missing_bootstraps<'b>(
+    doc: &Automerge,
+    pending: impl Iterator<Item = &'b [u8]> + Clone,
+) -> Vec<Incoming> {
     bootstraps()
         .iter()
         .filter(|bootstrap| doc.get_change_meta_by_hash(&bootstrap.hash).is_none())
         .filter(|bootstrap| {
-            pending.iter().any(|p| p.bytes.windows(32).any(|w| w == bootstrap.hash.0))
+            pending.clone().any(|bytes| bytes.windows(32).any(|w| w == bootstrap.hash.0))
         })
         .map(|bootstrap| Incoming { hash: bootstrap.hash, bytes: bootstrap.bytes.to_vec() })
         .collect()

@@ -13,8 +13,14 @@
 //! | [`commit`] | what a merge writes, in one transaction |
 //! | `assign` | who sees what |
 //! | `vouch` | what a restored server gets back on evidence (rule 3) |
+//! | `late` | late edits are taken apart, and the visits among them taken (rules 18 and 19) |
+//! | `proposals` | accepting, declining, undoing |
 //! | `down` | pages, manifests, whole documents and fates for devices |
 //! | [`keys`] | the signing keys, outside the database |
+//! | `erase` | erasing a contact, and what devices have confirmed |
+//! | [`ledger`], `replay` | what must hold whatever is restored, and bringing it back |
+//! | [`witness`] | where the audit log ends, outside the database |
+//! | [`lease`] | leases, wipe orders, the sealing key |
 //! | `state` | the hash by which replicas compare |
 //! | `check`, [`backup`] | is everything as it should be; a copy of it |
 //! | `handle`, `writer`, `shards`, `reads`, `checkpoint` | the handle and the threads |
@@ -31,16 +37,22 @@ mod checkpoint;
 pub mod clock;
 pub mod commit;
 mod down;
+mod erase;
 mod failpoint;
 mod handle;
 mod judge;
 pub mod keys;
+mod late;
+pub mod lease;
+pub mod ledger;
 mod lock;
 pub mod log;
 pub mod merge;
 mod metrics;
 mod past;
+mod proposals;
 mod reads;
+mod replay;
 mod shards;
 mod shared;
 mod state;
@@ -48,14 +60,17 @@ mod stepped;
 mod types;
 mod vouch;
 pub mod waiting;
+pub mod witness;
 mod writer;
 
 pub use backup::BackupManifest;
 pub use clock::{Clock, Entropy, SystemClock, SystemEntropy};
+pub use erase::{Erase, EraseReport, ErasedContact};
 pub use failpoint::failpoint;
 pub use handle::{Engine, EngineOptions};
 pub use lock::LOCK_FILE;
 pub use metrics::MetricsSnapshot;
+pub use proposals::{Decided, Verdict};
 pub use stepped::Step;
 pub use types::*;
 

@@ -73,8 +73,16 @@ pub(super) fn lost_before(conn: &Connection, workspace: WorkspaceId) -> Result<O
 /// [`EngineError::Io`].
 pub(super) fn remember(dir: &Path, timelines: &[TimelineId]) -> Result<()> {
     let text: String = timelines.iter().map(|id| format!("{id}\n")).collect();
-    let (path, part) = (dir.join(FILE), dir.join(format!("{FILE}.part")));
-    write(dir, &path, &part, &text).map_err(|source| EngineError::Io { path, source })
+    replace(dir, FILE, &text)
+}
+
+/// Writes a small file of the data directory anew: all of it, or nothing. Durable.
+///
+/// # Errors
+/// [`EngineError::Io`].
+pub(super) fn replace(dir: &Path, name: &str, text: &str) -> Result<()> {
+    let (path, part) = (dir.join(name), dir.join(format!("{name}.part")));
+    write(dir, &path, &part, text).map_err(|source| EngineError::Io { path, source })
 }
 
 fn write(dir: &Path, path: &Path, part: &Path, text: &str) -> io::Result<()> {

@@ -131,7 +131,7 @@ impl Shards {
 /// What a prepared merge of a batch was made for.
 enum Purpose {
     Merge,
-    Author(AuthorTag),
+    Author(Box<AuthorTag>),
 }
 
 struct AuthorTag {
@@ -323,10 +323,19 @@ impl Worker {
     fn merge(&mut self, key: Key) {
         self.reserve(key);
         let now = self.shared.clock.now_ms();
-        let prepared =
-            contained(|| in_read(&self.conn, |conn| self.merger.prepare(conn, key, now)));
+        let actor = self.shared.timeline(key.0).map(|timeline| timeline.actor);
+        let prepared = contained(|| {
+            in_read(&self.conn, |conn| match (self.merger.prepare(conn, key, now)?, actor) {
+                (None, Some(actor)) => self.merger.late(conn, key, actor, now),
+                (prepared, _) => Ok(prepared),
+            })
+        });
         match prepared {
-            Ok(Some(prepared)) => self.add(prepared, Purpose::Merge),
+            Ok(Some(prepared)) => {
+                // What the server makes itself is on the disk before anybody hears of it.
+                self.durable |= prepared.made.is_some() || prepared.decision.is_some();
+                self.add(prepared, Purpose::Merge);
+            }
             Ok(None) => {}
             Err(error) => {
                 self.merger.forget(key);
@@ -370,7 +379,7 @@ impl Worker {
             Ok(Authoring::Prepared { prepared, change, not_replayed }) => {
                 self.durable = true;
                 let tag = AuthorTag { job, index, item, attempt, change, not_replayed };
-                self.add(*prepared, Purpose::Author(tag));
+                self.add(*prepared, Purpose::Author(Box::new(tag)));
             }
             Ok(Authoring::Unchanged) => job.answer(index, AuthorOutcome::Unchanged),
             Ok(Authoring::Refused(error)) | Err(error) => {
@@ -476,7 +485,7 @@ impl Worker {
             },
             None => AuthorOutcome::Unchanged,
         };
-        (one, Some((tag, outcome)))
+        (one, Some((*tag, outcome)))
     }
 
     fn again(&mut self, key: Key, purpose: Purpose) {

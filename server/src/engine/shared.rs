@@ -2,21 +2,24 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
-use roadbook_protocol::ids::{Actor, TimelineId, WorkspaceId};
+use roadbook_protocol::ids::{Actor, ContactId, TimelineId, WorkspaceId};
 use roadbook_protocol::limits::Limits;
 use tokio::sync::broadcast;
 
 use super::checkpoint::Due;
 use super::clock::{Clock, Entropy};
+use super::handle::Engine;
 use super::keys::Keys;
 use super::metrics::Metrics;
 use super::reads::Reads;
 use super::shards::Shards;
+use super::stepped::Step;
 use super::types::Event;
-use super::writer::Queue;
-use crate::store::EngineError;
+use super::writer::{Job, Queue};
+use crate::store::{EngineError, Result};
 
 /// The open timeline of a workspace and the server's actor in it (rules 1 and 2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,6 +70,14 @@ impl Shared {
 
     pub fn timeline(&self, workspace: WorkspaceId) -> Option<Timeline> {
         self.timelines.read().unwrap_or_else(PoisonError::into_inner).get(&workspace).copied()
+    }
+
+    /// Has the writer forget erased contacts and scrub the files. Blocking.
+    pub fn scrub(&self, engine: &Engine, erased: Vec<(WorkspaceId, ContactId)>) -> Result<bool> {
+        let (reply, answer) = sync_channel(1);
+        self.writer.submit(Job::Scrub { erased, reply }, false);
+        engine.step(Step::Log);
+        answer.recv().unwrap_or(Err(EngineError::Closed))
     }
 
     /// The open timelines of all workspaces.

@@ -9,6 +9,8 @@ use roadbook_protocol::ids::{ContactId, Cursor, DeviceId, TimelineId, UserId, Wo
 use roadbook_protocol::wire::{Access, ChangeFate, ContactHeads, Fate, Need, PageItem};
 use serde::Serialize;
 
+use crate::store::proposals::Decision;
+
 /// Changes of one device, in causal order, each through gate 1 already.
 #[derive(Debug, Clone)]
 pub struct AppendRequest {
@@ -25,6 +27,9 @@ pub struct AppendRequest {
     /// `Some` if all of these changes are covered by verified evidence (rule 3): they are taken as
     /// what they are, whoever brings them. With what the evidence says of each contact.
     pub vouched: Option<Vec<Claim>>,
+    /// Whether they come out of the sealed bundle of a revoked device (rule 20): whatever of them
+    /// would be taken becomes a proposal, a contact that is not known here a proposed new one.
+    pub sealed: bool,
 }
 
 /// What verified evidence says of a contact: how it was held at a moment of a server's past, which
@@ -72,7 +77,7 @@ pub struct Outcome {
     /// about it needs to follow.
     pub duplicate: bool,
     /// A stable short code where the fate is not `Stored` or `Merged`: `not_yours`, `author`,
-    /// `actor_taken`, `forked`, `dependency`, `waiting`, `waiting_full`, `replaced`, `erased`.
+    /// `actor_taken`, `forked`, `dependency`, `late`, `waiting`, `waiting_full`, `replaced`, `erased`.
     pub code: String,
     /// For a person: the thing, the reason, the way out.
     pub reason: String,
@@ -95,6 +100,8 @@ pub struct Authored {
     /// Whether the commands were made on another document (released from quarantine): they are
     /// replayed (rule 12) instead of applied.
     pub replay: bool,
+    /// The decision about proposals that this edit carries out: written in the same transaction.
+    pub decision: Option<Decision>,
 }
 
 impl Authored {
@@ -107,6 +114,7 @@ impl Authored {
             label: None,
             replaces: Vec::new(),
             replay: false,
+            decision: None,
         }
     }
     /// A new contact.
@@ -196,6 +204,18 @@ pub enum Event {
         users: Arc<[UserId]>,
         /// The contacts.
         contacts: Arc<[ContactId]>,
+    },
+    /// Something waits for a decision that did not before, or does not any more.
+    Proposals {
+        /// The workspace.
+        workspace: WorkspaceId,
+    },
+    /// A contact was erased: devices of these users are told to purge it.
+    Erased {
+        /// The workspace.
+        workspace: WorkspaceId,
+        /// Who held it.
+        users: Arc<[UserId]>,
     },
     /// A device was connected, or told how far it is.
     DeviceSeen {

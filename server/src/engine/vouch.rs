@@ -15,9 +15,10 @@ use serde_json::json;
 use super::assign::{Done, Wanted, assign_one};
 use super::judge::{Sender, Stage};
 use super::past;
+use super::replay;
 use super::types::Claim;
 use crate::store::devices::{self, ActorOwner};
-use crate::store::{EngineError, Result, audit, contacts, people, workspaces};
+use crate::store::{EngineError, Result, audit, contacts, ledger, people, workspaces};
 
 /// Rights to a contact that evidence brought back; told once the transaction is committed.
 #[derive(Debug)]
@@ -103,6 +104,7 @@ impl Stage {
         )?;
         if new_epoch {
             contacts::raise_epoch(tx, found.n, claim.epoch)?;
+            ledger::note_assignment(tx, workspace, claim.contact)?;
         }
         audit::append(
             tx,
@@ -149,6 +151,8 @@ impl Stage {
                 contacts::set_access(tx, workspace, contact, presenter, Access::Collaborator, 0)?;
             }
         }
+        // What the ledger says is newer than any evidence.
+        replay::settle_claim(tx, workspace, contact)?;
         self.access.retain(|(w, c, _), _| (*w, *c) != (workspace, contact));
         Ok(contacts::find(tx, workspace, contact)?.map_or(0, |found| found.epoch))
     }

@@ -10,19 +10,22 @@ use std::collections::VecDeque;
 use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
-use roadbook_protocol::ids::{DeviceId, WorkspaceId};
+use roadbook_protocol::ids::{ContactId, DeviceId, WorkspaceId};
 use roadbook_wal::LogFile;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::oneshot;
 
 use super::commit::{self, Commit};
 use super::failpoint;
+use super::ledger::Ledger;
 use super::log::{Log, Stage};
 use super::merge::Prepared;
 use super::metrics::{add, set};
+use super::replay;
 use super::shared::Shared;
 use super::types::{AppendRequest, Appended, Event};
-use crate::store::{Durability, EngineError, Result};
+use super::witness::Witness;
+use crate::store::{Durability, EngineError, Result, erasures};
 
 /// Bytes of queued changes.
 const QUEUE_BYTES_MAX: usize = 128 * 1024 * 1024;
@@ -44,10 +47,29 @@ pub(super) type MergeReply = SyncSender<Result<Vec<Commit>>>;
 
 /// What the writer is asked to do.
 pub(super) enum Job {
-    Append { request: AppendRequest, bytes: usize, reply: AppendReply },
-    Write { task: Box<dyn Task>, durable: bool },
-    Merge { prepared: Vec<Prepared>, durable: bool, reply: MergeReply },
-    Forget { workspace: WorkspaceId, device: DeviceId },
+    Append {
+        request: AppendRequest,
+        bytes: usize,
+        reply: AppendReply,
+    },
+    Write {
+        task: Box<dyn Task>,
+        durable: bool,
+    },
+    Merge {
+        prepared: Vec<Prepared>,
+        durable: bool,
+        reply: MergeReply,
+    },
+    Forget {
+        workspace: WorkspaceId,
+        device: DeviceId,
+    },
+    /// Contacts were erased: nothing of them waits any more, nor stands in the files.
+    Scrub {
+        erased: Vec<(WorkspaceId, ContactId)>,
+        reply: SyncSender<Result<bool>>,
+    },
 }
 
 impl Job {
@@ -55,13 +77,13 @@ impl Job {
         match self {
             Job::Append { .. } => true,
             Job::Write { durable, .. } | Job::Merge { durable, .. } => *durable,
-            Job::Forget { .. } => false,
+            Job::Forget { .. } | Job::Scrub { .. } => false,
         }
     }
     fn items(&self) -> usize {
         match self {
             Job::Append { request, .. } => request.changes.len().max(1),
-            Job::Write { .. } | Job::Forget { .. } => 1,
+            Job::Write { .. } | Job::Forget { .. } | Job::Scrub { .. } => 1,
             Job::Merge { prepared, .. } => prepared.len() * 4,
         }
     }
@@ -77,6 +99,7 @@ impl Job {
             Job::Append { reply, .. } => drop(reply.send(Err(error))),
             Job::Write { task, .. } => task.finish(Err(error)),
             Job::Merge { reply, .. } => drop(reply.send(Err(error))),
+            Job::Scrub { reply, .. } => drop(reply.send(Err(error))),
             Job::Forget { .. } => {}
         }
     }
@@ -274,6 +297,8 @@ pub(super) struct Writer {
     /// What the connection is set to.
     set: Durability,
     log_file: LogFile,
+    witness: Witness,
+    ledger: Ledger,
 }
 
 /// What is answered after the commit.
@@ -284,10 +309,17 @@ enum Answer {
 }
 
 impl Writer {
-    pub fn new(conn: Connection, shared: Arc<Shared>, durability: Durability) -> Self {
+    pub fn new(
+        conn: Connection,
+        shared: Arc<Shared>,
+        durability: Durability,
+        mut witness: Witness,
+        ledger: Ledger,
+    ) -> Self {
         let log = Log::new(shared.limits);
         let log_file = LogFile::of(&shared.file);
-        Self { conn, log, shared, durability, set: Durability::Full, log_file }
+        witness.note(&conn);
+        Self { conn, log, shared, durability, set: Durability::Full, log_file, witness, ledger }
     }
 
     /// Works until the queue is stopped and empty, then writes the WAL back.
@@ -310,6 +342,8 @@ impl Writer {
     }
 
     fn work(&mut self, jobs: Vec<Job>) {
+        let (scrubs, jobs): (Vec<Job>, Vec<Job>) =
+            jobs.into_iter().partition(|job| matches!(job, Job::Scrub { .. }));
         let (durable, derived): (Vec<Job>, Vec<Job>) = jobs.into_iter().partition(Job::is_durable);
         self.transact(durable, self.durability);
         let derived_durability = match self.durability {
@@ -317,8 +351,29 @@ impl Writer {
             _ => Durability::Derived,
         };
         self.transact(derived, derived_durability);
+        for job in scrubs {
+            if let Job::Scrub { erased, reply } = job {
+                // A caller that is gone does not want to know.
+                drop(reply.send(self.scrub(&erased)));
+            }
+        }
         set(&self.shared.metrics.writer_queue, self.shared.writer.len());
         set(&self.shared.metrics.changes_waiting, self.log.waiting());
+    }
+
+    /// Whether nothing of erased contacts is left, neither waiting nor in the files.
+    fn scrub(&mut self, erased: &[(WorkspaceId, ContactId)]) -> Result<bool> {
+        for (workspace, contact) in erased {
+            self.log.forget_contact(*workspace, *contact);
+        }
+        if let Some(reason) = self.shared.stopped.get() {
+            return Err(not_committed(reason));
+        }
+        if self.set != self.durability {
+            self.conn.execute_batch(self.durability.pragma())?;
+            self.set = self.durability;
+        }
+        erasures::scrub(&mut self.conn).inspect_err(|error| self.shared.note_failure(error))
     }
 
     /// Writes the WAL back, at the end.
@@ -351,7 +406,10 @@ impl Writer {
         let metrics = &self.shared.metrics;
         match &outcome {
             Ok(_) if durability == Durability::Derived => add(&metrics.commits_derived, 1),
-            Ok(_) => add(&metrics.commits_durable, 1),
+            Ok(_) => {
+                add(&metrics.commits_durable, 1);
+                self.witness.note(&self.conn);
+            }
             Err(error) => {
                 add(&metrics.commits_failed, 1);
                 tracing::error!(%error, "a transaction failed; nothing of it was acknowledged");
@@ -443,6 +501,8 @@ impl Writer {
                     stage.iter_mut().for_each(Stage::forget_rows);
                 }
                 Job::Forget { workspace, device } => forgotten.push((workspace, device)),
+                // Done behind the transactions.
+                Job::Scrub { .. } => {}
             }
         }
         if let Some(failure) = failure {
@@ -454,7 +514,15 @@ impl Writer {
         if merges {
             failpoint("merge_before_commit");
         }
-        tx.commit()?;
+        // The ledger first: what is committed stands in it.
+        let before = self.ledger.head();
+        let told = replay::write_notes(&tx, &mut self.ledger, now)?;
+        if let Err(error) = tx.commit() {
+            if told.is_some() {
+                self.ledger.cut_back(before);
+            }
+            return Err(error.into());
+        }
         if stage.is_some() {
             failpoint("log_after_commit_before_ack");
         }
@@ -483,6 +551,9 @@ impl Writer {
                 users: regained.users.into(),
                 contacts: vec![regained.contact].into(),
             });
+        }
+        for workspace in committed.proposed {
+            self.shared.publish(Event::Proposals { workspace });
         }
         for (workspace, device, fates) in committed.settled {
             // No cursor was assigned: what was stored is not part of any contact yet.

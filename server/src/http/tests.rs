@@ -232,3 +232,48 @@ async fn tls_is_spoken_with_the_kept_certificate_and_silence_or_garbage_ends() {
     let _ = garbage.read_to_end(&mut rest).await;
     let _ = silent.read_to_end(&mut rest).await;
 }
+
+/// Forty attempts in a quarter of an hour from one address, whatever a client writes into headers; behind
+/// a proxy that is named, each of its clients has forty of their own.
+#[tokio::test]
+async fn a_forwarded_address_that_nobody_vouches_for_does_not_open_the_throttle() {
+    for (trusted, expected) in [(false, "429"), (true, "422")] {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().to_owned();
+        let engine = tokio::task::spawn_blocking(move || {
+            let engine = crate::engine::Engine::open(&path, Default::default()).unwrap();
+            engine.create_workspace("Works").unwrap();
+            engine
+        })
+        .await
+        .unwrap();
+        let mut options =
+            super::ServeOptions::new("127.0.0.1:0".parse().unwrap(), super::TlsSource::Plain);
+        options.drain_spread = Duration::ZERO;
+        if trusted {
+            options.trusted_proxies = vec!["127.0.0.1".parse().unwrap()];
+        }
+        let shutdown = CancellationToken::new();
+        let serving = super::serve(engine.clone(), options, shutdown.clone()).await.unwrap();
+        let addr = serving.local_addr;
+        let mut last = String::new();
+        for n in 0..41 {
+            let mut client = TcpStream::connect(addr).await.unwrap();
+            // A code of its own each time: only the address counts.
+            let body = format!("code=C{n}&password=short");
+            let request = format!(
+                "POST /welcome HTTP/1.1\r\nhost: x\r\nx-forwarded-for: 203.0.113.{n}\r\ncontent-type: application/x-www-form-urlencoded\r\ncontent-length: {}\r\n\r\n{body}",
+                body.len()
+            );
+            client.write_all(request.as_bytes()).await.unwrap();
+            last = answer(&mut client).await;
+            if n < 40 {
+                assert!(last.starts_with("HTTP/1.1 422"), "{n}: {last}");
+            }
+        }
+        assert!(last.starts_with(&format!("HTTP/1.1 {expected}")), "{trusted}: {last}");
+        shutdown.cancel();
+        serving.task.await.unwrap();
+        tokio::task::spawn_blocking(move || engine.shutdown()).await.unwrap();
+    }
+}

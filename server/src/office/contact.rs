@@ -14,6 +14,7 @@ use super::fields::{Names, Sheet};
 use super::layout::{Page, Place};
 use super::session::Viewer;
 use super::{OfficeState, decide};
+use crate::rights::{Action, Decision, Rights};
 use crate::store::{self, contacts, documents, people, workspaces};
 
 /// Changes that the page lists.
@@ -25,13 +26,17 @@ pub(super) struct Ask {
     authors: Option<String>,
 }
 
-/// A contact of this workspace with its document. `None` if there is none, it has no content yet,
-/// or it was erased.
+/// A contact that somebody may read, with its document. `None` if they may not, if there is none, if
+/// it has no content yet, or if it was erased: all of these look the same.
 pub(super) fn load(
     conn: &Connection,
-    workspace: WorkspaceId,
+    rights: &Rights,
     id: ContactId,
 ) -> store::Result<Option<(contacts::Contact, Automerge)>> {
+    let workspace = rights.workspace;
+    if !rights.sees(conn, id)? {
+        return Ok(None);
+    }
     let Some(contact) = contacts::find(conn, workspace, id)? else { return Ok(None) };
     if contact.erased_at.is_some() || contact.cursor == 0 {
         return Ok(None);
@@ -61,7 +66,7 @@ pub(super) async fn page(
     let found = state
         .read(move |conn| {
             let cursor = workspaces::cursor(conn, workspace)?;
-            let Some((stored, doc)) = load(conn, workspace, id)? else { return Ok(None) };
+            let Some((stored, doc)) = load(conn, &reader.rights, id)? else { return Ok(None) };
             let people = people::list_users(conn, workspace)?;
             let names = Names(people.iter().map(|user| (user.id, user.name.clone())).collect());
             let contact = document::read(id, &doc);
@@ -81,11 +86,17 @@ pub(super) async fn page(
                 history: &history,
                 owner: stored.owner,
                 people: &people,
+                steers: reader.rights.on_contact(conn, Action::Steer, id)? == Decision::Allow,
                 heads: heads_text(&stored.heads),
                 now,
                 merged_at: merged_at(conn, workspace, id)?,
             };
-            Ok(Some((view.render(), contact.display_name, decide::count(conn, workspace)?, cursor)))
+            Ok(Some((
+                view.render(),
+                contact.display_name,
+                decide::count(conn, &reader.rights)?,
+                cursor,
+            )))
         })
         .await?;
     let (body, name, to_decide, cursor) = found.ok_or_else(missing)?;

@@ -18,9 +18,10 @@ use roadbook_protocol::ids::{ContactId, EntryId, UnixMs, UserId};
 use roadbook_protocol::limits::Limits;
 
 use super::error::OfficeError;
-use super::session::{Fields, Posted};
+use super::session::{Fields, Posted, READ_ONLY};
 use super::{OfficeState, contact, fields, url, versus};
 use crate::engine::{Assign, AuthorOutcome, Authored};
+use crate::rights::{Action, Decision, Scope};
 use crate::store::EngineError;
 
 type Answer = Result<Response, OfficeError>;
@@ -35,13 +36,36 @@ struct Open {
 
 impl Open {
     async fn new(state: OfficeState, id: &str, posted: Posted) -> Result<Open, OfficeError> {
-        posted.editor()?;
+        Self::for_action(state, id, posted, Action::Edit).await
+    }
+
+    async fn for_action(
+        state: OfficeState,
+        id: &str,
+        posted: Posted,
+        action: Action,
+    ) -> Result<Open, OfficeError> {
         let missing = || OfficeError::NotFound { what: "contact" };
         let id: ContactId = id.parse().map_err(|_| missing())?;
-        let workspace = posted.viewer.workspace;
-        let found = state.read(move |conn| contact::load(conn, workspace, id)).await?;
-        let (_, doc) = found.ok_or_else(missing)?;
-        Ok(Open { state, posted, id, doc })
+        let rights = posted.viewer.rights.clone();
+        let found = state
+            .read(move |conn| {
+                let found = contact::load(conn, &rights, id)?;
+                Ok(found.zip(Some(rights.on_contact(conn, action, id)?)))
+            })
+            .await?;
+        match found {
+            Some(((_, doc), Decision::Allow)) => Ok(Open { state, posted, id, doc }),
+            Some((_, Decision::Forbid)) => Err(OfficeError::Forbidden {
+                reason: if posted.viewer.edits() {
+                    "You work on this contact beside an owner of another team. Ask their manager, or an administrator."
+                } else {
+                    READ_ONLY
+                }
+                .to_owned(),
+            }),
+            Some((_, Decision::Hide)) | None => Err(missing()),
+        }
     }
 
     fn fields(&self) -> &Fields {
@@ -390,20 +414,26 @@ pub(super) async fn assign(
     Path(id): Path<String>,
     posted: Posted,
 ) -> Answer {
-    let open = Open::new(state, &id, posted).await?;
+    let open = Open::for_action(state, &id, posted, Action::Steer).await?;
     let owner: Option<UserId> = match open.fields().text("owner") {
         "" => None,
         user => Some(user.parse().map_err(|_| OfficeError::NotFound { what: "person" })?),
     };
+    if let Some(owner) = owner
+        && open.posted.viewer.rights.on_person(Action::GiveTo, owner) != Decision::Allow
+    {
+        return Err(OfficeError::NotFound { what: "person" });
+    }
     let (workspace, by) = (open.posted.viewer.workspace, open.posted.viewer.user);
     let assign = Assign { contacts: vec![open.id], owner: Some(owner), ..Assign::default() };
     open.state.engine_do(move |engine| engine.assign(workspace, Some(by), assign)).await?;
     Ok(open.back())
 }
 
-/// `POST /contacts`: a new contact, without an owner.
+/// `POST /contacts`: a new contact, without an owner; with a manager of a team it is theirs until they
+/// give it away, since what nobody owns is nobody's team's.
 pub(super) async fn create(State(state): State<OfficeState>, posted: Posted) -> Answer {
-    posted.editor()?;
+    posted.viewer.must(Action::Create)?;
     let now = state.now();
     let mut assigner = Assigner::new(None, now);
     let mut failed = None;
@@ -429,6 +459,10 @@ pub(super) async fn create(State(state): State<OfficeState>, posted: Posted) -> 
         return Err(OfficeError::refused("Give a name, a company or a way to reach the contact."));
     }
     let id = ContactId::from_time(u64::try_from(now).unwrap_or(0), random()?);
-    write(&state, &posted, vec![Authored::create(id, None, assigner.finish())]).await?;
+    let owner = match &posted.viewer.rights.scope {
+        Scope::Everything => None,
+        Scope::People(_) => Some(posted.viewer.user),
+    };
+    write(&state, &posted, vec![Authored::create(id, owner, assigner.finish())]).await?;
     Ok(Redirect::to(&format!("/contacts/{id}")).into_response())
 }

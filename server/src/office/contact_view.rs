@@ -8,6 +8,7 @@ use roadbook_protocol::ids::{UnixMs, UserId};
 use super::fields::{self, Sheet};
 use super::layout::{self, Shape};
 use super::{timeline, versus};
+use crate::rights::{Action, Decision};
 use crate::store::people::User;
 
 /// The page is one contact with its changes.
@@ -19,6 +20,8 @@ pub(super) struct View<'a> {
     pub owner: Option<UserId>,
     /// Who could be the owner.
     pub people: &'a [User],
+    /// Whether the viewer may give it to somebody.
+    pub steers: bool,
     /// The heads that the page was read at: the note is edited against them.
     pub heads: String,
     pub now: UnixMs,
@@ -173,7 +176,7 @@ impl View<'_> {
                     (layout::live_chip())
                     @if let Some(at) = self.merged_at { span.asof { "latest change merged " (layout::time(at, Shape::Full)) } }
                     span.grow {}
-                    @if self.sheet.viewer.edits() { (self.assign_form()) }
+                    @if self.steers { (self.assign_form()) }
                     @if authors {
                         a.btn.small href=(page) aria-pressed="true" { "Hide who wrote what" }
                     } @else {
@@ -184,6 +187,10 @@ impl View<'_> {
         }
     }
 
+    fn gives_to(&self, user: &User) -> bool {
+        self.sheet.viewer.rights.on_person(Action::GiveTo, user.id) == Decision::Allow
+    }
+
     fn assign_form(&self) -> Markup {
         let content = html! {
             form.inline method="post" action=(self.sheet.action("assign")) data-in-place {
@@ -191,7 +198,7 @@ impl View<'_> {
                 label.vh for="owner" { "Owner" }
                 select.small #owner name="owner" {
                     option value="" selected[self.owner.is_none()] { "No owner" }
-                    @for user in self.people.iter().filter(|user| user.disabled_at.is_none() || Some(user.id) == self.owner) {
+                    @for user in self.people.iter().filter(|user| (user.disabled_at.is_none() && self.gives_to(user)) || Some(user.id) == self.owner) {
                         option value=(user.id) selected[Some(user.id) == self.owner] { (user.name) }
                     }
                 }

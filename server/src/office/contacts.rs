@@ -7,7 +7,7 @@ use axum::extract::{Query, State};
 use maud::{Markup, html};
 use roadbook_protocol::filter::{Filter, FilterContext, SqlTarget, SqlValue};
 use roadbook_protocol::fold;
-use roadbook_protocol::ids::{ContactId, Cursor, UnixMs, WorkspaceId};
+use roadbook_protocol::ids::{ContactId, Cursor, UnixMs};
 use rusqlite::types::Value as Sql;
 use rusqlite::{Connection, Row, params_from_iter};
 use serde::Deserialize;
@@ -17,6 +17,7 @@ use super::error::OfficeError;
 use super::layout::{self, Page, Place, Shape};
 use super::session::Viewer;
 use super::{OfficeState, decide, url};
+use crate::rights::Rights;
 use crate::store::{self, workspaces};
 
 /// Rows on a page.
@@ -141,12 +142,17 @@ impl Line {
         })
     }
 
-    /// The line of one contact: what the event stream sends when it has changed.
+    /// The line of one contact: what the event stream sends when it has changed. `None` if the viewer may
+    /// not read it.
     pub(super) fn of(
         conn: &Connection,
-        workspace: WorkspaceId,
+        rights: &Rights,
         id: ContactId,
     ) -> store::Result<Option<Line>> {
+        if !rights.sees(conn, id)? {
+            return Ok(None);
+        }
+        let workspace = rights.workspace;
         let sql = format!(
             "SELECT {LINE} FROM contact c JOIN projection p ON p.n = c.n {OWNER} \
              WHERE c.workspace = ? AND c.id = ?"
@@ -229,9 +235,8 @@ pub(super) async fn page(
     Query(ask): Query<Ask>,
 ) -> Result<Markup, OfficeError> {
     let now = state.now();
-    let workspace = viewer.workspace;
-    let asked = ask.clone();
-    let found = state.read(move |conn| find(conn, workspace, &asked, now)).await?;
+    let (rights, asked) = (viewer.rights.clone(), ask.clone());
+    let found = state.read(move |conn| find(conn, &rights, &asked, now)).await?;
     let body = render(&viewer, &ask, &found, now);
     let page = Page {
         viewer: &viewer,
@@ -256,7 +261,7 @@ struct Conditions {
 }
 
 fn conditions(
-    workspace: WorkspaceId,
+    rights: &Rights,
     filter: &str,
     sort: &Sort,
     now: UnixMs,
@@ -268,13 +273,14 @@ fn conditions(
         now_ms: now,
     };
     let mut text = "p.workspace = ?".to_owned();
-    let mut params = vec![Sql::Blob(workspace.as_bytes().to_vec())];
+    let mut params = vec![Sql::Blob(rights.workspace.as_bytes().to_vec())];
     // Spelled as the partial indexes have it, so that they are used.
     let live = !filter.mentions_archived();
     if live {
         text.push_str(" AND p.archived = 0");
     }
     text.push_str(sort.only);
+    text.push_str(&rights.and_seen("p.id"));
     let sql = filter.to_sql(&context, SqlTarget::Server).map_err(|error| error.to_string())?;
     text.push_str(" AND ");
     text.push_str(&sql.clause);
@@ -287,7 +293,8 @@ fn conditions(
     Ok(Conditions { text, params, live, plain })
 }
 
-fn find(conn: &Connection, workspace: WorkspaceId, ask: &Ask, now: UnixMs) -> store::Result<Found> {
+fn find(conn: &Connection, rights: &Rights, ask: &Ask, now: UnixMs) -> store::Result<Found> {
+    let workspace = rights.workspace;
     let sort = SORTS.iter().find(|sort| sort.name == ask.sort).unwrap_or(&SORTS[0]);
     let mut found = Found {
         lines: Vec::new(),
@@ -295,14 +302,15 @@ fn find(conn: &Connection, workspace: WorkspaceId, ask: &Ask, now: UnixMs) -> st
         cut: false,
         problem: None,
         base: conn
-            .prepare_cached(
-                "SELECT count(*) FROM projection p INDEXED BY projection_list WHERE p.workspace = ? AND p.archived = 0",
-            )?
+            .prepare_cached(&format!(
+                "SELECT count(*) FROM projection p INDEXED BY projection_list WHERE p.workspace = ? AND p.archived = 0{}",
+                rights.and_seen("p.id")
+            ))?
             .query_row([workspace.as_bytes()], |row| row.get(0))?,
-        to_decide: decide::count(conn, workspace)?,
+        to_decide: decide::count(conn, rights)?,
         cursor: workspaces::cursor(conn, workspace)?,
     };
-    let conditions = match conditions(workspace, &ask.filter, sort, now) {
+    let conditions = match conditions(rights, &ask.filter, sort, now) {
         Ok(conditions) => conditions,
         Err(problem) => {
             found.problem = Some(problem);

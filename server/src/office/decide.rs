@@ -5,7 +5,7 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use maud::{Markup, html};
 use roadbook_protocol::document::{self, Conflict};
-use roadbook_protocol::ids::{ContactId, Cursor, WorkspaceId};
+use roadbook_protocol::ids::{ContactId, Cursor};
 use roadbook_protocol::wire::Fate;
 use rusqlite::{Connection, params};
 use serde::Deserialize;
@@ -14,8 +14,9 @@ use super::error::OfficeError;
 use super::fields::{Names, Sheet};
 use super::layout::{self, Page, Place, Shape};
 use super::session::Viewer;
-use super::{OfficeState, today, versus};
+use super::{OfficeState, proposals, today, versus};
 use crate::engine::SetAside;
+use crate::rights::Rights;
 use crate::store::{self, changes, contacts, documents, workspaces};
 
 /// Contacts with conflicts on one page: each of them opens a document.
@@ -25,16 +26,20 @@ const ASIDE_MAX: u32 = 200;
 /// Changes that one export holds.
 const EXPORT_MAX: u32 = 10_000;
 
-/// How much waits for a decision: fields in conflict and quarantined changes.
-pub(super) fn count(conn: &Connection, workspace: WorkspaceId) -> store::Result<u64> {
-    Ok(conn
-        .prepare_cached(
+/// How much waits for a decision: late edits, fields in conflict and quarantined changes.
+pub(super) fn count(conn: &Connection, rights: &Rights) -> store::Result<u64> {
+    let late = proposals::count(conn, rights)?;
+    let others: u64 = conn
+        .prepare_cached(&format!(
             "SELECT (SELECT coalesce(sum(p.conflicts), 0) FROM projection p INDEXED BY projection_in_conflict
-                     WHERE p.workspace = ?1 AND p.conflicts > 0)
+                     WHERE p.workspace = ?1 AND p.conflicts > 0{})
                   + (SELECT count(*) FROM log INDEXED BY log_set_aside
-                     WHERE workspace = ?1 AND fate NOT IN (0, 1) AND fate = 2)",
-        )?
-        .query_row([workspace.as_bytes()], |row| row.get(0))?)
+                     WHERE workspace = ?1 AND fate NOT IN (0, 1) AND fate = 2{})",
+            rights.and_seen("p.id"),
+            rights.and_seen("log.contact")
+        ))?
+        .query_row([rights.workspace.as_bytes()], |row| row.get(0))?;
+    Ok(late + others)
 }
 
 /// One contact's conflicts.
@@ -48,14 +53,16 @@ impl Contested {
     /// The contacts with conflicts that were touched last.
     pub(super) fn read(
         conn: &Connection,
-        workspace: WorkspaceId,
+        rights: &Rights,
         limit: u32,
         offset: u32,
     ) -> store::Result<Vec<Contested>> {
-        let mut statement = conn.prepare_cached(
-            "SELECT p.id, p.display_name FROM projection p INDEXED BY projection_in_conflict WHERE p.workspace = ? AND p.conflicts > 0
+        let workspace = rights.workspace;
+        let mut statement = conn.prepare_cached(&format!(
+            "SELECT p.id, p.display_name FROM projection p INDEXED BY projection_in_conflict WHERE p.workspace = ? AND p.conflicts > 0{}
              ORDER BY p.touched_at DESC LIMIT ? OFFSET ?",
-        )?;
+            rights.and_seen("p.id")
+        ))?;
         let listed: Vec<(ContactId, String)> = statement
             .query_map(params![workspace.as_bytes(), limit, offset], |row| {
                 Ok((ContactId::from_bytes(row.get(0)?), row.get(1)?))
@@ -90,6 +97,8 @@ struct Decide {
     /// Contacts with conflicts in all.
     contacts: u64,
     aside: Vec<SetAside>,
+    late: Vec<proposals::Shown>,
+    late_total: u64,
     names: Names,
     total: u64,
     cursor: Cursor,
@@ -108,12 +117,13 @@ pub(super) async fn page(
     Query(ask): Query<Ask>,
 ) -> Result<Markup, OfficeError> {
     let now = state.now();
-    let workspace = viewer.workspace;
+    let rights = viewer.rights.clone();
     let page = ask.page.unwrap_or(1).clamp(1, 100_000);
-    let found = state.read(move |conn| read(conn, workspace, page)).await?;
+    let found = state.read(move |conn| read(conn, &rights, page)).await?;
     let pages = found.contacts.div_ceil(CONTACTS_MAX.into());
     let body = html! {
         div.bar { h1 { "Decide" } (layout::live_chip()) (layout::unit("asof", layout::as_of(now))) }
+        (layout::unit("proposals", proposals::section(&viewer, &found.names, &found.late, found.late_total)))
         (layout::unit("conflicts", conflicts(&viewer, &found)))
         @if pages > 1 {
             nav.bar aria-label="Pages" {
@@ -136,21 +146,39 @@ pub(super) async fn page(
     Ok(page.render())
 }
 
-fn read(conn: &Connection, workspace: WorkspaceId, page: u32) -> store::Result<Decide> {
+fn read(conn: &Connection, rights: &Rights, page: u32) -> store::Result<Decide> {
+    let workspace = rights.workspace;
     let cursor = workspaces::cursor(conn, workspace)?;
     let contacts_all = conn
-        .prepare_cached(
-            "SELECT count(*) FROM projection p INDEXED BY projection_in_conflict WHERE p.workspace = ? AND p.conflicts > 0",
-        )?
+        .prepare_cached(&format!(
+            "SELECT count(*) FROM projection p INDEXED BY projection_in_conflict WHERE p.workspace = ? AND p.conflicts > 0{}",
+            rights.and_seen("p.id")
+        ))?
         .query_row([workspace.as_bytes()], |row| row.get(0))?;
     Ok(Decide {
-        contested: Contested::read(conn, workspace, CONTACTS_MAX, (page - 1) * CONTACTS_MAX)?,
+        contested: Contested::read(conn, rights, CONTACTS_MAX, (page - 1) * CONTACTS_MAX)?,
         contacts: contacts_all,
-        aside: changes::set_aside(conn, workspace, None, None, ASIDE_MAX)?,
+        aside: aside(conn, rights, ASIDE_MAX)?,
+        late: proposals::read(conn, rights)?,
+        late_total: proposals::count(conn, rights)?,
         names: today::names(conn, workspace)?,
-        total: count(conn, workspace)?,
+        total: count(conn, rights)?,
         cursor,
     })
+}
+
+/// Changes that were set aside, of contacts that somebody may read.
+fn aside(conn: &Connection, rights: &Rights, max: u32) -> store::Result<Vec<SetAside>> {
+    let mut found = Vec::new();
+    for change in changes::set_aside(conn, rights.workspace, None, None, EXPORT_MAX)? {
+        if found.len() >= max as usize {
+            break;
+        }
+        if rights.sees(conn, change.contact)? {
+            found.push(change);
+        }
+    }
+    Ok(found)
 }
 
 fn conflicts(viewer: &Viewer, found: &Decide) -> Markup {
@@ -215,13 +243,13 @@ pub(super) async fn export(
     viewer: Viewer,
     State(state): State<OfficeState>,
 ) -> Result<Response, OfficeError> {
-    let workspace = viewer.workspace;
+    let rights = viewer.rights.clone();
     let now = state.now();
     let items = state
         .read(move |conn| {
             let mut items = Vec::new();
-            for change in changes::set_aside(conn, workspace, None, None, EXPORT_MAX)? {
-                let bytes = changes::bytes(conn, workspace, change.seq)?.unwrap_or_default();
+            for change in aside(conn, &rights, EXPORT_MAX)? {
+                let bytes = changes::bytes(conn, rights.workspace, change.seq)?.unwrap_or_default();
                 let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
                 items.push(serde_json::json!({ "change": change, "bytes_hex": hex }));
             }

@@ -3,16 +3,17 @@
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use maud::{Markup, html};
-use roadbook_protocol::ids::{Cursor, DeviceId, UnixMs, WorkspaceId};
+use roadbook_protocol::ids::{Cursor, DeviceId, UnixMs, UserId};
 use rusqlite::{Connection, params};
 
 use super::error::OfficeError;
 use super::layout::{self, Page, Place, Shape};
-use super::session::{Posted, Viewer};
+use super::session::{Posted, READ_ONLY, Viewer};
 use super::{OfficeState, decide};
+use crate::rights::{Action, Decision, Rights};
 use crate::store::devices::{self, Device};
 use crate::store::people::{self, Role, User};
-use crate::store::{self, workspaces};
+use crate::store::{self, audit, workspaces};
 
 /// A device that was heard of within this time is fresh.
 const NOW_MS: UnixMs = 5 * 60 * 1000;
@@ -25,15 +26,19 @@ pub(super) struct Freshness {
     newer: u64,
 }
 
-/// All devices of a workspace: the ones that need a look first.
+/// All devices of the people that somebody sees: the ones that need a look first.
 pub(super) fn freshness(
     conn: &Connection,
-    workspace: WorkspaceId,
+    rights: &Rights,
     now: UnixMs,
 ) -> store::Result<Vec<Freshness>> {
+    let workspace = rights.workspace;
     let users = people::list_users(conn, workspace)?;
     let mut found = Vec::new();
     for device in devices::list_devices(conn, workspace, None)? {
+        if rights.on_person(Action::SeePerson, device.user) != Decision::Allow {
+            continue;
+        }
         let user = users.iter().find(|user| user.id == device.user);
         let newer = conn
             .prepare_cached(
@@ -118,7 +123,7 @@ impl Freshness {
                 td.wide.muted { (self.difference()) }
                 td.wide.muted { (device.app) }
                 td.num {
-                    @if viewer.role == Role::Admin || viewer.role == Role::Manager {
+                    @if viewer.rights.on_person(Action::SteerDevices, device.user) == Decision::Allow {
                         @if !self.revoked() {
                             form method="post" action={ "/devices/" (device.id) "/revoke" } data-confirm={ "Revoke the device " (device.name) " of " (self.user) "? It gets no further data and can't be connected again under this key." } {
                                 (layout::csrf(viewer))
@@ -145,21 +150,24 @@ pub(super) async fn page(
     State(state): State<OfficeState>,
 ) -> Result<Markup, OfficeError> {
     let now = state.now();
-    let workspace = viewer.workspace;
+    let rights = viewer.rights.clone();
     let found = state
         .read(move |conn| {
             Ok(Devices {
-                cursor: workspaces::cursor(conn, workspace)?,
-                users: people::list_users(conn, workspace)?,
-                fresh: freshness(conn, workspace, now)?,
-                to_decide: decide::count(conn, workspace)?,
+                cursor: workspaces::cursor(conn, rights.workspace)?,
+                users: people::list_users(conn, rights.workspace)?
+                    .into_iter()
+                    .filter(|user| rights.on_person(Action::SeePerson, user.id) == Decision::Allow)
+                    .collect(),
+                fresh: freshness(conn, &rights, now)?,
+                to_decide: decide::count(conn, &rights)?,
             })
         })
         .await?;
     let body = html! {
         div.bar { h1 { "People and devices" } (layout::live_chip()) (layout::unit("asof", layout::as_of(now))) }
         (layout::unit("freshness", device_table(&viewer, &found, now)))
-        (user_table(&found.users, &found.fresh))
+        (user_table(&viewer, &found.users, &found.fresh))
     };
     let page = Page {
         viewer: &viewer,
@@ -194,12 +202,12 @@ fn device_table(viewer: &Viewer, found: &Devices, now: UnixMs) -> Markup {
     }
 }
 
-fn user_table(users: &[User], fresh: &[Freshness]) -> Markup {
+fn user_table(viewer: &Viewer, users: &[User], fresh: &[Freshness]) -> Markup {
     html! {
         section.card.list aria-labelledby="people-title" {
             table {
                 caption.vh #people-title { "People" }
-                thead { tr { th scope="col" { "Person" } th.mid scope="col" { "Login" } th scope="col" { "Role" } th.mid scope="col" { "Team" } th.num scope="col" { "Devices" } } }
+                thead { tr { th scope="col" { "Person" } th.mid scope="col" { "Login" } th scope="col" { "Role" } th.mid scope="col" { "Team" } th.num scope="col" { "Devices" } @if viewer.may(Action::ManagePeople) { th.num scope="col" { span.vh { "Actions" } } } } }
                 tbody {
                     @for user in users {
                         tr {
@@ -211,6 +219,16 @@ fn user_table(users: &[User], fresh: &[Freshness]) -> Markup {
                             }
                             td.mid.muted { (user.team.as_deref().unwrap_or("–")) }
                             td.num { (fresh.iter().filter(|fresh| fresh.device.user == user.id && !fresh.revoked()).count()) }
+                            @if viewer.may(Action::ManagePeople) {
+                                td.num {
+                                    @if user.disabled_at.is_none() && user.role != Role::Rep && user.id != viewer.user {
+                                        form method="post" action={ "/people/" (user.id) "/code" } data-confirm={ "Make a one-time code with which " (user.name) " sets a new password?" } {
+                                            (layout::csrf(viewer))
+                                            button.btn.small { "Sign-in code" span.vh { " for " (user.name) } }
+                                        }
+                                    }
+                                }
+                            }
                         }
                     }
                 }
@@ -226,13 +244,52 @@ pub(super) async fn revoke(
     Path(id): Path<String>,
     posted: Posted,
 ) -> Result<Response, OfficeError> {
-    posted.editor()?;
     let device: DeviceId = id.parse().map_err(|_| OfficeError::NotFound { what: "device" })?;
     let (workspace, by) = (posted.viewer.workspace, posted.viewer.user);
     let known = state.read(move |conn| devices::find_device(conn, workspace, device)).await?;
-    if known.is_none() {
-        return Err(OfficeError::NotFound { what: "device" });
+    let missing = || OfficeError::NotFound { what: "device" };
+    let owner = known.ok_or_else(missing)?.user;
+    match posted.viewer.rights.on_person(Action::SteerDevices, owner) {
+        Decision::Allow => {}
+        Decision::Forbid => return Err(OfficeError::Forbidden { reason: READ_ONLY.to_owned() }),
+        Decision::Hide => return Err(missing()),
     }
     state.engine_do(move |engine| engine.revoke(workspace, Some(by), device)).await?;
     Ok(Redirect::to("/devices").into_response())
+}
+
+/// `POST /people/{id}/code`: a one-time code with which somebody sets a new password. Shown once, to the
+/// administrator who asked for it.
+pub(super) async fn code(
+    State(state): State<OfficeState>,
+    Path(id): Path<String>,
+    posted: Posted,
+) -> Result<Markup, OfficeError> {
+    posted.viewer.must(Action::ManagePeople)?;
+    let missing = || OfficeError::NotFound { what: "person" };
+    let user: UserId = id.parse().map_err(|_| missing())?;
+    let (workspace, by, now) = (posted.viewer.workspace, posted.viewer.user, state.now());
+    let (owner, code) = state
+        .engine_do(move |engine| {
+            let random = engine.random();
+            engine.write(move |tx| {
+                let owner = people::user(tx, workspace, user)?;
+                let (purpose, valid) = (people::Purpose::SignIn, people::CODE_MS);
+                let code = people::new_code(tx, workspace, user, purpose, random, now, valid)?;
+                let (what, subject) = ("user.code", user.to_string());
+                let detail = serde_json::json!({ "for": "sign_in" });
+                audit::append(tx, workspace, now, Some(by), what, &subject, &detail)?;
+                Ok((owner, code))
+            })
+        })
+        .await?;
+    Ok(layout::alone(
+        "One-time code",
+        html! {
+            div.tight { h1 { "One-time code" } p.k { "For " b { (owner.name) } ", once, for " (layout::span(people::CODE_MS)) ". Tell it by telephone or in person; it is shown only now." } }
+            p.mono #one-time-code { (code) }
+            p.k { "It is used at " a href="/welcome" { "/welcome" } ". A second factor stays as it is." }
+            a.btn href="/devices" { "Back to people" }
+        },
+    ))
 }

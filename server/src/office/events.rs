@@ -26,7 +26,8 @@ use super::error::OfficeError;
 use super::session::Viewer;
 use super::{OfficeState, feed, today};
 use crate::engine::Event;
-use crate::store::workspaces;
+use crate::rights::Rights;
+use crate::store::{people, workspaces};
 
 /// More contacts than this at once are one "read yourself again".
 const TOLD_MAX: usize = 16;
@@ -81,6 +82,7 @@ impl Hints {
                 self.refresh |=
                     fates.iter().any(|fate| !matches!(fate.fate, Fate::Merged | Fate::Stored));
             }
+            Event::Proposals { workspace: of } if *of == workspace => self.refresh = true,
             Event::DeviceSeen { workspace: of, .. } | Event::Revoked { workspace: of, .. }
                 if *of == workspace =>
             {
@@ -200,15 +202,24 @@ impl Streaming {
         if hints.contacts.is_empty() {
             return;
         }
-        let workspace = self.viewer.workspace;
+        let (workspace, viewer) = (self.viewer.workspace, self.viewer.user);
         let contacts = hints.contacts;
         let told = self
             .state
             .read(move |conn| {
                 let names = today::names(conn, workspace)?;
+                // Read anew: a stream lives for minutes.
+                let viewer = people::user(conn, workspace, viewer)?;
+                let rights = Rights::of(conn, &viewer)?;
                 let mut told = Vec::with_capacity(contacts.len());
+                if viewer.disabled_at.is_some() {
+                    return Ok(told);
+                }
                 for (contact, cursor) in contacts {
-                    let line = Line::of(conn, workspace, contact)?;
+                    if !rights.sees(conn, contact)? {
+                        continue;
+                    }
+                    let line = Line::of(conn, &rights, contact)?;
                     let lines = feed::of_contact(conn, workspace, contact, cursor)?;
                     let feed: String = lines.iter().map(|line| line.render(&names).into_string()).collect();
                     let row = line.as_ref().map(|line| line.render().into_string());

@@ -14,6 +14,7 @@ use rusqlite::{Connection, params};
 
 use super::fields::{self, Names};
 use super::layout::{self, Shape};
+use crate::rights::Rights;
 use crate::store;
 
 /// Lines of the feed.
@@ -78,13 +79,15 @@ struct Told {
 const STORED: i64 = 0;
 const MERGED: i64 = 1;
 
-/// The newest lines of a workspace, newest first.
-pub(super) fn latest(conn: &Connection, workspace: WorkspaceId) -> store::Result<Vec<Line>> {
-    let mut statement = conn.prepare_cached(
+/// The newest lines of what somebody may read, newest first.
+pub(super) fn latest(conn: &Connection, rights: &Rights) -> store::Result<Vec<Line>> {
+    let workspace = rights.workspace;
+    let mut statement = conn.prepare_cached(&format!(
         "SELECT seq, contact, fate, user, device IS NOT NULL, received_at FROM log NOT INDEXED
-         WHERE workspace = ?1 AND seq > (SELECT coalesce(max(seq), 0) FROM log) - ?2
+         WHERE workspace = ?1 AND seq > (SELECT coalesce(max(seq), 0) FROM log) - ?2{}
          ORDER BY seq DESC LIMIT ?3",
-    )?;
+        rights.and_seen("log.contact")
+    ))?;
     let rows =
         statement.query_map(params![workspace.as_bytes(), LOG_ROWS_MAX, ROWS_MAX], arrival)?;
     let arrivals: Vec<Arrival> = rows.collect::<rusqlite::Result<_>>()?;

@@ -9,6 +9,7 @@ use roadbook_protocol::ids::{ContactId, Cursor, UnixMs};
 
 use super::assets;
 use super::session::Viewer;
+use crate::rights::Action;
 
 /// The places of the navigation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,10 +18,17 @@ pub(super) enum Place {
     Contacts,
     Decide,
     Devices,
+    Audit,
 }
 
 impl Place {
-    const ALL: [Place; 4] = [Place::Today, Place::Contacts, Place::Decide, Place::Devices];
+    const ALL: [Place; 5] =
+        [Place::Today, Place::Contacts, Place::Decide, Place::Devices, Place::Audit];
+
+    /// Whether somebody is shown the way there.
+    fn is_for(self, viewer: &Viewer) -> bool {
+        self != Place::Audit || viewer.may(Action::ReadAudit)
+    }
 
     fn parts(self) -> (&'static str, &'static str, &'static str) {
         match self {
@@ -36,6 +44,7 @@ impl Place {
                 "People",
                 "M7 3h10a1 1 0 0 1 1 1v16a1 1 0 0 1-1 1H7a1 1 0 0 1-1-1V4a1 1 0 0 1 1-1Zm4 15h2",
             ),
+            Place::Audit => ("/audit", "Audit", "M5 4h14v16H5ZM8.500 9h7M8.500 13h7M8.500 17h4"),
         }
     }
 }
@@ -66,7 +75,7 @@ impl Page<'_> {
                     nav.side-nav aria-label="Main" {
                         a.logo href="/" { (logo()) span { "Roadbook" } }
                         ul {
-                            @for place in Place::ALL {
+                            @for place in Place::ALL.into_iter().filter(|place| place.is_for(viewer)) {
                                 @let (href, name, path) = place.parts();
                                 li {
                                     a href=(href) aria-current=[(self.place == Some(place)).then_some("page")] {
@@ -78,7 +87,7 @@ impl Page<'_> {
                         }
                         div.me {
                             div {
-                                b title=(viewer.login) { (viewer.name) }
+                                b title=(viewer.login) { a href="/account" { (viewer.name) } }
                                 span.k { (viewer.role_name()) " · " (viewer.workspace_name) }
                             }
                             (sign_out(viewer))

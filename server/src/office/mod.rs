@@ -3,9 +3,13 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`sign_in`], `session`, `password`, `limit` | who somebody is, and that a form is theirs |
+//! | `totp`, `vault`, `ticket` | the second factor: its codes, what seals its secret, the step between |
+//! | `account` | one's own password, second factor and sessions |
+//! | `audit` | the audit log: filters, verification, export |
 //! | `today` | figures, the feed from the field, freshness |
 //! | `contacts` | the list: search, filter, sort, pages |
 //! | `contact`, `contact_view`, `timeline`, `contact_edit`, `fields` | one contact, and its edits |
+//! | `proposals` | late edits, field by field |
 //! | `decide`, `versus` | conflicts side by side, quarantined changes |
 //! | `devices` | people, their devices, how fresh they are |
 //! | `events`, `feed` | the event stream, and how a change is told in a line |
@@ -15,7 +19,9 @@
 //! conflicts that are shown. Every query is limited to the viewer's workspace. Every edit is a
 //! change in the viewer's name ([`Engine::author`]). No contact data goes into a log.
 
+mod account;
 mod assets;
+mod audit;
 mod contact;
 mod contact_edit;
 mod contact_view;
@@ -29,13 +35,17 @@ mod fields;
 mod layout;
 mod limit;
 mod password;
+mod proposals;
 mod session;
 pub mod sign_in;
 #[cfg(test)]
 mod tests;
+mod ticket;
 mod timeline;
 mod today;
+mod totp;
 mod url;
+mod vault;
 mod versus;
 
 use std::sync::Arc;
@@ -75,6 +85,7 @@ struct Inner {
     engine: Arc<Engine>,
     options: OfficeOptions,
     attempts: limit::Attempts,
+    tickets: ticket::Tickets,
     hashing: password::Hashing,
 }
 
@@ -85,6 +96,7 @@ impl OfficeState {
             engine,
             options,
             attempts: limit::Attempts::new(),
+            tickets: ticket::Tickets::new(),
             hashing: password::Hashing::new(),
         }))
     }
@@ -100,6 +112,9 @@ impl OfficeState {
     }
     fn attempts(&self) -> &limit::Attempts {
         &self.0.attempts
+    }
+    fn tickets(&self) -> &ticket::Tickets {
+        &self.0.tickets
     }
     fn hashing(&self) -> &password::Hashing {
         &self.0.hashing
@@ -155,10 +170,22 @@ pub fn router(state: OfficeState) -> Router {
         .route("/contacts/{id}/assign", post(contact_edit::assign))
         .route("/decide", get(decide::page))
         .route("/decide/quarantine.json", get(decide::export))
+        .route("/decide/proposals/{n}/{verdict}", post(proposals::decide))
         .route("/devices", get(devices::page))
         .route("/devices/{id}/revoke", post(devices::revoke))
+        .route("/people/{id}/code", post(devices::code))
+        .route("/audit", get(audit::page))
+        .route("/audit/export", get(audit::export))
+        .route("/account", get(account::page))
+        .route("/account/password", post(account::set_password))
+        .route("/account/others", post(account::end_others))
+        .route("/account/second-factor", post(account::begin))
+        .route("/account/second-factor/confirm", post(account::confirm))
+        .route("/account/second-factor/codes", post(account::renew_codes))
+        .route("/account/second-factor/off", post(account::turn_off))
         .route("/events", get(events::stream))
         .route("/sign-in", get(sign_in::form).post(sign_in::submit))
+        .route("/sign-in/code", post(sign_in::submit_code))
         .route("/sign-out", post(sign_in::sign_out))
         .route("/welcome", get(sign_in::welcome).post(sign_in::set_password))
         .route("/welcome/{code}", get(sign_in::welcome_with))

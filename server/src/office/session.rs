@@ -1,7 +1,8 @@
 //! Who is looking at a page, and whether a form came from one of our pages.
 //!
-//! A session is a cookie of 256 random bits; the server keeps only its hash. It ends twelve hours
-//! after its last use. A form is taken only with the session's own token in it and from this
+//! A session is a cookie of 256 random bits; the server keeps only its hash. It ends two hours after
+//! its last use, and for good twelve hours after it was opened.
+//! A form is taken only with the session's own token in it and from this
 //! origin: the cookie alone proves nothing, since a browser sends it along from anywhere.
 
 use axum::extract::{FromRequest, FromRequestParts, Request};
@@ -12,11 +13,12 @@ use roadbook_protocol::ids::{UnixMs, UserId, WorkspaceId};
 
 use super::OfficeState;
 use super::error::OfficeError;
-use crate::store::people::{self, Role};
-use crate::store::workspaces;
+use crate::rights::{Action, Rights};
+use crate::store::people::Role;
+use crate::store::{sessions, workspaces};
 
 /// A session ends so long after its last use.
-pub(super) const IDLE_MS: UnixMs = 12 * 60 * 60 * 1000;
+pub(super) const IDLE_MS: UnixMs = 2 * 60 * 60 * 1000;
 /// The end of a session is moved at most so often, so that reading writes next to nothing.
 const EXTEND_MS: UnixMs = 10 * 60 * 1000;
 
@@ -33,6 +35,7 @@ pub(super) struct Viewer {
     pub login: String,
     pub name: String,
     pub role: Role,
+    pub rights: Rights,
     csrf: String,
 }
 
@@ -43,7 +46,22 @@ impl Viewer {
     }
     /// Whether edits are allowed.
     pub(super) fn edits(&self) -> bool {
-        self.role.edits_office()
+        self.may(Action::Create)
+    }
+    /// Whether something may be done that is about no contact and no person.
+    pub(super) fn may(&self, action: Action) -> bool {
+        self.rights.may(action)
+    }
+    /// Refuses what may not be done.
+    pub(super) fn must(&self, action: Action) -> Result<(), OfficeError> {
+        if self.may(action) {
+            return Ok(());
+        }
+        Err(OfficeError::Forbidden {
+            reason:
+                "Your role may not do this. An administrator can, or can give you another role."
+                    .to_owned(),
+        })
     }
     pub(super) fn role_name(&self) -> &'static str {
         match self.role {
@@ -74,22 +92,23 @@ impl FromRequestParts<OfficeState> for Viewer {
         let key = token.clone();
         let found = state
             .read(move |conn| {
-                let Some(session) = people::find_web_session(conn, &key, now)? else {
+                let Some(session) = sessions::find(conn, &key, now)? else {
                     return Ok(None);
                 };
                 let workspace = workspaces::find(conn, session.user.workspace)?;
-                Ok(Some((session, workspace.name)))
+                let rights = Rights::of(conn, &session.user)?;
+                Ok(Some((session, workspace.name, rights)))
             })
             .await?;
-        let Some((session, workspace_name)) = found else { return Err(nobody) };
-        if !session.user.role.sees_office() {
+        let Some((session, workspace_name, rights)) = found else { return Err(nobody) };
+        if !rights.may(Action::Enter) {
             return Err(OfficeError::Forbidden { reason: super::sign_in::REP.to_owned() });
         }
         // What an open page reads on its own is no sign that somebody is there.
         let by_itself = parts.method == Method::GET
             && (parts.headers.contains_key(BY_ITSELF) || is_stream(&parts.headers));
         if !by_itself && session.expires_at < now + IDLE_MS - EXTEND_MS {
-            state.write(move |tx| people::extend_web_session(tx, &token, now + IDLE_MS)).await?;
+            state.write(move |tx| sessions::extend(tx, &token, now + IDLE_MS)).await?;
         }
         let user = session.user;
         Ok(Viewer {
@@ -99,6 +118,7 @@ impl FromRequestParts<OfficeState> for Viewer {
             login: user.login,
             name: user.name,
             role: user.role,
+            rights,
             csrf: session.csrf,
         })
     }
@@ -136,7 +156,12 @@ impl Fields {
     }
 }
 
-/// A form from somebody who may edit: signed in, from our own page, with the session's token.
+/// What people are told who may only read.
+pub(super) const READ_ONLY: &str =
+    "Your role may read here and change nothing. An administrator can give you another.";
+
+/// A form from somebody who is signed in, from our own page, with the session's token. What they may
+/// do with it is asked of [`Viewer::rights`] where it is done.
 pub(super) struct Posted {
     pub viewer: Viewer,
     pub fields: Fields,
@@ -156,18 +181,6 @@ impl FromRequest<OfficeState> for Posted {
             });
         }
         Ok(Posted { viewer, fields })
-    }
-}
-
-impl Posted {
-    /// For what changes data: refuses people who may only read.
-    pub(super) fn editor(&self) -> Result<(), OfficeError> {
-        if self.viewer.edits() {
-            return Ok(());
-        }
-        Err(OfficeError::Forbidden {
-            reason: "Your role may read everything here and change nothing. An administrator can give you another.".to_owned(),
-        })
     }
 }
 
@@ -193,7 +206,7 @@ pub(super) fn same_origin(headers: &HeaderMap) -> Result<(), OfficeError> {
 }
 
 /// Compares without telling by its time how much was right.
-fn equal(given: &str, right: &str) -> bool {
+pub(super) fn equal(given: &str, right: &str) -> bool {
     let digest = |text: &str| ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
     !right.is_empty() && digest(given).as_ref() == digest(right).as_ref()
 }
@@ -219,7 +232,7 @@ pub(super) fn cookie(headers: &HeaderMap, state: &OfficeState) -> Option<String>
 /// The header that gives a browser its session, or with `None` takes it away.
 pub(super) fn set_cookie(state: &OfficeState, token: Option<&str>) -> HeaderValue {
     let secure = if state.secure() { "; Secure" } else { "" };
-    let (value, age) = token.map_or(("", 0), |token| (token, 30 * 24 * 3600));
+    let (value, age) = token.map_or(("", 0), |token| (token, sessions::SESSION_MS / 1000));
     let text = format!(
         "{}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={age}{secure}",
         cookie_name(state)

@@ -1,4 +1,4 @@
-//! Signing in with a password, with a one-time code the first time, and signing out.
+//! Signing in with a password and a second factor, with a one-time code the first time, and signing out.
 //!
 //! An unknown login and a wrong password get the same answer after the same work. A code is used up
 //! only together with the password that it sets, and looking at the page uses nothing up, so that a
@@ -11,13 +11,17 @@ use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use maud::{Markup, html};
+use roadbook_protocol::ids::{UserId, WorkspaceId};
 use serde::Deserialize;
+use serde_json::json;
 
 use super::error::OfficeError;
 use super::session::{self, Fields, Posted};
-use super::{OfficeState, layout, password, url};
+use super::{OfficeState, layout, password, totp, url, vault};
+use crate::engine::Engine;
+use crate::rights::{Action, Decision, Relation, decide};
 use crate::store::people::{self, Purpose, User};
-use crate::store::{EngineError, audit, workspaces};
+use crate::store::{EngineError, audit, factors, sessions, workspaces};
 
 /// What a rep is told here.
 pub(super) const REP: &str = "These pages are for managers and administrators. As a rep you work in the Roadbook app: ask your manager for an enrolment code and connect your device with it.";
@@ -110,6 +114,7 @@ pub(super) async fn submit(
     request: Request,
 ) -> Result<Response, OfficeError> {
     session::same_origin(request.headers())?;
+    let old = session::cookie(request.headers(), &state);
     let fields = Fields::read(request).await?;
     let (login, workspace) = (fields.text("login").to_owned(), fields.text("workspace").to_owned());
     let given = fields.raw("password").unwrap_or_default().to_owned();
@@ -139,9 +144,10 @@ pub(super) async fn submit(
         .verify(if fits { given } else { String::new() }, hash)
         .await
         .map_err(OfficeError::failed)?;
+    let known = user.as_ref().map(|user| (user.workspace, user.id));
     let user = user.filter(|user| right && fits && user.disabled_at.is_none());
     let Some(user) = user else {
-        metrics::counter!("roadbook_sign_ins_total", "outcome" => "refused").increment(1);
+        refused(&state, known, &peer, "password").await?;
         let problem = "Login and password do not fit together.";
         let form = SignIn {
             login: &login,
@@ -153,28 +159,156 @@ pub(super) async fn submit(
         return Ok((StatusCode::UNAUTHORIZED, page(&form)).into_response());
     };
     state.attempts().forget(&login_key(&login));
-    metrics::counter!("roadbook_sign_ins_total", "outcome" => "accepted").increment(1);
-    open(&state, user, fields.text("next")).await
+    lead_on(&state, user, old, fields.text("next")).await
 }
 
-/// Opens a session and leads on.
-async fn open(state: &OfficeState, user: User, next: &str) -> Result<Response, OfficeError> {
-    if !user.role.sees_office() {
+/// The password was right, or a code: asks for the second factor where there is one, else opens a
+/// session.
+async fn lead_on(
+    state: &OfficeState,
+    user: User,
+    old: Option<String>,
+    next: &str,
+) -> Result<Response, OfficeError> {
+    if !may_enter(&user) {
         return Err(OfficeError::Forbidden { reason: REP.to_owned() });
     }
+    let (workspace, id) = (user.workspace, user.id);
+    let factor = state.read(move |conn| factors::find(conn, workspace, id)).await?;
+    if factor.is_none_or(|factor| factor.confirmed_at.is_none()) {
+        return open(state, user, old, next).await;
+    }
+    let token = session::random_token()?;
+    state.tickets().give(&token, workspace, id, next, state.now());
+    Ok(factor_page(&token, None).into_response())
+}
+
+fn factor_page(ticket: &str, problem: Option<&str>) -> Markup {
+    layout::alone(
+        "Second factor",
+        html! {
+            div.tight { h1 { "One more step" } p.k { "Type the six digits that your authenticator app shows now, or one of your recovery codes." } }
+            form method="post" action="/sign-in/code" {
+                input type="hidden" name="ticket" value=(ticket);
+                div { label for="code" { "Code" } input.mono #code name="code" required autofocus autocomplete="one-time-code" autocapitalize="characters" spellcheck="false"
+                    aria-describedby=[problem.map(|_| "problem")] aria-invalid=[problem.map(|_| "true")]; }
+                @if let Some(problem) = problem { p.err #problem role="alert" data-problem { (problem) } }
+                button.btn.go { "Sign in" }
+            }
+            p.k { "Neither at hand? An administrator can turn your second factor off." }
+        },
+    )
+}
+
+/// `POST /sign-in/code`: the second factor.
+pub(super) async fn submit_code(
+    State(state): State<OfficeState>,
+    peer: Peer,
+    request: Request,
+) -> Result<Response, OfficeError> {
+    session::same_origin(request.headers())?;
+    let old = session::cookie(request.headers(), &state);
+    let fields = Fields::read(request).await?;
+    let (token, given) = (fields.text("ticket").to_owned(), fields.text("code").to_owned());
+    let now = state.now();
+    let Some(ticket) = state.tickets().attempt(&token, now) else {
+        let several = several_workspaces(&state).await?;
+        let problem = Some("That took too long, or too many codes did not fit. Start again.");
+        let form = SignIn { login: "", workspace: "", next: "", several, problem };
+        return Ok((StatusCode::UNAUTHORIZED, page(&form)).into_response());
+    };
+    count(&state, &peer, &factor_key(ticket.user))?;
+    let (workspace, user) = (ticket.workspace, ticket.user);
+    let fits = state.engine_do(move |engine| fits_factor(engine, workspace, user, &given)).await?;
+    if !fits {
+        refused(&state, Some((workspace, user)), &peer, "factor").await?;
+        let problem =
+            "This code does not fit. Codes change every half minute, and each is good once.";
+        return Ok((StatusCode::UNAUTHORIZED, factor_page(&token, Some(problem))).into_response());
+    }
+    state.tickets().end(&token);
+    state.attempts().forget(&login_key(&factor_key(user)));
+    let known = state.read(move |conn| people::user(conn, workspace, user)).await?;
+    open(&state, known, old, &ticket.next).await
+}
+
+/// Whether a code is the second factor of somebody; it is used up.
+fn fits_factor(
+    engine: &Engine,
+    workspace: WorkspaceId,
+    user: UserId,
+    given: &str,
+) -> Result<bool, EngineError> {
+    let now = engine.now_ms();
+    let Some(factor) = engine.read(|conn| factors::find(conn, workspace, user))? else {
+        return Ok(false);
+    };
+    // A key that was lost must not shut out who has a recovery code.
+    let step = match vault::open(engine, workspace, user, &factor.sealed) {
+        Ok(secret) => totp::matching(&secret, given, now),
+        Err(error) => {
+            tracing::error!(%error, "a second factor can't be checked");
+            None
+        }
+    };
+    let given = given.to_owned();
+    engine.write(move |tx| match step {
+        Some(step) => factors::use_step(tx, workspace, user, step),
+        None => {
+            let used = factors::use_recovery(tx, workspace, user, &given, now)?;
+            if used {
+                let (subject, what) = (user.to_string(), "user.recovery_code_used");
+                audit::append(tx, workspace, now, Some(user), what, &subject, &json!({}))?;
+            }
+            Ok(used)
+        }
+    })
+}
+
+/// Records that somebody who is known here was not let in.
+async fn refused(
+    state: &OfficeState,
+    who: Option<(WorkspaceId, UserId)>,
+    peer: &Peer,
+    what: &'static str,
+) -> Result<(), OfficeError> {
+    metrics::counter!("roadbook_sign_ins_total", "outcome" => "refused").increment(1);
+    let Some((workspace, user)) = who else { return Ok(()) };
+    let (now, from) = (state.now(), peer.0.clone());
+    state
+        .write(move |tx| {
+            let (subject, detail) = (user.to_string(), json!({ "wrong": what, "from": from }));
+            audit::append(tx, workspace, now, None, "sign_in.refused", &subject, &detail)
+        })
+        .await
+}
+
+/// Whether somebody may use the pages at all.
+fn may_enter(user: &User) -> bool {
+    decide(user.role, Action::Enter, Relation::Own) == Decision::Allow
+}
+
+/// Opens a session under a fresh token, ends the one that the browser came with, and leads on.
+pub(super) async fn open(
+    state: &OfficeState,
+    user: User,
+    old: Option<String>,
+    next: &str,
+) -> Result<Response, OfficeError> {
+    if !may_enter(&user) {
+        return Err(OfficeError::Forbidden { reason: REP.to_owned() });
+    }
+    metrics::counter!("roadbook_sign_ins_total", "outcome" => "accepted").increment(1);
     let (token, csrf) = (session::random_token()?, session::random_token()?);
     let (key, now) = (token.clone(), state.now());
     state
         .write(move |tx| {
-            people::create_web_session(
-                tx,
-                user.workspace,
-                user.id,
-                &key,
-                &csrf,
-                now,
-                session::IDLE_MS,
-            )
+            if let Some(old) = old {
+                sessions::delete(tx, &old)?;
+            }
+            let (workspace, id) = (user.workspace, user.id);
+            sessions::create(tx, workspace, id, &key, &csrf, now, session::IDLE_MS)?;
+            audit::append(tx, workspace, now, Some(id), "sign_in", &id.to_string(), &json!({}))
         })
         .await?;
     let mut response = Redirect::to(url::local(next)).into_response();
@@ -186,10 +320,17 @@ async fn open(state: &OfficeState, user: User, next: &str) -> Result<Response, O
 pub(super) async fn sign_out(
     State(state): State<OfficeState>,
     headers: axum::http::HeaderMap,
-    _: Posted,
+    posted: Posted,
 ) -> Result<Response, OfficeError> {
     if let Some(token) = session::cookie(&headers, &state) {
-        state.write(move |tx| people::delete_web_session(tx, &token)).await?;
+        let (workspace, user, now) = (posted.viewer.workspace, posted.viewer.user, state.now());
+        state
+            .write(move |tx| {
+                sessions::delete(tx, &token)?;
+                let subject = user.to_string();
+                audit::append(tx, workspace, now, Some(user), "sign_out", &subject, &json!({}))
+            })
+            .await?;
     }
     let mut response = Redirect::to("/sign-in").into_response();
     response.headers_mut().insert(header::SET_COOKIE, session::set_cookie(&state, None));
@@ -235,6 +376,7 @@ pub(super) async fn set_password(
     request: Request,
 ) -> Result<Response, OfficeError> {
     session::same_origin(request.headers())?;
+    let old = session::cookie(request.headers(), &state);
     let fields = Fields::read(request).await?;
     let (code, login) = (fields.text("code").to_owned(), fields.text("login").to_owned());
     count(&state, &peer, &code)?;
@@ -263,23 +405,23 @@ pub(super) async fn set_password(
             if let Some(problem) = password::refuse(&new, &user.login) {
                 return refused(problem);
             }
-            if !user.role.sees_office() {
+            if !may_enter(&user) {
                 return refused(REP.to_owned());
             }
             people::set_password_hash(tx, user.workspace, user.id, Some(&hash))?;
-            audit::append(tx, user.workspace, now, Some(user.id), "user.password", &user.id.to_string(), &serde_json::json!({}))?;
+            audit::append(tx, user.workspace, now, Some(user.id), "user.password", &user.id.to_string(), &json!({ "by": "code" }))?;
             Ok(user)
         })
         .await;
     match redeemed {
-        Ok(user) => open(&state, user, "/").await,
+        Ok(user) => lead_on(&state, user, old, "/").await,
         Err(OfficeError::Refused { reason }) => again(&reason),
         Err(other) => Err(other),
     }
 }
 
 /// Counts an attempt of this peer for this login.
-fn count(state: &OfficeState, peer: &Peer, login: &str) -> Result<(), OfficeError> {
+pub(super) fn count(state: &OfficeState, peer: &Peer, login: &str) -> Result<(), OfficeError> {
     let now = state.now();
     let attempts = state.attempts();
     attempts
@@ -291,7 +433,12 @@ fn count(state: &OfficeState, peer: &Peer, login: &str) -> Result<(), OfficeErro
         })
 }
 
-fn login_key(login: &str) -> String {
+/// The name under which attempts at somebody's second factor are counted. No login has a space.
+pub(super) fn factor_key(user: UserId) -> String {
+    format!("factor {user}")
+}
+
+pub(super) fn login_key(login: &str) -> String {
     // Long input must not make long keys.
     format!("login {}", login.chars().take(80).collect::<String>().to_lowercase())
 }

@@ -11,6 +11,7 @@ use super::fields::Names;
 use super::layout::{self, Page, Place};
 use super::session::Viewer;
 use super::{OfficeState, decide, feed};
+use crate::rights::Rights;
 use crate::store::{self, people, workspaces};
 
 struct Today {
@@ -34,8 +35,8 @@ pub(super) async fn page(
     State(state): State<OfficeState>,
 ) -> Result<Markup, OfficeError> {
     let now = state.now();
-    let workspace = viewer.workspace;
-    let today = state.read(move |conn| read(conn, workspace, now)).await?;
+    let rights = viewer.rights.clone();
+    let today = state.read(move |conn| read(conn, &rights, now)).await?;
     let body = render(&viewer, &today, now);
     let page = Page {
         viewer: &viewer,
@@ -56,15 +57,17 @@ pub(super) fn names(conn: &Connection, workspace: WorkspaceId) -> store::Result<
     ))
 }
 
-fn read(conn: &Connection, workspace: WorkspaceId, now: UnixMs) -> store::Result<Today> {
+fn read(conn: &Connection, rights: &Rights, now: UnixMs) -> store::Result<Today> {
+    let (workspace, seen) = (rights.workspace, rights.and_seen("p.id"));
     // The cursor first: what is merged while this reads is announced again, never missed.
     let cursor = workspaces::cursor(conn, workspace)?;
     let since = now - 24 * 3600 * 1000;
     let count = |sql: &str, params: &[&dyn rusqlite::ToSql]| -> store::Result<u64> {
-        Ok(conn.prepare_cached(sql)?.query_row(params, |row| row.get(0))?)
+        let sql = format!("{sql}{seen}");
+        Ok(conn.prepare_cached(&sql)?.query_row(params, |row| row.get(0))?)
     };
     let id = workspace.as_bytes();
-    let freshness = devices::freshness(conn, workspace, now)?;
+    let freshness = devices::freshness(conn, rights, now)?;
     let live = || freshness.iter().filter(|device| !device.revoked());
     Ok(Today {
         contacts: count(
@@ -79,14 +82,14 @@ fn read(conn: &Connection, workspace: WorkspaceId, now: UnixMs) -> store::Result
             "SELECT count(*) FROM projection p INDEXED BY projection_by_touch WHERE p.workspace = ?1 AND p.touched_at >= ?2",
             params![id, since],
         )?,
-        to_decide: decide::count(conn, workspace)?,
+        to_decide: decide::count(conn, rights)?,
         unsent: live().map(|device| u64::from(device.unsent())).sum(),
         unsent_devices: live().filter(|device| device.unsent() > 0).count() as u64,
         behind: live().filter(|device| device.is_behind(now)).count() as u64,
-        feed: feed::latest(conn, workspace)?,
+        feed: feed::latest(conn, rights)?,
         names: names(conn, workspace)?,
         freshness,
-        contested: decide::Contested::read(conn, workspace, 1, 0)?,
+        contested: decide::Contested::read(conn, rights, 1, 0)?,
         cursor,
     })
 }

@@ -10,8 +10,8 @@ use roadbook_protocol::ids::{ContactId, Cursor, UnixMs, UserId, WorkspaceId};
 use roadbook_protocol::wire::Access;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
-use super::Result;
 use super::sql::{hashes_column, id_column, id_column_or_null, pack_hashes};
+use super::{Result, drops};
 
 /// A contact.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -232,7 +232,7 @@ pub fn set_assigned(tx: &Transaction<'_>, n: i64, cursor: Cursor) -> Result<()> 
     Ok(())
 }
 
-fn access_code(access: Access) -> i64 {
+pub(crate) fn access_code(access: Access) -> i64 {
     match access {
         Access::Owner => 0,
         Access::Collaborator => 1,
@@ -325,6 +325,9 @@ pub fn set_access(
         access_code(access),
         cursor
     ])?;
+    if access == Access::Removed {
+        drops::expect(tx, workspace, contact, user, cursor)?;
+    }
     Ok(())
 }
 

@@ -5,6 +5,8 @@ use roadbook_protocol::wire::KeyAlgorithm;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use serde::Serialize;
 
+use super::drops;
+use super::ledger::{self, Record};
 use super::people::found;
 use super::sql::{id_column, id_column_or_null};
 use super::{EngineError, Result};
@@ -93,7 +95,10 @@ pub fn create_device(tx: &Transaction<'_>, device: &Device) -> Result<()> {
             device.created_at,
         ],
     )?;
-    Ok(())
+    let (id, user) = (device.id, device.user);
+    drops::expect_all(tx, device.workspace, id, user)?;
+    let (algorithm, public_key) = (device.algorithm, device.public_key.clone());
+    ledger::note(tx, device.workspace, Record::Enrol { device: id, user, algorithm, public_key })
 }
 
 /// A device, revoked ones too; `None` if it is not known.
@@ -160,7 +165,8 @@ pub fn revoke_device(
         "UPDATE device SET revoked_at = coalesce(revoked_at, ?) WHERE workspace = ? AND id = ?",
         params![now, workspace.as_bytes(), id.as_bytes()],
     )?;
-    found(changed, || format!("device {id}"))
+    found(changed, || format!("device {id}"))?;
+    ledger::note(tx, workspace, Record::Revoke { device: id })
 }
 
 /// What a connection tells of its device; `None` leaves what is there.
@@ -270,7 +276,7 @@ pub fn register_actor(
                 device.as_bytes(),
                 now
             ])?;
-            Ok(())
+            ledger::note(tx, workspace, Record::Actor { device, actor })
         }
     }
 }

@@ -108,6 +108,14 @@ pub enum EngineError {
         /// Why not.
         reason: String,
     },
+    /// The ledger can't be used.
+    #[error("the ledger {} can't be used: {reason}", path.display())]
+    Ledger {
+        /// The file.
+        path: PathBuf,
+        /// Why not, and the way out.
+        reason: String,
+    },
     /// A file could not be read or written.
     #[error("{}: {source}{}", path.display(), way_out(source))]
     Io {

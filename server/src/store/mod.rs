@@ -4,12 +4,18 @@
 //! |---|---|
 //! | [`schema`] | the numbered migrations |
 //! | [`workspaces`] | workspaces, their signing keys, timelines, settings |
-//! | [`people`] | users, teams, one-time codes, web sessions |
+//! | [`people`] | users, one-time codes |
+//! | [`teams`] | teams, and which is a part of which |
+//! | [`sessions`] | sessions of browsers |
+//! | [`factors`] | second factors and recovery codes |
 //! | [`devices`] | devices and the actors that belong to them |
 //! | [`contacts`] | contacts, who may see them, their cursors |
 //! | [`changes`] | the log, the permanent index, what replaces what |
 //! | [`documents`] | snapshots, and a contact's document put together from them |
 //! | [`projections`] | projection rows and the full-text index |
+//! | [`wipes`] | leases, and the wipe of revoked devices |
+//! | [`erasures`] | taking out all about a contact, and who has confirmed it |
+//! | [`ledger`] | what the ledger outside the database is told |
 //! | [`audit`] | who changed access or destroyed data |
 //!
 //! Functions here decide nothing and never start a transaction of their own: rights, fates and
@@ -21,11 +27,19 @@ pub mod changes;
 pub mod contacts;
 pub mod devices;
 pub mod documents;
+pub mod drops;
+pub mod erasures;
 mod error;
+pub mod factors;
+pub mod ledger;
 pub mod people;
 pub mod projections;
+pub mod proposals;
 pub mod schema;
+pub mod sessions;
 pub(crate) mod sql;
+pub mod teams;
+pub mod wipes;
 pub mod workspaces;
 
 pub use error::EngineError;

@@ -1,7 +1,7 @@
-//! Users and teams, their one-time codes, and their sessions in browsers.
+//! Users, and their one-time codes.
 //!
-//! Secrets are never stored: codes and cookies as SHA-256 (they are random and long), passwords as
-//! the argon2 string that the caller made.
+//! Secrets are never stored: codes as SHA-256 (they are random and long), passwords as the argon2
+//! string that the caller made.
 
 use std::str::FromStr;
 
@@ -11,7 +11,7 @@ use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use serde::{Deserialize, Serialize};
 
 use super::sql::{id_column, sha256};
-use super::{EngineError, Result};
+use super::{EngineError, Result, sessions};
 
 /// How long a one-time code is good, in milliseconds.
 pub const CODE_MS: i64 = 10 * 60 * 1000;
@@ -39,14 +39,6 @@ impl Role {
             Role::Admin => "admin",
             Role::ReadOnly => "read_only",
         }
-    }
-    /// Whether the role may read the whole base in the office.
-    pub fn sees_office(self) -> bool {
-        !matches!(self, Role::Rep)
-    }
-    /// Whether the role may change contacts and assignments in the office.
-    pub fn edits_office(self) -> bool {
-        matches!(self, Role::Manager | Role::Admin)
     }
 }
 
@@ -249,6 +241,18 @@ pub fn update_user(
     found(changed, || format!("user {id}"))
 }
 
+/// Takes a user out of their team.
+///
+/// # Errors
+/// [`EngineError::NotFound`].
+pub fn clear_team(tx: &Transaction<'_>, workspace: WorkspaceId, id: UserId) -> Result<()> {
+    let changed = tx.execute(
+        "UPDATE user SET team = NULL WHERE workspace = ? AND id = ?",
+        params![workspace.as_bytes(), id.as_bytes()],
+    )?;
+    found(changed, || format!("user {id}"))
+}
+
 /// Lets a user sign in and sync no more (`Some`), or again (`None`). Ends their browser sessions;
 /// devices are revoked one by one.
 ///
@@ -265,7 +269,7 @@ pub fn set_disabled(
         params![since, workspace.as_bytes(), id.as_bytes()],
     )?;
     found(changed, || format!("user {id}"))?;
-    delete_web_sessions_of(tx, workspace, id)
+    sessions::delete_of(tx, workspace, id)
 }
 
 /// The argon2 string of the user's password, if one is set.
@@ -298,7 +302,7 @@ pub fn set_password_hash(
         params![hash, workspace.as_bytes(), id.as_bytes()],
     )?;
     found(changed, || format!("user {id}"))?;
-    delete_web_sessions_of(tx, workspace, id)
+    sessions::delete_of(tx, workspace, id)
 }
 
 /// What a one-time code is for.
@@ -397,7 +401,7 @@ pub fn redeem_code(
     Ok(owner)
 }
 
-fn refuse_disabled(user: &User) -> Result<()> {
+pub(super) fn refuse_disabled(user: &User) -> Result<()> {
     if user.disabled_at.is_none() {
         return Ok(());
     }
@@ -428,103 +432,6 @@ fn crockford(random: [u8; 16]) -> String {
         code.push(char::from(*digit));
     }
     code
-}
-
-/// A session of a browser.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WebSession {
-    /// Who.
-    pub user: User,
-    /// The token that each form must carry.
-    pub csrf: String,
-    /// When it ends.
-    pub expires_at: UnixMs,
-}
-
-/// Opens a session. `token` is the random cookie; only its hash is stored.
-///
-/// # Errors
-/// [`EngineError::Refused`] if the user is disabled.
-pub fn create_web_session(
-    tx: &Transaction<'_>,
-    workspace: WorkspaceId,
-    id: UserId,
-    token: &str,
-    csrf: &str,
-    now: UnixMs,
-    valid_ms: i64,
-) -> Result<()> {
-    refuse_disabled(&user(tx, workspace, id)?)?;
-    tx.execute("DELETE FROM web_session WHERE expires_at < ?", [now])?;
-    tx.execute(
-        "INSERT INTO web_session (hash, workspace, user, csrf, created_at, expires_at)
-         VALUES (?, ?, ?, ?, ?, ?)",
-        params![
-            sha256(token.as_bytes()),
-            workspace.as_bytes(),
-            id.as_bytes(),
-            csrf,
-            now,
-            now + valid_ms
-        ],
-    )?;
-    Ok(())
-}
-
-/// The session of a cookie, if it is open and its user is not disabled.
-///
-/// # Errors
-/// What the database says.
-pub fn find_web_session(conn: &Connection, token: &str, now: UnixMs) -> Result<Option<WebSession>> {
-    let row = conn
-        .prepare_cached(
-            "SELECT workspace, user, csrf, expires_at FROM web_session WHERE hash = ? AND expires_at > ?",
-        )?
-        .query_row(params![sha256(token.as_bytes()), now], |row| {
-            let ids = (id_column!(row, 0, WorkspaceId), id_column!(row, 1, UserId));
-            Ok((ids, row.get::<_, String>(2)?, row.get::<_, UnixMs>(3)?))
-        })
-        .optional()?;
-    let Some(((workspace, id), csrf, expires_at)) = row else { return Ok(None) };
-    let user = user(conn, workspace, id)?;
-    Ok(user.disabled_at.is_none().then_some(WebSession { user, csrf, expires_at }))
-}
-
-/// Moves the end of a session: it is in use.
-///
-/// # Errors
-/// What the database says.
-pub fn extend_web_session(tx: &Transaction<'_>, token: &str, expires_at: UnixMs) -> Result<()> {
-    tx.execute(
-        "UPDATE web_session SET expires_at = max(expires_at, ?) WHERE hash = ?",
-        params![expires_at, sha256(token.as_bytes())],
-    )?;
-    Ok(())
-}
-
-/// Ends the session of a cookie.
-///
-/// # Errors
-/// What the database says.
-pub fn delete_web_session(tx: &Transaction<'_>, token: &str) -> Result<()> {
-    tx.execute("DELETE FROM web_session WHERE hash = ?", [sha256(token.as_bytes())])?;
-    Ok(())
-}
-
-/// Ends all browser sessions of a user.
-///
-/// # Errors
-/// What the database says.
-pub fn delete_web_sessions_of(
-    tx: &Transaction<'_>,
-    workspace: WorkspaceId,
-    id: UserId,
-) -> Result<()> {
-    tx.execute(
-        "DELETE FROM web_session WHERE workspace = ? AND user = ?",
-        params![workspace.as_bytes(), id.as_bytes()],
-    )?;
-    Ok(())
 }
 
 pub(super) fn found(changed: usize, what: impl FnOnce() -> String) -> Result<()> {

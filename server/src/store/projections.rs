@@ -149,6 +149,17 @@ pub fn refresh_owner(tx: &Transaction<'_>, n: i64) -> Result<()> {
     Ok(())
 }
 
+/// What a contact is called; `None` if it has no row.
+///
+/// # Errors
+/// What the database says.
+pub fn display_name(conn: &Connection, n: i64) -> Result<Option<String>> {
+    Ok(conn
+        .prepare_cached("SELECT display_name FROM projection WHERE n = ?")?
+        .query_row([n], |row| row.get(0))
+        .optional()?)
+}
+
 /// The row of a contact; `None` if it has no merged content.
 ///
 /// # Errors

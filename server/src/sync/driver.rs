@@ -450,6 +450,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Driver<S> {
             let payload = self.probe.to_be_bytes();
             self.socket.ping(&payload);
         }
+        if mail.erasures && self.session.is_open() {
+            self.effect(ServerEffect::LoadErasures);
+        }
         if mail.directory && self.session.is_open() {
             self.effect(ServerEffect::LoadDirectory);
         }

@@ -4,10 +4,11 @@
 use std::future::Future;
 use std::time::Instant;
 
-use roadbook_protocol::ids::Actor;
+use roadbook_protocol::ids::{Actor, ContactId};
 use roadbook_protocol::session::{LoadedPage, Outcome, ServerEffect, ServerEvent};
 use roadbook_protocol::wire::{
-    ChangeFate, Directory, Frame, OfferItem, ProblemCode, UpChange, WireError,
+    ChangeFate, Directory, Dropped, DropsKnown, Erasures, Frame, OfferItem, ProblemCode, UpChange,
+    WireError,
 };
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::oneshot;
@@ -36,8 +37,10 @@ pub(super) enum Done {
     Gated { batch: u64, gated: Gated },
     Appended { refused: Vec<Option<Outcome>>, appended: Appended },
     Registered(Vec<Actor>),
+    DropsNoted(DropsKnown),
     Offered(Box<(Offers, u64, Result<Vec<ChangeFate>>)>),
     Directory(Directory),
+    Erasures(Option<Erasures>),
     Page(Option<LoadedPage>),
     Fetched { request: u64, part: FetchPart },
     Failed(EngineError),
@@ -48,6 +51,7 @@ pub(super) enum Lane {
     Actors(Vec<Actor>),
     Batch { batch: u64, changes: Vec<UpChange> },
     Offer { offer: u64, items: Vec<OfferItem> },
+    Dropped(Dropped),
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Driver<S> {
@@ -99,6 +103,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Driver<S> {
                 self.lane.push_back(Lane::Offer { offer, items });
                 self.advance();
             }
+            (ServerEffect::Dropped(dropped), Some(_)) => {
+                self.lane.push_back(Lane::Dropped(dropped));
+                self.advance();
+            }
             (ServerEffect::RegisterActors(actors), Some(_)) => {
                 self.lane.push_back(Lane::Actors(actors));
                 self.advance();
@@ -120,8 +128,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Driver<S> {
             (ServerEffect::LoadFates(pending), Some(who)) => {
                 self.job(async move { jobs::fates(hub, who, pending).await.map(Done::Event) });
             }
+            (ServerEffect::LoadErasures, Some(who)) => self.erasures(who, Vec::new()),
+            (ServerEffect::Purged(contacts), Some(who)) => self.erasures(who, contacts),
             (ServerEffect::LoadDirectory, Some(who)) => {
                 self.job(async move { jobs::directory(hub, who).await.map(Done::Directory) });
+            }
+            (ServerEffect::LoadWipeOrder, Some(who)) => {
+                self.job(async move { jobs::wipe_order(hub, who).await.map(Done::Event) });
+            }
+            (ServerEffect::StoreSealed(sealed), Some(who)) => {
+                self.job(
+                    async move { jobs::store_sealed(hub, who, sealed).await.map(Done::Event) },
+                );
+            }
+            (ServerEffect::NoteWiped(wiped), Some(who)) => {
+                self.job(async move { jobs::note_wiped(hub, who, wiped).await.map(Done::Event) });
             }
             (ServerEffect::Touch { cursor, unsent, missing }, Some(_)) => {
                 self.note(Seen { cursor, unsent: Some(unsent), missing, ..Seen::default() });
@@ -129,6 +150,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Driver<S> {
             // The session asks for none of these before a device was looked up.
             (_, None) => debug_assert!(false, "an effect without a device"),
         }
+    }
+
+    /// Notes what the device has purged, and tells it what it has still to purge.
+    fn erasures(&mut self, who: Identity, purged: Vec<ContactId>) {
+        let hub = self.hub.clone();
+        self.job(async move { jobs::erasures(hub, who, purged).await.map(Done::Erasures) });
     }
 
     /// Does something beside the loop; a failure of ours ends the connection.
@@ -156,6 +183,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Driver<S> {
                     Ok(Done::Gated { batch, gated })
                 });
             }
+            Lane::Dropped(dropped) => self.job(async move {
+                let engine = hub.engine().clone();
+                let note = move || service::dropped(&engine, who, dropped);
+                jobs::on_blocking_pool(&hub.reads(), note).await.map(Done::DropsNoted)
+            }),
             Lane::Offer { offer, items } => {
                 let room = hub.offers();
                 let mut offers = self.offers.take().unwrap_or_else(|| Offers::new(room));
@@ -183,6 +215,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Driver<S> {
             batch,
             changes: admitted,
             vouched: None,
+            sealed: false,
         };
         kept.truncate(REFUSED_KEPT_MAX.saturating_sub(self.refused_kept));
         self.refused_kept += kept.len();
@@ -247,6 +280,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Driver<S> {
             }
             Done::Gated { batch, gated } => self.append(batch, gated),
             Done::Appended { refused, appended } => self.appended(refused, appended),
+            Done::Erasures(erasures) => {
+                if let Some(erasures) = erasures {
+                    self.event(ServerEvent::Erasures(erasures));
+                }
+            }
             Done::Directory(directory) => {
                 // Ed25519 signs the same facts with the same bytes.
                 if directory.signature != self.directory {
@@ -265,6 +303,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Driver<S> {
                     problem.actors = taken;
                     self.send(problem.into());
                 }
+                self.advance();
+            }
+            Done::DropsNoted(known) => {
+                self.lane_busy = false;
+                self.event(ServerEvent::DropsNoted(known));
                 self.advance();
             }
             Done::Offered(offered) => {

@@ -69,7 +69,9 @@ pub fn grant(engine: &Engine, enrol: Enrol) -> Result<Enrolled> {
     }
     let device = DeviceId::from_random(engine.random());
     let now = engine.now_ms();
-    engine.write(move |tx| redeem(tx, &enrol, device, now))
+    let enrolled: Enrolled = engine.write(move |tx| redeem(tx, &enrol, device, now))?;
+    let sealing = Some(engine.sealing_key(enrolled.workspace)?);
+    Ok(Enrolled { sealing, ..enrolled })
 }
 
 fn key_fits(enrol: &Enrol) -> bool {
@@ -109,7 +111,8 @@ fn redeem(tx: &Transaction<'_>, enrol: &Enrol, id: DeviceId, now: i64) -> Result
         missing: 0,
     };
     create_device(tx, &device)?;
-    let detail = serde_json::json!({ "name": device.name, "platform": device.platform });
+    // Not its name, which may be a person's.
+    let detail = serde_json::json!({ "platform": device.platform });
     audit::append(
         tx,
         user.workspace,
@@ -132,6 +135,7 @@ fn enrolled(tx: &Transaction<'_>, user: User, device: DeviceId) -> Result<Enroll
         login: user.login,
         user_name: user.name,
         workspace_key: workspace.public_key,
+        sealing: None,
     })
 }
 

@@ -77,6 +77,8 @@ pub(super) struct Mail {
     pub(super) fates_lost: bool,
     /// The directory may have changed.
     pub(super) directory: bool,
+    /// Contacts were erased that the device may hold.
+    pub(super) erasures: bool,
     /// The device was revoked.
     pub(super) revoked: bool,
     /// Another connection of the device took the place of this one.
@@ -90,7 +92,11 @@ impl Mail {
         self.published == 0
             && self.fates.is_empty()
             && self.probes.is_empty()
-            && !(self.fates_lost || self.directory || self.revoked || self.displaced)
+            && !(self.fates_lost
+                || self.directory
+                || self.erasures
+                || self.revoked
+                || self.displaced)
     }
 }
 
@@ -310,6 +316,16 @@ impl Hub {
         }
     }
 
+    /// Contacts that these users held were erased.
+    pub(super) fn erased(&self, workspace: WorkspaceId, users: &[UserId]) {
+        let live = lock(&self.0.live);
+        for user in users {
+            for slot in live.users.get(&(workspace, *user)).into_iter().flatten() {
+                slot.post(|mail| mail.erasures = true);
+            }
+        }
+    }
+
     /// Others may write in these users' contacts now.
     pub(super) fn directory_changed(&self, workspace: WorkspaceId, users: &[UserId]) {
         let live = lock(&self.0.live);
@@ -331,6 +347,7 @@ impl Hub {
                 mail.published = mail.published.max(cursor);
                 // Fates may be among what was missed.
                 mail.fates_lost = true;
+                mail.erasures = true;
             });
         }
     }

@@ -8,13 +8,17 @@ use std::sync::Arc;
 use roadbook_protocol::ChangeHash;
 use roadbook_protocol::ids::{ContactId, Cursor, DeviceId, UserId, WorkspaceId};
 use roadbook_protocol::session::{DeviceRecord, LoadedPage, Opening, ServerEvent};
-use roadbook_protocol::wire::{ContactHeads, Directory, PendingChanges, Problem, ProblemCode};
+use roadbook_protocol::wire::{
+    ContactHeads, Directory, Erasures, PendingChanges, Problem, ProblemCode,
+};
+use roadbook_protocol::wire::{Sealed, Wiped};
 use tokio::sync::Semaphore;
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 
 use super::hub::{Hub, Seat};
 use super::service::{self, FetchPart, Identity, Knock};
+use super::wipe;
 use crate::engine::{Engine, Event};
 use crate::store::{EngineError, Result, devices};
 
@@ -141,9 +145,48 @@ pub(super) async fn fates(
     read(&hub, move |engine| service::fates(engine, who, &pending)).await
 }
 
+/// The erasures that a device has to confirm; first notes those that it has `purged`.
+pub(super) async fn erasures(
+    hub: Hub,
+    who: Identity,
+    purged: Vec<ContactId>,
+) -> Result<Option<Erasures>> {
+    read(&hub, move |engine| match purged.is_empty() {
+        true => engine.erasures_for(who.workspace, who.device),
+        false => service::purged(engine, who, purged),
+    })
+    .await
+}
+
 /// [`service::directory`].
 pub(super) async fn directory(hub: Hub, who: Identity) -> Result<Directory> {
     read(&hub, move |engine| service::directory(engine, who)).await
+}
+
+/// [`Engine::wipe_order`].
+pub(super) async fn wipe_order(hub: Hub, who: Identity) -> Result<ServerEvent> {
+    let order = read(&hub, move |engine| engine.wipe_order(who.workspace, who.device)).await?;
+    Ok(ServerEvent::WipeOrder(order))
+}
+
+/// [`service::store_sealed`].
+pub(super) async fn store_sealed(hub: Hub, who: Identity, sealed: Sealed) -> Result<ServerEvent> {
+    let limits = hub.options().limits;
+    let stored =
+        read(&hub, move |engine| service::store_sealed(engine, &limits, who, sealed)).await;
+    match stored {
+        Ok(stored) => Ok(ServerEvent::SealedStored(Ok(stored))),
+        Err(error) => match wipe::refusal(&error) {
+            Some(problem) => Ok(ServerEvent::SealedStored(Err(problem))),
+            None => Err(error),
+        },
+    }
+}
+
+/// [`Engine::note_wiped`].
+pub(super) async fn note_wiped(hub: Hub, who: Identity, wiped: Wiped) -> Result<ServerEvent> {
+    read(&hub, move |engine| engine.note_wiped(who.workspace, who.device)).await?;
+    Ok(ServerEvent::WipeNoted(wiped))
 }
 
 /// Carries the engine's events to the connections that they concern.
@@ -169,7 +212,8 @@ pub(super) async fn follow_events(hub: Hub, over: CancellationToken) {
                 hub.fates(workspace, device, fates.to_vec());
             }
             Ok(Event::Revoked { workspace, device }) => hub.revoked(workspace, device),
-            Ok(Event::DeviceSeen { .. }) => {}
+            Ok(Event::Erased { workspace, users }) => hub.erased(workspace, &users),
+            Ok(Event::DeviceSeen { .. } | Event::Proposals { .. }) => {}
             Err(RecvError::Lagged(missed)) => {
                 tracing::warn!(missed, "events were missed: every device looks for what is new");
                 metrics::counter!("roadbook_sync_events_missed_total").increment(missed);

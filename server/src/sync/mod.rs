@@ -19,6 +19,7 @@
 //! | `gate` | gate 1 for a batch |
 //! | `offers` | what a device brings back to a server that lost it |
 //! | `hub` | the live connections, pokes from the engine's events, copies, revocation |
+//! | `wipe` | revoked devices: sealed edits |
 //! | `enrol` | one-time codes and new devices |
 //! | `directory` | names and actors, signed |
 //! | `touch` | freshness of devices, written together once a second |
@@ -42,6 +43,7 @@ mod socket;
 mod tests;
 mod touch;
 mod upgrade;
+mod wipe;
 
 use std::time::Duration;
 

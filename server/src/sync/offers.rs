@@ -154,8 +154,15 @@ fn append(
 ) -> Result<()> {
     let Identity { workspace, device, user } = who;
     let taken = changes.len();
-    let request =
-        AppendRequest { workspace, device, user, batch: 0, changes, vouched: Some(claims) };
+    let request = AppendRequest {
+        workspace,
+        device,
+        user,
+        batch: 0,
+        changes,
+        vouched: Some(claims),
+        sealed: false,
+    };
     let appended = engine.append_blocking(request)?;
     metrics::counter!("roadbook_offers_taken_total").increment(taken as u64);
     let not_taken = appended

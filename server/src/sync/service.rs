@@ -13,8 +13,8 @@ use roadbook_protocol::ids::{Actor, ContactId, Cursor, DeviceId, TimelineId, Use
 use roadbook_protocol::limits::Limits;
 use roadbook_protocol::session::{DeviceRecord, LoadedItem, LoadedPage, Opening, ServerEvent};
 use roadbook_protocol::wire::{
-    Access, ContactHeads, Directory, Fate, PageItem, PendingChanges, Seal, root, seal_text,
-    statements,
+    Access, ContactHeads, Directory, Dropped, DropsKnown, Erasures, Fate, PageItem, PendingChanges,
+    Seal, root, seal_text, statements,
 };
 
 use super::directory;
@@ -22,8 +22,10 @@ pub use super::enrol::grant as enrol;
 pub use super::gate::{Gated, Refused, answer, judge, keep};
 pub use super::offers::{OfferRoom, Offers, offer};
 pub use super::receipts::Receipts;
+pub use super::wipe::store_sealed;
 use crate::engine::{Engine, PageLimits, TimelineStatus};
-use crate::store::{EngineError, Result, devices, people, workspaces};
+use crate::rights;
+use crate::store::{EngineError, Result, audit, devices, drops, people, workspaces};
 
 /// Raw bytes of one part of the answer to a fetch: what is loaded at once for one device.
 const FETCH_PART_BYTES_MAX: usize = 768 * 1024;
@@ -61,7 +63,8 @@ pub fn lookup(
             workspace_name: workspace.name,
             algorithm: device.algorithm,
             public_key: device.public_key,
-            revoked: device.revoked_at.is_some() || user.disabled_at.is_some(),
+            revoked: !rights::admits(device.revoked_at.is_some(), user.disabled_at.is_some()),
+            wipe: device.revoked_at.is_some(),
         };
         Ok(Some((Box::new(record), workspace.minimum_app)))
     })
@@ -85,7 +88,8 @@ pub struct Knock {
 /// [`EngineError::Refused`] with the code `revoked`, and what the database says.
 pub fn open(engine: &Engine, knock: Knock) -> Result<Opening> {
     let workspace = knock.who.workspace;
-    let actors_taken = register(engine, knock.who, knock.actors)?;
+    let actors_taken = register(engine, knock.who, knock.actors.clone())?;
+    expect_drops(engine, &knock)?;
     let repair = match knock.timeline {
         None => false,
         Some(timeline) => {
@@ -98,7 +102,38 @@ pub fn open(engine: &Engine, knock: Knock) -> Result<Opening> {
         server_time: engine.now_ms(),
         repair,
         actors_taken,
+        lease: Some(engine.lease(workspace, knock.who.device, knock.who.user)?),
+        sealing: Some(engine.sealing_key(workspace)?),
+        erasures: engine.erasures_for(workspace, knock.who.device)?,
     })
+}
+
+/// A device holds nothing of these erased contacts any more. Gives what it has still to confirm.
+///
+/// # Errors
+/// What the database says.
+pub fn purged(
+    engine: &Engine,
+    who: Identity,
+    contacts: Vec<ContactId>,
+) -> Result<Option<Erasures>> {
+    engine.confirm_purged(who.workspace, who.device, contacts)?;
+    engine.erasures_for(who.workspace, who.device)
+}
+
+/// What the device says of itself tells what of others' contacts it may hold: nothing before its first
+/// sync; everything that was taken away beyond its cursor (rule 18).
+fn expect_drops(engine: &Engine, knock: &Knock) -> Result<()> {
+    let Identity { workspace, device, user } = knock.who;
+    let cursor = knock.cursor;
+    if knock.timeline.is_none() {
+        if engine.read(|conn| drops::is_expected(conn, workspace, device))? {
+            engine.write(move |tx| drops::confirm_all(tx, workspace, device).map(drop))?;
+        }
+    } else if engine.read(|conn| drops::is_behind(conn, workspace, device, user, cursor))? {
+        engine.write(move |tx| drops::expect_since(tx, workspace, device, user, cursor))?;
+    }
+    Ok(())
 }
 
 /// Registers actors to a device; returns those that belong to another.
@@ -141,9 +176,12 @@ pub fn register(engine: &Engine, who: Identity, actors: Vec<Actor>) -> Result<Ve
     })
 }
 
+/// Whether the device, or its user, was shut out.
 fn is_revoked(conn: &rusqlite::Connection, who: Identity) -> Result<bool> {
     let device = devices::find_device(conn, who.workspace, who.device)?;
-    Ok(device.is_none_or(|device| device.revoked_at.is_some()))
+    let revoked = device.is_none_or(|device| device.revoked_at.is_some());
+    let disabled = people::user(conn, who.workspace, who.user)?.disabled_at.is_some();
+    Ok(!rights::admits(revoked, disabled))
 }
 
 /// What is new for a device. `None` where the device was revoked meanwhile: read after the page was
@@ -337,6 +375,28 @@ pub fn fates(engine: &Engine, who: Identity, pending: &[PendingChanges]) -> Resu
     let fates = engine.fates(who.workspace, who.device, pending)?;
     // What is stored and not merged yet is no news; its fate comes when it has one.
     Ok(ServerEvent::Fates(fates.into_iter().filter(|fate| fate.fate != Fate::Stored).collect()))
+}
+
+/// Notes that a device has dropped contacts which were taken from its user (rule 18): from now on
+/// nothing late is taken from it of them. Durable.
+///
+/// # Errors
+/// What the database says.
+pub fn dropped(engine: &Engine, who: Identity, dropped: Dropped) -> Result<DropsKnown> {
+    let Dropped { cursor, contacts } = dropped;
+    let known = DropsKnown { cursor, contacts: contacts.clone() };
+    let now = engine.now_ms();
+    engine.write(move |tx| {
+        let dropped = Dropped { cursor, contacts };
+        let confirmed = drops::confirm(tx, who.workspace, who.device, &dropped)?;
+        if confirmed == 0 {
+            return Ok(());
+        }
+        let detail = serde_json::json!({ "contacts": confirmed, "cursor": cursor });
+        let subject = who.device.to_string();
+        audit::append(tx, who.workspace, now, Some(who.user), "device.dropped", &subject, &detail)
+    })?;
+    Ok(known)
 }
 
 /// The directory for a device, signed. The same facts give the same bytes.

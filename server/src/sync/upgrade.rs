@@ -24,6 +24,11 @@ pub(crate) async fn upgrade(
     mut request: Request,
 ) -> Response {
     let headers = request.headers();
+    if !same_origin(headers) {
+        metrics::counter!("roadbook_connections_refused_total", "reason" => "origin").increment(1);
+        return (StatusCode::FORBIDDEN, "a page of another site can't connect here\n")
+            .into_response();
+    }
     let key = match websocket_key(request.method(), headers) {
         Ok(key) => key,
         Err(refused) => return refused,
@@ -58,6 +63,21 @@ pub(crate) async fn upgrade(
         ],
     )
         .into_response()
+}
+
+/// Whether the request may come from a page in a browser, if it does. Devices send no `Origin`; a browser
+/// always does, and lets any page open a socket to anywhere.
+fn same_origin(headers: &HeaderMap) -> bool {
+    let text = |name: header::HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+    if !headers.contains_key(header::ORIGIN) {
+        return true;
+    }
+    match (text(header::ORIGIN), text(header::HOST)) {
+        (Some(origin), Some(host)) => {
+            origin.split_once("://").is_some_and(|(_, from)| from.eq_ignore_ascii_case(host))
+        }
+        _ => false,
+    }
 }
 
 /// An open socket, among them those whose device nobody knows yet.

@@ -7,7 +7,7 @@ use roadbook_protocol::document;
 use roadbook_protocol::wire::Fate;
 use roadbook_server::engine::{Engine, EngineError, EngineOptions, Event, backup};
 use roadbook_server::store::people::{self, Purpose};
-use roadbook_server::store::{Durability, workspaces};
+use roadbook_server::store::{Durability, sessions, workspaces};
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
@@ -91,7 +91,7 @@ fn a_backup_is_whole_holds_no_sessions_and_restores_to_a_new_timeline() {
     let code = world
         .engine
         .write(move |tx| {
-            people::create_web_session(tx, workspace, office, "cookie", "csrf", now, 1_000_000)?;
+            sessions::create(tx, workspace, office, "cookie", "csrf", now, 1_000_000)?;
             people::new_code(tx, workspace, office, Purpose::SignIn, [9; 16], now, 1_000_000)
         })
         .unwrap();
@@ -117,9 +117,7 @@ fn a_backup_is_whole_holds_no_sessions_and_restores_to_a_new_timeline() {
     assert_eq!(world.engine.state_hash(workspace, None, None).unwrap().hash, before.hash);
     assert_ne!(world.engine.timeline(workspace).unwrap(), timeline);
     assert_eq!(world.fates(&rep, &lost), [Fate::Unknown]);
-    assert!(
-        world.engine.read(|conn| people::find_web_session(conn, "cookie", now)).unwrap().is_none()
-    );
+    assert!(world.engine.read(|conn| sessions::find(conn, "cookie", now)).unwrap().is_none());
     let redeemed =
         world.engine.write(move |tx| people::redeem_code(tx, &code, Purpose::SignIn, now));
     assert!(matches!(redeemed, Err(EngineError::Refused { code: "code_unknown", .. })));

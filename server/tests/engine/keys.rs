@@ -24,6 +24,7 @@ fn of_the_first_release(world: &World) -> Vec<u8> {
     let pkcs8 = std::fs::read(key_file(world)).unwrap();
     std::fs::remove_dir_all(world.dir.path().join(keys::KEYS_DIR)).unwrap();
     let conn = Connection::open(world.dir.path().join("roadbook.db")).unwrap();
+    take_back_later_schemas(&conn);
     conn.execute_batch(
         "ALTER TABLE workspace ADD COLUMN signing_key BLOB NOT NULL DEFAULT x'00';
          PRAGMA user_version = 1;",
@@ -34,6 +35,37 @@ fn of_the_first_release(world: &World) -> Vec<u8> {
     let secret = pkcs8[16..].to_vec();
     assert!(holds(&world.dir.path().join("roadbook.db"), &secret), "the search finds it");
     secret
+}
+
+/// Drops the tables and columns that a database of the first release does not have; one of those is kept
+/// beside the tests.
+fn take_back_later_schemas(conn: &Connection) {
+    let dir = tempfile::tempdir().unwrap();
+    let first = dir.path().join("first.db");
+    let kept =
+        concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fixtures/0.1.0/server/roadbook.db.zst");
+    let packed = std::fs::read(kept).unwrap();
+    std::fs::write(&first, zstd::decode_all(packed.as_slice()).unwrap()).unwrap();
+    conn.execute("ATTACH ? AS first", [first.to_str().unwrap()]).unwrap();
+    let texts = |sql: &str| -> Vec<String> {
+        let mut statement = conn.prepare(sql).unwrap();
+        let rows = statement.query_map([], |row| row.get(0)).unwrap();
+        rows.collect::<rusqlite::Result<_>>().unwrap()
+    };
+    let later = texts(
+        "SELECT 'DROP TABLE ' || name FROM main.sqlite_master WHERE type = 'table'
+             AND name NOT IN (SELECT name FROM first.sqlite_master)
+         UNION ALL
+         SELECT 'ALTER TABLE main.' || t.name || ' DROP COLUMN ' || c.name
+             FROM first.sqlite_master t JOIN pragma_table_info(t.name, 'main') c
+             WHERE t.type = 'table' AND t.name NOT LIKE 'search%' AND t.name NOT LIKE 'sqlite%'
+             AND c.name NOT IN (SELECT name FROM pragma_table_info(t.name, 'first'))",
+    );
+    assert!(later.len() > 3, "{later:?}");
+    for statement in later {
+        conn.execute_batch(&statement).unwrap();
+    }
+    conn.execute_batch("DETACH first").unwrap();
 }
 
 #[test]

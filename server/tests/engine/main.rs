@@ -1,9 +1,11 @@
 //! What the engine promises, played against a real data directory.
 #![allow(clippy::unwrap_used)]
 
+mod audit;
 mod care;
 mod down;
 mod keys;
+mod late;
 mod log;
 mod merge;
 mod offers;

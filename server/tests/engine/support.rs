@@ -242,6 +242,7 @@ impl TestDevice {
                 })
                 .collect(),
             vouched: None,
+            sealed: false,
         }
     }
 }

@@ -7,7 +7,9 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use chrono::{DateTime, NaiveDate};
 use roadbook_client_core::sync::{SyncOptions, Worker};
-use roadbook_client_core::{Clock, Durability, OpenOptions, Receipt, Replica, SystemEntropy};
+use roadbook_client_core::{
+    Clock, Durability, OpenOptions, Receipt, Replica, SystemEntropy, Uptime,
+};
 use roadbook_faults::disk::Loss;
 use roadbook_protocol::ids::{ContactId, DeviceId, TimelineId};
 use roadbook_protocol::limits::Limits;
@@ -52,6 +54,16 @@ impl Clock for SimClock {
     }
     fn today(&self) -> NaiveDate {
         DateTime::from_timestamp_millis(self.now()).unwrap_or_default().date_naive()
+    }
+    fn since_boot(&self) -> Option<Uptime> {
+        // Nobody turns this one back.
+        Some(Uptime { boot: "simulated".to_owned(), ms: self.world() })
+    }
+}
+
+impl SimClock {
+    fn world(&self) -> i64 {
+        self.world.load(Ordering::Relaxed)
     }
 }
 

@@ -6,10 +6,11 @@ use std::collections::BTreeMap;
 use automerge::ReadDoc;
 use roadbook_client_core::Receipt;
 use roadbook_protocol::ChangeHash;
-use roadbook_protocol::document;
+use roadbook_protocol::document::{self, ProposedKind};
 use roadbook_protocol::ids::{ContactId, EditId};
 use roadbook_server::engine::{Engine, Step};
 use roadbook_server::store::EngineError;
+use roadbook_server::store::proposals::{ItemState, Wanted};
 
 use crate::device::Standing;
 use crate::net::End;
@@ -287,6 +288,20 @@ impl World {
                     .oracle
                     .handed_over
                     .contains(&(edit.contact, self.devices[index].user)) => {}
+                Some(Receipt::Proposed) => {
+                    let hash = self.present_hash(index, &edit, &mut hashes);
+                    match self.waits_or_is_decided(&edit, &hash) {
+                        Ok(true) => {}
+                        // A restore took the proposal from the server, after the device dropped all.
+                        Ok(false) if self.went_with_its_contact(&edit) => {}
+                        Ok(false) => {
+                            let detail = format!("{named} is proposed, and in no proposal");
+                            return self.violated("P9: late edits wait for a decision", detail);
+                        }
+                        Err(error) => return self.violated("the server can be read", error),
+                    }
+                    continue;
+                }
                 Some(Receipt::Quarantined) => {
                     let code = entry.map_or("", |entry| entry.code.as_str());
                     if !self.lawful_refusal(index, edit.contact, code) {
@@ -327,6 +342,28 @@ impl World {
         }
     }
 
+    /// Whether a late edit is in a set of proposals, taken apart; an interaction in the contact too.
+    fn waits_or_is_decided(&self, edit: &EditRecord, hash: &ChangeHash) -> Result<bool, String> {
+        let Some(engine) = self.server.engine() else { return Ok(true) };
+        let wanted = Wanted {
+            decided: true,
+            contact: Some(edit.contact),
+            limit: u32::MAX,
+            ..Wanted::default()
+        };
+        let sets =
+            engine.proposals(self.server.workspace, wanted).map_err(|error| error.to_string())?;
+        let mut items =
+            sets.iter().flat_map(|set| &set.items).filter(|item| item.changes.contains(hash));
+        let Some(first) = items.next() else { return Ok(false) };
+        let taken = first.kind == ProposedKind::Interaction && first.state == ItemState::Accepted;
+        if !taken || !matches!(edit.marker, Marker::Interaction(..)) {
+            return Ok(first.state != ItemState::Due);
+        }
+        let count = Contents::default().count(&engine, self, &edit.contact, &edit.marker)?;
+        Ok(count == 1)
+    }
+
     /// Whether an edit was merged, left its device with its contact, and was then taken back by a
     /// restore: no copy of it is left on the device that made it.
     fn went_with_its_contact(&self, edit: &EditRecord) -> bool {
@@ -353,9 +390,10 @@ impl World {
             Ok(rows.collect::<Result<_, _>>()?)
         });
         let replacements = replacements.unwrap_or_default();
-        self.oracle.acknowledged.iter().any(|one| {
-            one.contact == edit.contact && replacements.iter().any(|hash| *hash == one.hash.0)
-        })
+        self.oracle
+            .acknowledged
+            .iter()
+            .any(|one| one.contact == edit.contact && replacements.contains(&one.hash.0))
     }
 
     /// The change that carries an edit now.
@@ -378,8 +416,15 @@ impl World {
         let user = self.devices[index].user;
         let handed_over = self.oracle.handed_over.contains(&(contact, user));
         let unknown = !self.oracle.rights.contains_key(&contact);
-        matches!(code, "not_yours" | "dependency" | "not_replayed" | "lost_by_server")
-            && (handed_over || unknown)
+        // A late edit is a proposal. It is refused only where the device could not know better: after
+        // a copy or a restore it may have confirmed what it still had elsewhere.
+        let strange = !self.oracle.taken_back.is_empty()
+            || self.oracle.ever_forked.iter().any(|(forked, _)| *forked == contact);
+        match code {
+            "not_yours" => (handed_over && strange) || unknown,
+            "dependency" | "not_replayed" | "lost_by_server" => handed_over || unknown,
+            _ => false,
+        }
     }
 
     /// Every device holds what its user holds, equal to the server's; rows equal a rebuild.

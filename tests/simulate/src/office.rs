@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use roadbook_protocol::ids::ContactId;
 use roadbook_server::engine::backup;
+use roadbook_server::engine::ledger::LEDGER_FILE;
 use roadbook_server::store::{DATABASE_FILE, EngineError};
 
 use crate::device::Standing;
@@ -166,5 +167,10 @@ fn remove_database(dir: &Path) -> std::io::Result<()> {
             _ => {}
         }
     }
-    Ok(())
+    // The ledger is lost with it: devices' evidence is what brings rights back then (rule 3). With the
+    // ledger nothing of them would be lost.
+    match fs::remove_file(dir.join(LEDGER_FILE)) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
 }

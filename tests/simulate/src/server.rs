@@ -289,11 +289,14 @@ impl World {
                     self.oracle.ever_forked.insert((outcome.contact, outcome.hash));
                 }
                 Fate::Quarantined => self.cover.count("event.quarantined"),
+                Fate::Proposed => self.cover.count("event.proposed"),
                 _ => {}
             }
             let (contact, hash) = (outcome.contact, outcome.hash);
-            if matches!(outcome.fate, Fate::Stored | Fate::Quarantined | Fate::Replaced)
-                || (outcome.fate == Fate::Merged && !outcome.duplicate)
+            if matches!(
+                outcome.fate,
+                Fate::Stored | Fate::Quarantined | Fate::Replaced | Fate::Proposed
+            ) || (outcome.fate == Fate::Merged && !outcome.duplicate)
             {
                 self.oracle.acknowledged.push(Acknowledged { contact, hash, device: Some(device) });
             }
@@ -364,12 +367,19 @@ impl World {
                     }
                 }
                 Ok(Event::Fates { device, fates, .. }) => self.fates(device, fates.to_vec()),
+                Ok(Event::Erased { users, .. }) => {
+                    for user in users.iter() {
+                        for id in self.seats_of(*user) {
+                            self.job(id, ServerEffect::LoadErasures);
+                        }
+                    }
+                }
                 Ok(Event::Revoked { device, .. }) => {
                     for id in self.seats(|who| who.device == device) {
                         self.server_event(id, ServerEvent::Revoked);
                     }
                 }
-                Ok(Event::DeviceSeen { .. }) => {}
+                Ok(Event::DeviceSeen { .. } | Event::Proposals { .. }) => {}
                 Err(TryRecvError::Lagged(_)) => {
                     for id in self.seats(|_| true) {
                         self.server_event(id, ServerEvent::Published(u64::MAX >> 1));
@@ -505,7 +515,8 @@ impl World {
         let not_held = self.not_held(id, &admitted);
         let (reply, answer) = oneshot::channel();
         let changes = admitted;
-        let request = AppendRequest { workspace, device, user, batch, changes, vouched: None };
+        let request =
+            AppendRequest { workspace, device, user, batch, changes, vouched: None, sealed: false };
         engine.append(request, reply);
         if !kept.is_empty() {
             let now = engine.now_ms();
@@ -638,6 +649,26 @@ impl World {
             (ServerEffect::LoadFates(pending), Some(who)) => {
                 service::fates(&engine, who, &pending).map(Some)
             }
+            (ServerEffect::Dropped(dropped), Some(who)) => {
+                self.cover.count("event.drop_confirmed");
+                service::dropped(&engine, who, dropped)
+                    .map(|known| Some(ServerEvent::DropsNoted(known)))
+            }
+            (ServerEffect::LoadErasures, Some(who)) => engine
+                .erasures_for(who.workspace, who.device)
+                .map(|erasures| erasures.map(ServerEvent::Erasures)),
+            (ServerEffect::Purged(contacts), Some(who)) => service::purged(&engine, who, contacts)
+                .map(|erasures| erasures.map(ServerEvent::Erasures)),
+            (ServerEffect::LoadWipeOrder, Some(who)) => engine
+                .wipe_order(who.workspace, who.device)
+                .map(|order| Some(ServerEvent::WipeOrder(order))),
+            (ServerEffect::StoreSealed(sealed), Some(who)) => {
+                service::store_sealed(&engine, engine.limits(), who, sealed)
+                    .map(|stored| Some(ServerEvent::SealedStored(Ok(stored))))
+            }
+            (ServerEffect::NoteWiped(wiped), Some(who)) => engine
+                .note_wiped(who.workspace, who.device)
+                .map(|()| Some(ServerEvent::WipeNoted(wiped))),
             (ServerEffect::LoadDirectory, Some(who)) => {
                 service::directory(&engine, who).map(|directory| {
                     (directory.signature != end.directory).then(|| {

@@ -14,7 +14,7 @@ use roadbook_server::admin::import::{ImportOptions, Kind};
 use roadbook_server::admin::request::{Call, Request as Command};
 use roadbook_server::engine::{Engine, EngineOptions};
 use roadbook_server::office::{OfficeOptions, OfficeState, router};
-use roadbook_server::store::{Durability, people};
+use roadbook_server::store::{Durability, people, sessions};
 use tokio::runtime::Runtime;
 use tower::ServiceExt;
 
@@ -67,7 +67,7 @@ fn house() -> &'static Mutex<House> {
             .write(move |tx| {
                 let user: UserId = people::list_users(tx, workspace)?[0].id;
                 let week = 7 * 24 * 3_600_000;
-                people::create_web_session(tx, workspace, user, COOKIE, CSRF, now, week)
+                sessions::create(tx, workspace, user, COOKIE, CSRF, now, week)
             })
             .expect("a session");
         let options = OfficeOptions { secure: false, shutdown: Default::default() };

@@ -213,6 +213,8 @@ impl Script<'_> {
                 batch_changes_max: self.number() as u32,
                 workspace_name: String::new(),
                 capabilities: if self.flag() { vec!["offers".into()] } else { Vec::new() },
+                lease: None,
+                sealing: None,
             }
             .into(),
             13 => {
@@ -319,6 +321,7 @@ fn server_event(script: &mut Script<'_>, now: &mut i64, proven: &mut bool) -> Se
                 algorithm: KeyAlgorithm::Ed25519,
                 public_key: key().public_key().as_ref().to_vec(),
                 revoked: script.byte() > 220,
+                wipe: true,
             })
         })),
         12 | 13 => ServerEvent::Opened(match script.byte() {
@@ -329,6 +332,9 @@ fn server_event(script: &mut Script<'_>, now: &mut i64, proven: &mut bool) -> Se
                 server_time: 5,
                 repair: script.flag(),
                 actors_taken: script.actors(),
+                lease: None,
+                sealing: None,
+                erasures: None,
             })),
         }),
         14 => {
@@ -412,6 +418,7 @@ fn client_event(script: &mut Script<'_>, now: &mut i64) -> ClientEvent {
             unsent,
             missing: script.number() as u32,
             offers: script.flag(),
+            wiped: script.byte() > 220,
         })),
         12 => ClientEvent::Signed(vec![1; 64]),
         13 | 14 => {

@@ -233,7 +233,12 @@ fn describe(doc: &Automerge, change: &Change, touch: &Touch) -> FieldChange {
     FieldChange { field, before, after }
 }
 
-fn summary(doc: &Automerge, at: ChangeHash, collection: Collection, id: EntryId) -> Option<Value> {
+pub(crate) fn summary(
+    doc: &Automerge,
+    at: ChangeHash,
+    collection: Collection,
+    id: EntryId,
+) -> Option<Value> {
     let heads = [at];
     let view = View::at(doc, &heads);
     let maps = view.entry_maps(collection, id);

@@ -8,6 +8,7 @@
 //! | `read` | the typed contact, now and at an earlier moment; who wrote what |
 //! | `conflict` | concurrent edits that wait for a decision |
 //! | `history` | what each change did |
+//! | `propose` | what late changes would do, field by field |
 //! | `canonical` | the hash by which replicas compare |
 //! | `assign`, `name` | `field=value` of the command line and of CSV |
 //!
@@ -29,6 +30,7 @@ mod money;
 mod name;
 mod note;
 mod path;
+mod propose;
 mod read;
 mod scan;
 pub mod schema;
@@ -49,6 +51,7 @@ pub use history::history;
 pub use money::{minor_digits, parse_money};
 pub use name::split_name;
 pub use note::{in_parts, note_splices};
+pub use propose::{ProposedItem, ProposedKind, current, proposed};
 pub use read::{authorship, change_message, heads_before, read, read_at, read_with_deleted};
 pub use schema::Collection;
 pub use undo::inverse;

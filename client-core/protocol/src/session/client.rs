@@ -14,10 +14,12 @@ use super::{
 use crate::ids::{ContactId, TimelineId, UnixMs};
 use crate::limits::Limits;
 use crate::wire::{
-    Actors, Applied, CAPABILITY_OFFERS, CAPABILITY_SEALS, ChangeFate, Changes, ContactHeads, Fate,
-    Fetch, Frame, Heads, Hello, Offer, Offered, PROTOCOL, Problem, ProblemCode, Proof, UpChange,
-    Welcome, challenge_text,
+    Actors, Applied, CAPABILITY_DROPS, CAPABILITY_OFFERS, CAPABILITY_SEALS, ChangeFate, Changes,
+    ContactHeads, Fate, Fetch, Frame, Heads, Hello, Offer, Offered, PROTOCOL, Problem, ProblemCode,
+    Proof, UpChange, Welcome, challenge_text,
 };
+
+use crate::wire::{CAPABILITY_ERASURES, CAPABILITY_WIPE, Purged, SealedStored, WipeOrder};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
@@ -26,6 +28,8 @@ enum Phase {
     Signing,
     AwaitWelcome,
     Open,
+    /// The device was revoked: it hands over what it has sealed.
+    Wiping,
     Closed,
 }
 
@@ -57,6 +61,23 @@ impl Repair {
     }
 }
 
+/// Confirming that contacts which were taken away are gone (rule 18). One frame at a time.
+#[derive(Debug, Default)]
+struct Drops {
+    /// The server takes such frames.
+    taken: bool,
+    /// There may be some to confirm.
+    due: bool,
+    loading: bool,
+    unanswered: bool,
+}
+
+impl Drops {
+    fn is_over(&self) -> bool {
+        !self.due && !self.loading && !self.unanswered
+    }
+}
+
 /// The device's end of a session. One per connection.
 #[derive(Debug)]
 pub struct ClientSession {
@@ -82,6 +103,9 @@ pub struct ClientSession {
     missing_loading: bool,
     unanswered: usize,
     down_idle: bool,
+    drops: Drops,
+    /// Orders to purge that are being carried out.
+    purging: usize,
 }
 
 impl ClientSession {
@@ -108,6 +132,8 @@ impl ClientSession {
             missing_loading: false,
             unanswered: 0,
             down_idle: false,
+            drops: Drops::default(),
+            purging: 0,
         }
     }
 
@@ -128,6 +154,8 @@ impl ClientSession {
             && self.missing == 0
             && self.unanswered == 0
             && self.down_idle
+            && self.drops.is_over()
+            && self.purging == 0
     }
 
     /// Whether all that is left to wait for is what becomes of changes which the server has stored:
@@ -141,6 +169,7 @@ impl ClientSession {
             && self.missing == 0
             && self.unanswered == 0
             && self.down_idle
+            && self.purging == 0
     }
 
     /// Takes an event; returns what the driver has to do, in order. `now` is any clock in
@@ -159,6 +188,7 @@ impl ClientSession {
                 self.unanswered = self.unanswered.saturating_sub(1);
                 self.missing = missing;
                 effects.push(ClientEffect::Send(Applied { cursor, unsent, missing }.into()));
+                self.drops.due = self.drops.taken;
                 self.pump(&mut effects);
             }
             ClientEvent::Missing(contacts) => self.fetch(contacts, &mut effects),
@@ -168,9 +198,34 @@ impl ClientSession {
             }
             ClientEvent::HeadsLoaded(items) => send_heads(items, &mut effects),
             ClientEvent::Offer(offer) => self.offer(offer, &mut effects),
+            ClientEvent::Drops(dropped) => {
+                self.drops.loading = false;
+                if let Some(dropped) = dropped {
+                    self.drops.unanswered = true;
+                    effects.push(ClientEffect::Send(dropped.into()));
+                }
+                self.pump(&mut effects);
+            }
+            ClientEvent::Emptied => {
+                self.drops.due = self.drops.taken;
+                self.pump(&mut effects);
+            }
             ClientEvent::Edited => {
                 self.outbox_drained = false;
                 self.pump(&mut effects);
+            }
+            ClientEvent::Sealed(sealed) if self.phase == Phase::Wiping => {
+                effects.push(ClientEffect::Send(sealed.into()));
+            }
+            ClientEvent::AllSealed(wiped) if self.phase == Phase::Wiping => {
+                effects.push(ClientEffect::Send(wiped.into()));
+            }
+            ClientEvent::Sealed(_) | ClientEvent::AllSealed(_) => {}
+            ClientEvent::Purged(contacts) => {
+                self.purging = self.purging.saturating_sub(1);
+                if !contacts.is_empty() && self.phase == Phase::Open {
+                    effects.push(ClientEffect::Send(Purged { contacts }.into()));
+                }
             }
             ClientEvent::NewActors(actors) => {
                 if self.phase == Phase::Open {
@@ -202,7 +257,11 @@ impl ClientSession {
                 device: standing.device,
                 app: standing.app.clone(),
                 platform: standing.platform.clone(),
-                capabilities: vec![CAPABILITY_SEALS.to_owned()],
+                capabilities: vec![
+                    CAPABILITY_SEALS.to_owned(),
+                    CAPABILITY_WIPE.to_owned(),
+                    CAPABILITY_ERASURES.to_owned(),
+                ],
             }
             .into(),
         ));
@@ -241,7 +300,19 @@ impl ClientSession {
                 self.phase = Phase::Signing;
                 self.deadline = now + HANDSHAKE_MS_MAX;
             }
+            (Phase::AwaitWelcome, Frame::WipeOrder(order)) => self.wipe(Some(order), effects),
+            // A server that was restored may have forgotten the order. The device has not.
+            (Phase::AwaitWelcome, Frame::Welcome(_)) if self.is_wiped() => self.wipe(None, effects),
             (Phase::AwaitWelcome, Frame::Welcome(welcome)) => self.welcome(welcome, effects),
+            (Phase::Wiping, Frame::SealedStored(SealedStored { confirmed: true, .. })) => {
+                effects.push(ClientEffect::WipeConfirmed);
+                self.close(CloseReason::Wiped, effects);
+            }
+            (Phase::Wiping, Frame::SealedStored(stored)) => {
+                effects.push(ClientEffect::RecordSealed(stored));
+            }
+            // Nothing else is meant for a device that holds nothing.
+            (Phase::Wiping, _) => {}
             (Phase::Open, Frame::Stored(stored)) => {
                 self.stored(stored.batch, stored.exceptions, effects);
             }
@@ -280,6 +351,17 @@ impl ClientSession {
                 self.repair.comparing &= !unknown.last;
                 self.pump(effects);
             }
+            (Phase::Open, Frame::DropsKnown(known)) => {
+                self.drops.unanswered = false;
+                // There may be more than one frame holds.
+                self.drops.due = true;
+                effects.push(ClientEffect::RecordDropsKnown(known));
+                self.pump(effects);
+            }
+            (Phase::Open, Frame::Erasures(erasures)) => {
+                self.purging += 1;
+                effects.push(ClientEffect::Purge(erasures));
+            }
             (Phase::Open, Frame::Offered(offered)) => self.offered(offered, effects),
             (phase, frame) => {
                 let what = format!("{} came in the phase {phase:?}", frame.name());
@@ -312,6 +394,16 @@ impl ClientSession {
         }
     }
 
+    fn is_wiped(&self) -> bool {
+        self.standing.as_ref().is_some_and(|standing| standing.wiped)
+    }
+
+    fn wipe(&mut self, order: Option<WipeOrder>, effects: &mut Vec<ClientEffect>) {
+        self.phase = Phase::Wiping;
+        self.deadline = i64::MAX;
+        effects.push(ClientEffect::Wipe(order));
+    }
+
     fn welcome(&mut self, welcome: Welcome, effects: &mut Vec<ClientEffect>) {
         self.phase = Phase::Open;
         self.deadline = i64::MAX;
@@ -319,6 +411,8 @@ impl ClientSession {
         self.batch_changes_max =
             self.limits.batch_changes_max.min((welcome.batch_changes_max as usize).max(1));
         let (timeline, repair) = (welcome.timeline, welcome.repair);
+        self.drops.taken = welcome.capabilities.iter().any(|name| name == CAPABILITY_DROPS);
+        self.drops.due = self.drops.taken;
         self.takes_offers = welcome.capabilities.iter().any(|name| name == CAPABILITY_OFFERS);
         self.repair.comparing = repair;
         self.repair.offering =
@@ -346,6 +440,14 @@ impl ClientSession {
         }
         if !self.repair.is_over() {
             return;
+        }
+        if let Some(timeline) = self.timeline
+            && self.drops.due
+            && !self.drops.loading
+            && !self.drops.unanswered
+        {
+            (self.drops.due, self.drops.loading) = (false, true);
+            effects.push(ClientEffect::LoadDrops { timeline });
         }
         let in_flight = self.batches.values().filter(|batch| !batch.stored).count();
         if !self.outbox_loading && !self.outbox_drained && in_flight < BATCHES_IN_FLIGHT_MAX {

@@ -6,9 +6,11 @@ use automerge::ChangeHash;
 
 use crate::ids::{Actor, ContactId, Cursor, DeviceId, TimelineId, WorkspaceId};
 use crate::wire::{
-    ChangeFate, ContactHeads, Directory, Fetched, Frame, KeyAlgorithm, Manifest, Need, OfferItem,
-    Page, PendingChanges, Problem, Welcome,
+    ChangeFate, ContactHeads, Directory, Dropped, DropsKnown, Fetched, Frame, KeyAlgorithm,
+    Manifest, Need, OfferItem, Page, PendingChanges, Problem, Welcome,
 };
+
+use crate::wire::{Erasures, Sealed, SealedStored, WipeOrder, Wiped};
 
 /// Where the replica stands when a connection opens.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,6 +37,8 @@ pub struct Standing {
     pub missing: u32,
     /// Whether contacts of an earlier repair are still to be offered.
     pub offers: bool,
+    /// Whether the replica is wiped: it has nothing but sealed edits to hand over.
+    pub wiped: bool,
 }
 
 /// What is offered in one frame.
@@ -61,6 +65,7 @@ pub struct OutboxChange {
 
 /// What happens to a device's session.
 #[derive(Debug, Clone, PartialEq)]
+#[allow(clippy::large_enum_variant, reason = "one at a time; nothing keeps them")]
 pub enum ClientEvent {
     /// The websocket is open.
     Connected(Box<Standing>),
@@ -96,8 +101,19 @@ pub enum ClientEvent {
     HeadsLoaded(Vec<ContactHeads>),
     /// The answer to [`ClientEffect::LoadOffer`]; `None` where nothing is left to offer.
     Offer(Option<LoadedOffer>),
+    /// The answer to [`ClientEffect::LoadDrops`]; `None` where nothing is to be confirmed now.
+    Drops(Option<Dropped>),
+    /// Contacts may have been dropped since drops were loaded last.
+    Emptied,
     /// There may be something new in the outbox: an edit, a re-authored change, a re-offer.
     Edited,
+    /// The next sealed part to hand over: the answer to [`ClientEffect::Wipe`] and
+    /// [`ClientEffect::RecordSealed`].
+    Sealed(Sealed),
+    /// Every sealed part is handed over (the other answer to these effects).
+    AllSealed(Wiped),
+    /// Nothing of these erased contacts is left: answers [`ClientEffect::Purge`].
+    Purged(Vec<ContactId>),
     /// The replica has taken new actors.
     NewActors(Vec<Actor>),
     /// Time has passed; once a second is enough.
@@ -201,9 +217,28 @@ pub enum ClientEffect {
         /// Changes that were not taken.
         refused: Vec<ChangeFate>,
     },
+    /// Load contacts that were taken away and of which nothing is left here, neither content nor
+    /// anything unsent, as of a cursor of this timeline; answer with [`ClientEvent::Drops`].
+    LoadDrops {
+        /// The server's present timeline.
+        timeline: TimelineId,
+    },
+    /// The server knows of these drops. No answer.
+    RecordDropsKnown(DropsKnown),
     /// Changes wait at the server for these: offer them if they are the replica's own, else
     /// re-author what waits; then [`ClientEvent::Edited`].
     Supply(Need),
+    /// The device was revoked. With an order: verify it, seal what is unsent, destroy everything else.
+    /// Without one the replica is wiped already. Answer with [`ClientEvent::Sealed`] or
+    /// [`ClientEvent::AllSealed`].
+    Wipe(Option<WipeOrder>),
+    /// A sealed part is durable at the server; answer as [`Self::Wipe`].
+    RecordSealed(SealedStored),
+    /// The server knows that the device is wiped: nothing is left to do. No answer.
+    WipeConfirmed,
+    /// Verify that the workspace signed it, destroy everything of these contacts in one transaction,
+    /// scrub the files; then [`ClientEvent::Purged`] (with none where the signature does not hold).
+    Purge(Erasures),
     /// These actors belong to another device: take new ones, re-author what is unsent.
     ReplaceActors(Vec<Actor>),
     /// End the connection.
@@ -221,4 +256,6 @@ pub enum CloseReason {
     Protocol(String),
     /// The server ended it.
     Problem(Problem),
+    /// The device was revoked: it is wiped, and what it had not sent is handed over.
+    Wiped,
 }

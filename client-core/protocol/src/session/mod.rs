@@ -18,6 +18,12 @@
 //!                    <-               Fetched
 //!   Heads, Offer ... ->               (in repair, before anything else goes up)
 //!                    <-               HeadsUnknown, Offered ...
+//!                    <-               Erasures
+//!   Purged           ->
+//!                    <-               WipeOrder (instead of Welcome, to a revoked device)
+//!   Sealed ...       ->
+//!                    <-               SealedStored ...
+//!   Wiped            ->
 //! ```
 //! This module must never decide about data: it says what to load, store and send, and nothing else.
 
@@ -41,6 +47,9 @@ pub use server_events::{
 
 /// How long each step of the handshake may take, in milliseconds.
 pub const HANDSHAKE_MS_MAX: i64 = 10_000;
+/// How long a device may take to seal and destroy its data, and between two sealed parts, in
+/// milliseconds.
+pub const WIPE_MS_MAX: i64 = 120_000;
 /// Raw bytes of one batch of changes: below the frame limit even where zstd gains nothing.
 pub const BATCH_BYTES_MAX: usize = 192 * 1024;
 /// Batches that may be unacknowledged at once.

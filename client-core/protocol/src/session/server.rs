@@ -18,9 +18,15 @@ use super::{
 };
 use crate::ids::{Cursor, UnixMs};
 use crate::wire::{
-    Access, CAPABILITY_OFFERS, CAPABILITY_SEALS, Challenge, ChangeFate, ContactHeads, Exception,
-    Fate, Fates, Fetched, Frame, Hello, Need, Offered, PROTOCOL, PROTOCOL_OLDEST, Page, PageItem,
-    Problem, ProblemCode, Proof, Stored, Tips, Welcome, challenge_text, verify,
+    Access, CAPABILITY_DROPS, CAPABILITY_OFFERS, CAPABILITY_SEALS, Challenge, ChangeFate,
+    ContactHeads, DROPS_MAX, Exception, Fate, Fates, Fetched, Frame, Hello, Need, Offered,
+    PROTOCOL, PROTOCOL_OLDEST, Page, PageItem, Problem, ProblemCode, Proof, Stored, Tips, Welcome,
+    challenge_text, verify,
+};
+
+use super::WIPE_MS_MAX;
+use crate::wire::{
+    CAPABILITY_ERASURES, CAPABILITY_WIPE, ERASURES_MAX, SEALED_PARTS_MAX, SealedStored, Wiped,
 };
 
 #[derive(Debug)]
@@ -33,6 +39,8 @@ enum Phase {
     Open,
     /// Open, and the device's heads are still coming in.
     Repairing(Vec<ContactHeads>),
+    /// A revoked device: nothing goes down but the order, nothing is taken but sealed edits.
+    Wiping,
     Closed,
 }
 
@@ -49,10 +57,13 @@ pub struct ServerSession {
     appending: usize,
     offering: usize,
     fetching: usize,
+    sealing: usize,
     last_batch: u64,
     last_offer: u64,
     /// Whether the device keeps evidence.
     seals: bool,
+    /// Whether the device purges what was erased.
+    purges: bool,
     /// Everything up to it was sent.
     sent: Cursor,
     published: Cursor,
@@ -102,9 +113,11 @@ impl ServerSession {
             appending: 0,
             offering: 0,
             fetching: 0,
+            sealing: 0,
             last_batch: 0,
             last_offer: 0,
             seals: false,
+            purges: false,
             sent: 0,
             published: 0,
             page_loading: false,
@@ -135,6 +148,7 @@ impl ServerSession {
         self.appending >= BATCHES_IN_FLIGHT_MAX
             || self.offering >= OFFERS_IN_FLIGHT_MAX
             || self.fetching >= FETCHES_IN_FLIGHT_MAX
+            || self.sealing > 0
     }
 
     /// What the next message may inflate to, in bytes. Little, as long as nobody has said who he is.
@@ -194,9 +208,33 @@ impl ServerSession {
                 self.offering = self.offering.saturating_sub(1);
                 effects.push(ServerEffect::Send(Offered { offer, refused }.into()));
             }
+            ServerEvent::DropsNoted(known) => effects.push(ServerEffect::Send(known.into())),
             ServerEvent::Directory(directory) => {
                 if self.is_open() {
                     effects.push(ServerEffect::Send(directory.into()));
+                }
+            }
+            ServerEvent::WipeOrder(order) => {
+                if matches!(self.phase, Phase::Wiping) {
+                    self.deadline = now + WIPE_MS_MAX;
+                    effects.push(ServerEffect::Send(order.into()));
+                }
+            }
+            ServerEvent::SealedStored(Ok((bundle, part))) => {
+                self.sealing = self.sealing.saturating_sub(1);
+                self.deadline = self.deadline.max(now + WIPE_MS_MAX);
+                let stored = SealedStored { bundle, part, confirmed: false };
+                effects.push(ServerEffect::Send(stored.into()));
+            }
+            ServerEvent::SealedStored(Err(problem)) => self.refuse(problem, &mut effects),
+            ServerEvent::WipeNoted(Wiped { bundle, parts }) => {
+                let stored = SealedStored { bundle, part: parts, confirmed: true };
+                effects.push(ServerEffect::Send(stored.into()));
+                self.close(1000, &mut effects);
+            }
+            ServerEvent::Erasures(erasures) => {
+                if self.is_open() && self.purges {
+                    effects.push(ServerEffect::Send(erasures.into()));
                 }
             }
             ServerEvent::Revoked => self.refuse(revoked(), &mut effects),
@@ -213,7 +251,10 @@ impl ServerSession {
             }
             ServerEvent::Tick => {
                 if now > self.deadline {
-                    let message = "the handshake took longer than 10 s; connect again";
+                    let message = match self.phase {
+                        Phase::Wiping => "nothing came for 2 minutes; connect again",
+                        _ => "the handshake took longer than 10 s; connect again",
+                    };
                     self.refuse(problem(ProblemCode::Protocol, message), &mut effects);
                 }
             }
@@ -268,6 +309,12 @@ impl ServerSession {
                 if !verify(record.algorithm, &record.public_key, &text, &proof.signature) {
                     return self.refuse(unauthorized(), effects);
                 }
+                if record.revoked {
+                    effects.push(ServerEffect::LoadWipeOrder);
+                    self.deadline = now + WIPE_MS_MAX;
+                    self.phase = Phase::Wiping;
+                    return;
+                }
                 effects.push(ServerEffect::Open {
                     workspace: hello.workspace,
                     device: hello.device,
@@ -293,6 +340,25 @@ impl ServerSession {
                     effects.push(ServerEffect::LoadRepair(std::mem::take(&mut heads)));
                 }
                 self.phase = Phase::Repairing(heads);
+            }
+            (
+                phase @ (Phase::Open | Phase::Repairing(_) | Phase::Wiping),
+                Frame::Sealed(sealed),
+            ) => {
+                if sealed.parts > SEALED_PARTS_MAX || sealed.part >= sealed.parts {
+                    let message = format!(
+                        "sealed part {} of {}; the limit is {SEALED_PARTS_MAX}",
+                        sealed.part, sealed.parts
+                    );
+                    return self.protocol_error(message, effects);
+                }
+                self.phase = phase;
+                self.sealing += 1;
+                effects.push(ServerEffect::StoreSealed(sealed));
+            }
+            (phase @ (Phase::Open | Phase::Repairing(_) | Phase::Wiping), Frame::Wiped(wiped)) => {
+                self.phase = phase;
+                effects.push(ServerEffect::NoteWiped(wiped));
             }
             (phase @ (Phase::Open | Phase::Repairing(_)), frame) => {
                 self.phase = phase;
@@ -385,6 +451,22 @@ impl ServerSession {
                 self.offering += 1;
                 effects.push(ServerEffect::Offer { offer: offer.offer, items: offer.items });
             }
+            Frame::Purged(purged) if purged.contacts.len() > ERASURES_MAX => {
+                let message = format!(
+                    "{} contacts purged at once; the limit is {ERASURES_MAX}",
+                    purged.contacts.len()
+                );
+                self.protocol_error(message, effects);
+            }
+            Frame::Purged(purged) => effects.push(ServerEffect::Purged(purged.contacts)),
+            Frame::Dropped(dropped) if dropped.contacts.len() > DROPS_MAX => {
+                let message = format!(
+                    "{} contacts were dropped at once; the limit is {DROPS_MAX}",
+                    dropped.contacts.len()
+                );
+                self.protocol_error(message, effects);
+            }
+            Frame::Dropped(dropped) => effects.push(ServerEffect::Dropped(dropped)),
             Frame::Actors(actors) if actors.actors.len() > ACTORS_MAX => {
                 self.protocol_error(too_many_actors(actors.actors.len()), effects);
             }
@@ -409,7 +491,8 @@ impl ServerSession {
             return;
         };
         let Some(record) = record else { return self.refuse(unauthorized(), effects) };
-        if record.revoked {
+        let obeys = hello.capabilities.iter().any(|name| name == CAPABILITY_WIPE);
+        if record.revoked && !(record.wipe && obeys) {
             return self.refuse(revoked(), effects);
         }
         effects.push(ServerEffect::Send(
@@ -432,6 +515,7 @@ impl ServerSession {
         };
         self.deadline = i64::MAX;
         self.seals = hello.capabilities.iter().any(|name| name == CAPABILITY_SEALS);
+        self.purges = hello.capabilities.iter().any(|name| name == CAPABILITY_ERASURES);
         self.uploads_only =
             self.options.minimum_app.as_deref().is_some_and(|oldest| older(&hello.app, oldest));
         let repair = opening.repair && !self.uploads_only;
@@ -446,13 +530,19 @@ impl ServerSession {
                 role: record.role,
                 repair,
                 minimum_app: self.options.minimum_app.clone(),
-                lease_until: None,
+                lease_until: opening.lease.as_ref().and_then(|lease| lease.until),
                 batch_changes_max: self.options.limits.batch_changes_max as u32,
                 workspace_name: record.workspace_name,
-                capabilities: vec![CAPABILITY_OFFERS.to_owned()],
+                lease: opening.lease,
+                sealing: opening.sealing,
+                capabilities: vec![CAPABILITY_OFFERS.to_owned(), CAPABILITY_DROPS.to_owned()],
             }
             .into(),
         ));
+        // Before anything else: the device need not send what would be refused.
+        if let Some(erasures) = opening.erasures.filter(|_| self.purges) {
+            effects.push(ServerEffect::Send(erasures.into()));
+        }
         if !opening.actors_taken.is_empty() {
             effects.push(ServerEffect::Send(
                 Problem {
@@ -680,6 +770,7 @@ impl Phase {
             Phase::Enrolling => "enrolling",
             Phase::Open => "open",
             Phase::Repairing(_) => "repairing",
+            Phase::Wiping => "waiting for sealed edits",
             Phase::Closed => "closed",
         }
     }

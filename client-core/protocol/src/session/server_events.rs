@@ -2,12 +2,16 @@
 
 use automerge::ChangeHash;
 
+use crate::ids::EditId;
 use crate::ids::{Actor, ContactId, Cursor, DeviceId, TimelineId, UnixMs, UserId, WorkspaceId};
 use crate::limits::Limits;
+use crate::wire::Erasures;
 use crate::wire::{
-    Access, ChangeFate, ContactHeads, Directory, Enrol, Enrolled, Fate, Frame, KeyAlgorithm, Need,
-    OfferItem, PendingChanges, Problem, Seal, UpChange,
+    Access, ChangeFate, ContactHeads, Directory, Dropped, DropsKnown, Enrol, Enrolled, Fate, Frame,
+    KeyAlgorithm, Need, OfferItem, PendingChanges, Problem, Seal, UpChange,
 };
+
+use crate::wire::{Lease, Sealed, SealingKey, WipeOrder, Wiped};
 
 /// What the server knows of a device that says hello.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,8 +30,10 @@ pub struct DeviceRecord {
     pub algorithm: KeyAlgorithm,
     /// Its public key.
     pub public_key: Vec<u8>,
-    /// Whether it was revoked.
+    /// Whether it gets no session: it was revoked, or its user is disabled.
     pub revoked: bool,
+    /// Whether it is to wipe: it was revoked itself.
+    pub wipe: bool,
 }
 
 /// What opening a session found out: the answer to [`ServerEffect::Open`].
@@ -43,6 +49,12 @@ pub struct Opening {
     pub repair: bool,
     /// Actors that belong to another device.
     pub actors_taken: Vec<Actor>,
+    /// Erasures that the device has still to confirm.
+    pub erasures: Option<Erasures>,
+    /// The permission to read the replica, from now on.
+    pub lease: Option<Lease>,
+    /// What to seal to.
+    pub sealing: Option<SealingKey>,
 }
 
 /// What became of one change of a batch, in the batch's order.
@@ -99,6 +111,7 @@ pub struct LoadedPage {
 
 /// What happens to a server's session.
 #[derive(Debug, Clone, PartialEq)]
+#[allow(clippy::large_enum_variant, reason = "one at a time; nothing keeps them")]
 pub enum ServerEvent {
     /// A frame came.
     Received(Frame),
@@ -120,6 +133,12 @@ pub enum ServerEvent {
     /// Changes of this device met a fate outside a batch's receipt: quarantined at the merge,
     /// replaced, taken out of the waiting room, or asked for as pending.
     Fates(Vec<ChangeFate>),
+    /// The answer to [`ServerEffect::LoadWipeOrder`].
+    WipeOrder(WipeOrder),
+    /// The answer to [`ServerEffect::StoreSealed`], after the commit; a problem where it is not taken.
+    SealedStored(Result<(EditId, u32), Problem>),
+    /// The answer to [`ServerEffect::NoteWiped`], after the commit.
+    WipeNoted(Wiped),
     /// Something up to this cursor was published for this user. A hint.
     Published(Cursor),
     /// The answer to [`ServerEffect::LoadPage`].
@@ -155,8 +174,13 @@ pub enum ServerEvent {
         /// What was not taken.
         refused: Vec<ChangeFate>,
     },
+    /// The answer to [`ServerEffect::Dropped`], after the commit.
+    DropsNoted(DropsKnown),
     /// A directory to send.
     Directory(Directory),
+    /// Erasures that the device has to confirm: the answer to [`ServerEffect::LoadErasures`] and to
+    /// [`ServerEffect::Purged`], where there are any.
+    Erasures(Erasures),
     /// The device was revoked.
     Revoked,
     /// The server is shutting down.
@@ -180,6 +204,7 @@ impl ServerEvent {
                 | Self::ManifestLoaded { .. }
                 | Self::FetchLoaded { .. }
                 | Self::Offered { .. }
+                | Self::DropsNoted(_)
                 | Self::Directory(_)
         )
     }
@@ -232,8 +257,18 @@ pub enum ServerEffect {
         /// The contacts.
         items: Vec<OfferItem>,
     },
+    /// Note that the device has dropped these contacts; answer with [`ServerEvent::DropsNoted`] after
+    /// the commit. In order with [`Self::Append`].
+    Dropped(Dropped),
     /// Register further actors. No answer; a change under a refused one is refused itself.
     RegisterActors(Vec<Actor>),
+    /// The device is revoked and has proved its key: sign the order to wipe; answer with
+    /// [`ServerEvent::WipeOrder`].
+    LoadWipeOrder,
+    /// Open a sealed part and keep what is in it; answer with [`ServerEvent::SealedStored`].
+    StoreSealed(Sealed),
+    /// The device says that it is wiped; answer with [`ServerEvent::WipeNoted`].
+    NoteWiped(Wiped),
     /// Load what follows the cursor; answer with [`ServerEvent::PageLoaded`].
     LoadPage {
         /// The cursor.
@@ -252,6 +287,12 @@ pub enum ServerEffect {
     },
     /// Look fates up; answer with [`ServerEvent::Fates`].
     LoadFates(Vec<PendingChanges>),
+    /// Load the erasures that the device has to confirm; answer with [`ServerEvent::Erasures`] if there
+    /// are any.
+    LoadErasures,
+    /// The device holds nothing of these erased contacts any more: record that; then as
+    /// [`Self::LoadErasures`].
+    Purged(Vec<ContactId>),
     /// Load the directory; answer with [`ServerEvent::Directory`].
     LoadDirectory,
     /// Note how fresh the device is. No answer.

@@ -20,6 +20,34 @@ pub mod hash {
     }
 }
 
+/// A hash that may be absent: an empty byte string.
+pub mod maybe_hash {
+    use automerge::ChangeHash;
+    use minicbor::decode::Error as DecodeError;
+    use minicbor::encode::{Error as EncodeError, Write};
+    use minicbor::{Decoder, Encoder};
+
+    pub fn encode<C, W: Write>(
+        hash: &Option<ChangeHash>,
+        e: &mut Encoder<W>,
+        _: &mut C,
+    ) -> Result<(), EncodeError<W::Error>> {
+        e.bytes(hash.as_ref().map_or(&[], |hash| hash.as_ref()))?.ok()
+    }
+
+    pub fn decode<'b, C>(
+        d: &mut Decoder<'b>,
+        _: &mut C,
+    ) -> Result<Option<ChangeHash>, DecodeError> {
+        match d.bytes()? {
+            [] => Ok(None),
+            bytes => ChangeHash::try_from(bytes)
+                .map(Some)
+                .map_err(|_| DecodeError::message("a hash is 32 bytes")),
+        }
+    }
+}
+
 /// A list of hashes, one byte string of 32 bytes each, back to back.
 pub mod hashes {
     use automerge::ChangeHash;

@@ -7,9 +7,12 @@ use minicbor::{Decode, Decoder, Encode, Encoder};
 use super::down::{
     Actors, Applied, Directory, Fetch, Fetched, Heads, HeadsUnknown, Manifest, Page,
 };
+use super::drops::{Dropped, DropsKnown};
+use super::erasures::{Erasures, Purged};
 use super::evidence::{Offer, Offered};
 use super::handshake::{Challenge, Enrol, Enrolled, Hello, Problem, Proof, Welcome};
 use super::up::{Changes, Fates, Need, Stored};
+use super::wipe::{Sealed, SealedStored, WipeOrder, Wiped};
 
 macro_rules! frames {
     ($($(#[$doc:meta])* $name:ident = $number:literal),* $(,)?) => {
@@ -86,6 +89,14 @@ frames! {
     Heads = 8,
     /// device -> server, in repair: what the server has lost, with evidence that it had it.
     Offer = 9,
+    /// device -> server: contacts that were taken away are gone here, and nothing of them is unsent.
+    Dropped = 10,
+    /// device -> server: a part of what a device had not sent when it was wiped.
+    Sealed = 11,
+    /// device -> server: the device's data is destroyed.
+    Wiped = 12,
+    /// device -> server: nothing of these erased contacts is left here.
+    Purged = 13,
     /// server -> device: prove that you hold the key.
     Challenge = 64,
     /// server -> device: the device is enrolled.
@@ -112,4 +123,12 @@ frames! {
     Problem = 75,
     /// server -> device, in repair: an offer is dealt with.
     Offered = 76,
+    /// server -> device: what the device said to have dropped is noted.
+    DropsKnown = 80,
+    /// server -> device: hand over what is unsent, sealed, and destroy everything.
+    WipeOrder = 77,
+    /// server -> device: a sealed part is durable, or the wipe is known.
+    SealedStored = 78,
+    /// server -> device: contacts that were erased; destroy what you have of them.
+    Erasures = 79,
 }

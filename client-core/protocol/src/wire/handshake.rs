@@ -4,6 +4,7 @@ use automerge::ChangeHash;
 use minicbor::{Decode, Encode};
 
 use super::codec;
+use super::wipe::{Lease, SealingKey};
 use crate::ids::{Actor, ContactId, Cursor, DeviceId, TimelineId, UnixMs, UserId, WorkspaceId};
 
 /// Opens a connection.
@@ -99,6 +100,9 @@ pub struct Enrolled {
     /// The workspace's Ed25519 public key, which signs directories.
     #[cbor(n(6), with = "minicbor::bytes")]
     pub workspace_key: Vec<u8>,
+    /// What to seal to (rule 20).
+    #[n(7)]
+    pub sealing: Option<SealingKey>,
 }
 
 /// The challenge.
@@ -189,7 +193,7 @@ pub struct Welcome {
     /// The oldest app version that gets customer data; older ones may only upload (rule 22).
     #[n(8)]
     pub minimum_app: Option<String>,
-    /// Until when the device may be read offline (a later issue uses it), milliseconds since 1970.
+    /// Until when the device may be read offline, milliseconds since 1970: the end of `lease`.
     #[n(9)]
     pub lease_until: Option<UnixMs>,
     /// The largest batch the server takes.
@@ -202,6 +206,12 @@ pub struct Welcome {
     #[n(12)]
     #[cbor(default)]
     pub capabilities: Vec<String>,
+    /// The permission to read the replica, signed.
+    #[n(13)]
+    pub lease: Option<Lease>,
+    /// What to seal to (rule 20).
+    #[n(14)]
+    pub sealing: Option<SealingKey>,
 }
 
 /// Why a connection ends, or a request was refused.

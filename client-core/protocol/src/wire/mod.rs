@@ -11,16 +11,22 @@
 
 mod codec;
 mod down;
+mod drops;
+mod erasures;
 mod evidence;
 mod frames;
 mod handshake;
 mod up;
+mod wipe;
 
 pub use down::*;
+pub use drops::*;
+pub use erasures::*;
 pub use evidence::*;
 pub use frames::Frame;
 pub use handshake::*;
 pub use up::*;
+pub use wipe::*;
 
 use minicbor::{Decoder, Encoder};
 

@@ -1,4 +1,4 @@
-//! Assignment and import of contacts.
+//! Which contacts are meant, and import.
 
 use roadbook_protocol::filter::{Filter, FilterContext, SqlTarget, SqlValue};
 use roadbook_protocol::ids::{ContactId, WorkspaceId};
@@ -8,62 +8,10 @@ use serde_json::json;
 use super::Job;
 use crate::admin::import::sheet::{Given, Sheet};
 use crate::admin::import::{ImportOptions, Kind, contacts, purchases};
-use crate::admin::request::{Answer, Assign, Failure, FailureKind};
-use crate::engine::{self, EngineError};
-
-/// So many contact ids are printed for people.
-const PRINTED_MAX: usize = 20;
+use crate::admin::request::{Answer, Failure, FailureKind};
+use crate::engine::EngineError;
 
 impl Job<'_> {
-    pub(super) fn assign(&self, wanted: &Assign) -> Result<Answer, Failure> {
-        let workspace = self.workspace()?;
-        let contacts = match &wanted.filter {
-            Some(filter) => self.matching(workspace, filter)?,
-            None => self.contact_ids(workspace, &wanted.ids)?,
-        };
-        let user = match &wanted.to {
-            Some(login) => Some(self.user(workspace, login)?),
-            None => None,
-        };
-        let to = user.as_ref().map_or("nobody", |user| &user.login);
-        let by = self.by(workspace)?;
-        let count = contacts.len();
-        if wanted.dry_run {
-            let text = format!("{count} contacts would be given to {to}\n");
-            return Ok(Answer::new(
-                json!({ "dry_run": true, "to": to, "contacts": contacts }),
-                text,
-            ));
-        }
-        let mut assign = engine::Assign { contacts, ..engine::Assign::default() };
-        match (user.as_ref().map(|user| user.id), wanted.collaborator, wanted.remove) {
-            (Some(user), true, false) => assign.add_collaborators = vec![user],
-            (Some(user), true, true) => assign.remove_collaborators = vec![user],
-            (user, ..) => assign.owner = Some(user),
-        }
-        let report = self.engine.assign(workspace, Some(by), assign)?;
-        let mut answer = Answer::new(
-            json!({
-                "dry_run": false,
-                "to": to,
-                "changed": report.changed.len(),
-                "unchanged": report.unchanged.len(),
-                "unknown": report.unknown,
-                "contacts": report.changed,
-            }),
-            format!(
-                "{} contacts changed, {} were so already\n",
-                report.changed.len(),
-                report.unchanged.len()
-            ),
-        );
-        for id in report.unknown.iter().take(PRINTED_MAX) {
-            answer.notes.push(format!("contact {id} does not exist"));
-        }
-        answer.off = !report.unknown.is_empty();
-        Ok(answer)
-    }
-
     /// The contacts that a filter matches, by name; archived ones too.
     pub(super) fn matching(
         &self,
@@ -170,6 +118,15 @@ impl Job<'_> {
         };
         let data = serde_json::to_value(&report)
             .map_err(|error| Failure::new(FailureKind::Internal, error.to_string()))?;
+        if !options.dry_run {
+            let kind = match options.kind {
+                Kind::Contacts => "contacts",
+                Kind::Purchases => "purchases",
+            };
+            let detail =
+                json!({ "kind": kind, "bytes": files.iter().map(Vec::len).sum::<usize>() });
+            self.record(workspace, "contacts.import", "", detail)?;
+        }
         Ok(Answer::new(data, report.text()))
     }
 }

@@ -10,6 +10,7 @@ use roadbook_protocol::projection::Row;
 use serde_json::json;
 
 use super::Job;
+use super::retention::may_be_written_to;
 use crate::admin::base::{Base, read_row};
 use crate::admin::request::{Answer, ExportFormat, Failure, FailureKind};
 use crate::engine::EngineError;
@@ -33,6 +34,50 @@ impl Job<'_> {
     ) -> Result<Answer, Failure> {
         let workspace = self.workspace()?;
         let ids = self.matching(workspace, filter.unwrap_or_default())?;
+        self.export_all(&ids, format, output)?;
+        let detail = json!({ "contacts": ids.len(), "filtered": filter.is_some() });
+        self.record(workspace, "contacts.export", "", detail)?;
+        Ok(Answer { notes: vec![format!("{} contacts", ids.len())], ..Answer::default() })
+    }
+
+    /// Those of them who may be written to over this channel.
+    pub(super) fn export_mailing(
+        &self,
+        format: ExportFormat,
+        filter: Option<&str>,
+        channel: &str,
+        purpose: Option<&str>,
+        output: &mut dyn Write,
+    ) -> Result<Answer, Failure> {
+        let workspace = self.workspace()?;
+        let all = self.matching(workspace, filter.unwrap_or_default())?;
+        let base = self.reader(workspace);
+        let mut ids = Vec::with_capacity(all.len());
+        for id in &all {
+            if may_be_written_to(&base.contact(*id)?, channel, purpose) {
+                ids.push(*id);
+            }
+        }
+        self.export_all(&ids, format, output)?;
+        let detail = json!({
+            "contacts": ids.len(), "filtered": filter.is_some(), "channel": channel, "purpose": purpose,
+        });
+        self.record(workspace, "contacts.export", "", detail)?;
+        let note = format!(
+            "{} contacts; {} left out: no consent for {channel}, or not to be contacted",
+            ids.len(),
+            all.len() - ids.len()
+        );
+        Ok(Answer { notes: vec![note], ..Answer::default() })
+    }
+
+    fn export_all(
+        &self,
+        ids: &[ContactId],
+        format: ExportFormat,
+        output: &mut dyn Write,
+    ) -> Result<(), Failure> {
+        let workspace = self.workspace()?;
         let base = Base { engine: self.engine, workspace, by: UserId::from_bytes([0; 16]) };
         let logins: BTreeMap<UserId, String> = self
             .engine
@@ -42,11 +87,10 @@ impl Job<'_> {
             .collect();
         let mut output = io::BufWriter::with_capacity(256 * 1024, output);
         match format {
-            ExportFormat::Json => self.json(&base, &ids, &logins, &mut output)?,
-            ExportFormat::Csv => self.csv(workspace, &ids, &logins, &mut output)?,
+            ExportFormat::Json => self.json(&base, ids, &logins, &mut output)?,
+            ExportFormat::Csv => self.csv(workspace, ids, &logins, &mut output)?,
         }
-        output.flush().map_err(lost)?;
-        Ok(Answer { notes: vec![format!("{} contacts", ids.len())], ..Answer::default() })
+        output.flush().map_err(lost)
     }
 
     fn json(

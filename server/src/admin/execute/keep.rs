@@ -55,6 +55,10 @@ impl Job<'_> {
             return Err(Failure::file(file, "its directory does not exist; make it first"));
         }
         let manifest = self.engine.backup(file)?;
+        for workspace in self.engine.workspaces()? {
+            let detail = json!({ "bytes": manifest.bytes, "sha256": manifest.sha256 });
+            self.record(workspace.id, "backup", "", detail)?;
+        }
         let bytes = std::fs::metadata(file).map_err(|error| Failure::file(file, error))?.len();
         let mut data = serde_json::to_value(&manifest).unwrap_or_default();
         data["file"] = json!(file);

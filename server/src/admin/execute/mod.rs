@@ -3,16 +3,34 @@
 //!
 //! | file | what it holds |
 //! |---|---|
-//! | `people` | users, workspaces, codes, devices, the audit log |
-//! | `contacts` | assignment, import, export |
+//! | `people` | users, workspaces, codes, devices |
+//! | `audit` | the audit log: list, verify, export |
+//! | `teams` | teams, roles, disabling |
+//! | `assign` | who gets which contacts |
+//! | `contacts`, `export` | which contacts are meant; import, export |
+//! | `allowed` | what somebody named with `--as` may do |
+//! | `erase` | erasure, its report, mentions of the person |
+//! | `access` | everything about one person in one archive |
+//! | `retention` | rules by which contacts are erased after a time |
 //! | `conflicts` | what waits for a decision |
+//! | `proposals` | late edits, and somebody who leaves |
+//! | `lease` | how long devices may be read offline, what wiped ones handed over |
 //! | `keep` | check, backup, state hash, quarantine |
 
+mod access;
+mod allowed;
+mod assign;
+mod audit;
 mod conflicts;
 mod contacts;
+mod erase;
 mod export;
 mod keep;
+mod lease;
 mod people;
+mod proposals;
+mod retention;
+mod teams;
 
 use std::io::Write;
 
@@ -22,9 +40,11 @@ use roadbook_protocol::ids::{UnixMs, UserId, WorkspaceId};
 use super::base::Base;
 use super::request::{Answer, Call, Failure, Request};
 use crate::engine::{Engine, EngineError};
+use crate::rights::{self, Rights};
 use crate::store::people::{self as users, NewUser, Role, User};
 use crate::store::workspaces::Workspace;
 
+pub(crate) use audit::write_out;
 pub use people::first_sign_in;
 
 /// The name of the workspace that is made when there is none.
@@ -57,6 +77,7 @@ pub fn execute(
 ) -> Result<Answer, Failure> {
     ensure_workspace(engine)?;
     let job = Job { engine, context, by: call.by, workspace: call.workspace };
+    job.allow(&call.request)?;
     match call.request {
         Request::WorkspaceAdd { name } => job.workspace_add(&name),
         Request::WorkspaceList => job.workspace_list(),
@@ -65,17 +86,43 @@ pub fn execute(
         }
         Request::UserList => job.user_list(),
         Request::UserCode { login } => job.user_code(&login),
+        Request::UserChange(wanted) => job.user_change(&wanted),
+        Request::SecondFactorOff { login } => job.second_factor_off(&login),
+        Request::TeamSet { name, parent } => job.team_set(&name, parent.as_deref()),
+        Request::TeamList => job.team_list(),
         Request::Invite { login } => job.invite(&login),
         Request::DeviceList { user } => job.device_list(user.as_deref()),
         Request::DeviceRevoke { id } => job.device_revoke(&id),
-        Request::AuditList { limit } => job.audit_list(limit),
-        Request::Assign(wanted) => job.assign(&wanted),
+        Request::DeviceExtend { id, days } => job.device_extend(&id, days),
+        Request::DeviceRecovered { id } => job.device_recovered(id.as_deref()),
+        Request::LeaseShow => job.lease_show(),
+        Request::LeaseSet { role, days } => job.lease_set(&role, days),
+        Request::SealingKeyNew => job.sealing_key_new(),
+        Request::AuditList { limit, filter } => job.audit_list(limit, &filter),
+        Request::AuditVerify { known, accept } => job.audit_verify(&known, accept),
+        Request::AuditExport { format, filter } => job.audit_export(format, &filter, output),
+        Request::Assign(wanted) => job.assign(&wanted, files),
         Request::Import(options) => job.import(&options, files),
         Request::Export { format, filter } => job.export(format, filter.as_deref(), output),
         Request::Check => job.check(),
         Request::Backup { file } => job.backup(&file),
         Request::StateHash { owner, ids, each } => job.state_hash(owner.as_deref(), &ids, each),
         Request::Conflicts { id } => job.conflicts(id.as_deref()),
+        Request::ProposalList { all, contact } => job.proposal_list(all, contact.as_deref()),
+        Request::ProposalShow { n } => job.proposal_show(n),
+        Request::ProposalDecide(wanted) => job.proposal_decide(&wanted),
+        Request::Leaver(wanted) => job.leaver(&wanted),
+        Request::Erase { id, reason, dry_run } => job.erase(&id, reason.as_deref(), dry_run),
+        Request::EraseReport { id } => job.erase_report(id.as_deref()),
+        Request::Access { id } => job.access(&id, output),
+        Request::RetentionSet { name, filter, months } => job.retention_set(&name, &filter, months),
+        Request::RetentionRemove { name } => job.retention_remove(&name),
+        Request::RetentionList => job.retention_list(),
+        Request::RetentionPreview { name } => job.retention_preview(&name),
+        Request::RetentionApply { name, confirm } => job.retention_apply(&name, &confirm),
+        Request::ExportMailing { format, filter, channel, purpose } => {
+            job.export_mailing(format, filter.as_deref(), &channel, purpose.as_deref(), output)
+        }
         Request::QuarantineList => job.quarantine_list(),
         Request::QuarantineExport => job.quarantine_export(output),
     }
@@ -146,11 +193,37 @@ impl Job<'_> {
         }
     }
 
+    /// What may be done: everything by the operator, what their role and team allow with `--as`.
+    fn rights(&self, workspace: WorkspaceId) -> Result<Rights, Failure> {
+        let Some(login) = &self.by else { return Ok(Rights::operator(workspace)) };
+        let user = self.user(workspace, login)?;
+        Ok(self.engine.read(|conn| Rights::of(conn, &user))?)
+    }
+
+    /// Puts what was done into the audit log.
+    fn record(
+        &self,
+        workspace: WorkspaceId,
+        action: &'static str,
+        subject: &str,
+        detail: serde_json::Value,
+    ) -> Result<(), Failure> {
+        let by = match &self.by {
+            Some(login) => Some(self.user(workspace, login)?.id),
+            None => None,
+        };
+        let (now, subject) = (self.engine.now_ms(), subject.to_owned());
+        Ok(self.engine.write(move |tx| -> Result<(), EngineError> {
+            crate::store::audit::append(tx, workspace, now, by, action, &subject, &detail)
+        })?)
+    }
+
     /// The person in whose name changes are made.
     fn by(&self, workspace: WorkspaceId) -> Result<UserId, Failure> {
         if let Some(login) = &self.by {
             let user = self.user(workspace, login)?;
-            if !user.role.edits_office() || user.disabled_at.is_some() {
+            let able = rights::decide(user.role, rights::Action::Create, rights::Relation::Own);
+            if able != rights::Decision::Allow || user.disabled_at.is_some() {
                 return Err(Failure::refused(format!(
                     "--as {login}: only a manager or an admin who may sign in makes such changes; name another"
                 )));

@@ -1,4 +1,4 @@
-//! Users, workspaces, one-time codes, devices and the audit log.
+//! Users, workspaces, one-time codes and devices.
 
 use std::collections::HashMap;
 
@@ -10,13 +10,9 @@ use crate::admin::qr;
 use crate::admin::request::{Answer, Failure};
 use crate::engine::{Engine, EngineError};
 use crate::office::sign_in::welcome_path;
+use crate::rights::{Action, Decision, Relation, decide};
 use crate::store::people::{self as users, NewUser, Purpose, Role, User};
-use crate::store::{audit, devices, workspaces};
-
-/// More entries of the audit log are not listed at once.
-const AUDIT_MAX: u32 = 10_000;
-/// So much of an entry's detail is printed for people; JSON has all of it.
-const DETAIL_CHARS_MAX: usize = 80;
+use crate::store::{audit, devices, wipes, workspaces};
 
 /// A one-time code and until when it can be used.
 struct Code {
@@ -85,7 +81,8 @@ impl Job<'_> {
                     id
                 }
             };
-            let detail = json!({ "login": login, "role": role });
+            // Ids and words of this program: neither login nor name.
+            let detail = json!({ "role": role, "team": team });
             audit::append(tx, workspace, now, by, "user.add", &id.to_string(), &detail)?;
             Ok(id)
         })?;
@@ -95,12 +92,13 @@ impl Job<'_> {
 
     pub(super) fn user_code(&self, login: &str) -> Result<Answer, Failure> {
         let user = self.user(self.workspace()?, login)?;
+        self.record(user.workspace, "user.code", &user.id.to_string(), json!({}))?;
         self.with_code(&user, format!("a new code for `{}`", user.login))
     }
 
     /// A user with the code with which they come in: into the office, or with a device.
     fn with_code(&self, user: &User, note: String) -> Result<Answer, Failure> {
-        let purpose = if user.role.sees_office() { Purpose::SignIn } else { Purpose::Enrol };
+        let purpose = if may_enter(user.role) { Purpose::SignIn } else { Purpose::Enrol };
         let code = self.code(user, purpose)?;
         let mut data = json!({
             "id": user.id,
@@ -139,6 +137,14 @@ impl Job<'_> {
         Ok(answer)
     }
 
+    /// Somebody out of reach does not exist.
+    fn reach(&self, user: &User, action: Action) -> Result<(), Failure> {
+        match self.rights(user.workspace)?.on_person(action, user.id) {
+            Decision::Allow => Ok(()),
+            _ => Err(EngineError::not_found(format!("user `{}`", user.login)).into()),
+        }
+    }
+
     fn code(&self, user: &User, purpose: Purpose) -> Result<Code, Failure> {
         Ok(make_code(self.engine, self.context, user, purpose)?)
     }
@@ -170,7 +176,9 @@ impl Job<'_> {
 
     pub(super) fn invite(&self, login: &str) -> Result<Answer, Failure> {
         let user = self.user(self.workspace()?, login)?;
+        self.reach(&user, Action::SteerDevices)?;
         let code = self.code(&user, Purpose::Enrol)?;
+        self.record(user.workspace, "device.invite", &user.id.to_string(), json!({}))?;
         let data = json!({ "code": code.code, "expires_at": code.expires_at });
         let mut answer = Answer::new(data, format!("{}\n", code.code));
         answer.notes.push(format!(
@@ -202,16 +210,28 @@ impl Job<'_> {
         let cursor = self.engine.public_cursor(workspace)?;
         let mut rows = Vec::new();
         let mut data = Vec::new();
-        for device in &all {
+        let now = self.engine.now_ms();
+        let rights = self.rights(workspace)?;
+        let seen = |user| rights.on_person(Action::SeePerson, user) == Decision::Allow;
+        for device in all.iter().filter(|device| seen(device.user)) {
+            let standing = self.engine.read(|conn| wipes::standing(conn, workspace, device.id))?;
             let login = logins.get(&device.user).cloned().unwrap_or_default();
             rows.push(vec![
                 device.id.to_string(),
                 login.clone(),
                 device.name.clone(),
                 device.platform.clone(),
+                device.app.clone(),
                 device.last_seen.map_or_else(|| "never".to_owned(), moment),
+                cursor.saturating_sub(device.cursor).to_string(),
                 device.unsent.to_string(),
-                device.revoked_at.map(|at| format!("revoked {}", moment(at))).unwrap_or_default(),
+                match (standing.lease_issued_at, standing.lease_until) {
+                    (None, _) => String::new(),
+                    (Some(_), None) => "no end".to_owned(),
+                    (Some(_), Some(until)) if until <= now => format!("ended {}", moment(until)),
+                    (Some(_), Some(until)) => moment(until),
+                },
+                standing.told(device),
             ]);
             data.push(json!({
                 "id": device.id,
@@ -228,14 +248,57 @@ impl Job<'_> {
                 "missing": device.missing,
                 "revoked": device.revoked_at.is_some(),
                 "revoked_at": device.revoked_at,
+                "state": standing.state(device),
+                "lease_until": standing.lease_until,
+                "lease_ended": standing.lease_until.is_some_and(|until| until <= now),
+                "wipe_told_at": standing.wipe_told_at,
+                "wiped_at": standing.wiped_at,
+                "recovered": standing.recovered,
+                "unopened": standing.unopened,
             }));
         }
-        let header = ["id", "user", "name", "platform", "last seen", "unsent", ""];
+        let header = [
+            "id",
+            "user",
+            "name",
+            "platform",
+            "app",
+            "last seen",
+            "behind",
+            "unsent",
+            "readable until",
+            "",
+        ];
         Ok(Answer::new(json!({ "devices": data }), table(&header, &rows)))
     }
 
     pub(super) fn device_revoke(&self, text: &str) -> Result<Answer, Failure> {
         let workspace = self.workspace()?;
+        let id = self.device_named(workspace, text)?;
+        let found = self.engine.read(|conn| devices::find_device(conn, workspace, id))?;
+        let owner = found.map(|device| device.user);
+        let rights = self.rights(workspace)?;
+        if owner.is_none_or(|user| rights.on_person(Action::SteerDevices, user) != Decision::Allow)
+        {
+            return Err(Failure::refused(format!(
+                "no device has an id that begins with `{text}`; `device list` shows all"
+            )));
+        }
+        self.engine.revoke(workspace, self.by(workspace).ok(), id)?;
+        let mut answer = Answer::new(json!({ "id": id, "revoked": true }), String::new());
+        answer.notes.push(format!(
+            "device {id} was revoked: it gets no further data; at its next contact it seals its unsent edits, \
+             wipes itself and hands them over (`device list` shows it)"
+        ));
+        Ok(answer)
+    }
+
+    /// The device whose id begins so.
+    pub(super) fn device_named(
+        &self,
+        workspace: WorkspaceId,
+        text: &str,
+    ) -> Result<DeviceId, Failure> {
         let all = self.engine.read(|conn| devices::list_devices(conn, workspace, None))?;
         let wanted = text.trim().to_lowercase();
         let found: Vec<DeviceId> = all
@@ -249,35 +312,13 @@ impl Job<'_> {
                 "{what} an id that begins with `{text}`; `device list` shows all"
             )));
         };
-        self.engine.revoke(workspace, self.by(workspace).ok(), id)?;
-        let mut answer = Answer::new(json!({ "id": id, "revoked": true }), String::new());
-        answer.notes.push(format!("device {id} was revoked; it gets no further data"));
-        Ok(answer)
+        Ok(id)
     }
+}
 
-    pub(super) fn audit_list(&self, limit: u32) -> Result<Answer, Failure> {
-        let workspace = self.workspace()?;
-        let (entries, people) = self.engine.read(|conn| -> Result<_, EngineError> {
-            let entries = audit::latest(conn, workspace, limit.min(AUDIT_MAX))?;
-            Ok((entries, users::list_users(conn, workspace)?))
-        })?;
-        let logins: HashMap<UserId, String> =
-            people.into_iter().map(|user| (user.id, user.login)).collect();
-        let row = |entry: &audit::Entry| {
-            let by = entry.by.map_or_else(
-                || "operator".to_owned(),
-                |by| logins.get(&by).cloned().unwrap_or_else(|| by.to_string()),
-            );
-            let mut detail: String = entry.detail.chars().take(DETAIL_CHARS_MAX).collect();
-            if detail.len() < entry.detail.len() {
-                detail.push('…');
-            }
-            vec![moment(entry.at), entry.action.clone(), entry.subject.clone(), by, detail]
-        };
-        let rows: Vec<_> = entries.iter().map(row).collect();
-        let header = ["when", "what", "subject", "by", "detail"];
-        Ok(Answer::new(json!({ "entries": entries }), table(&header, &rows)))
-    }
+/// Whether a role uses the pages, and so comes in by a password and not by a device.
+fn may_enter(role: Role) -> bool {
+    decide(role, Action::Enter, Relation::Own) == Decision::Allow
 }
 
 fn make_code(

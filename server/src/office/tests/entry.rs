@@ -1,6 +1,7 @@
 //! Who comes in, and what they may.
 
 use super::*;
+use crate::store::sessions;
 
 #[tokio::test]
 async fn a_stranger_is_led_to_the_sign_in_and_back() {
@@ -139,22 +140,21 @@ async fn an_open_page_alone_does_not_keep_a_session_alive() {
     house
         .engine
         .write(move |tx| -> crate::store::Result<()> {
-            let session = people::find_web_session(tx, &key, now)?.unwrap();
-            people::delete_web_session(tx, &key)?;
-            people::create_web_session(
+            let session = sessions::find(tx, &key, now)?.unwrap();
+            sessions::delete(tx, &key)?;
+            sessions::create(
                 tx,
                 session.user.workspace,
                 session.user.id,
                 &key,
                 &session.csrf,
                 now - hour,
-                12 * hour,
+                2 * hour,
             )
         })
         .unwrap();
     let ends = || {
-        let session =
-            house.engine.read(|conn| people::find_web_session(conn, &token, now)).unwrap();
+        let session = house.engine.read(|conn| sessions::find(conn, &token, now)).unwrap();
         session.unwrap().expires_at
     };
     let before = ends();

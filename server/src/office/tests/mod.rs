@@ -1,8 +1,11 @@
 //! The pages over a real engine in a directory of their own, through the router as browsers use it.
 
+mod account;
 mod edits;
 mod entry;
+mod late;
 mod pages;
+mod rights;
 
 use std::sync::Arc;
 
@@ -210,6 +213,7 @@ impl House {
             batch: 1,
             changes: vec![(contact, admitted, bytes)],
             vouched: None,
+            sealed: false,
         };
         self.engine.append(request, reply);
         answer.await.unwrap().unwrap();

@@ -260,3 +260,107 @@ async fn what_was_read_before_a_contact_was_taken_away_is_read_again_before_it_i
     drop(line);
     house.close().await;
 }
+
+/// The table of `rights`, over the socket: whatever the role, what is held comes and what is not held
+/// does not; and what only reads writes nothing.
+#[tokio::test]
+async fn every_role_gets_and_writes_what_the_table_says() {
+    use crate::store::people::Role;
+    let house = House::open().await;
+    let mut ada = house.phone("ada").await;
+    let mut adas = ada.connect(house.addr).await;
+    let mut contacts = Vec::new();
+    for name in ["Own-Marker", "Shared-Marker", "Foreign-Marker"] {
+        let (contact, changes) = ada.create(name);
+        ada.upload(&mut adas, changes).await;
+        contacts.push(contact);
+    }
+    let [own, shared, foreign] = contacts[..] else { unreachable!() };
+    let roles = [
+        ("rep", Role::Rep, true),
+        ("manager", Role::Manager, true),
+        ("admin", Role::Admin, true),
+        ("reader", Role::ReadOnly, false),
+    ];
+    for (login, role, writes) in roles {
+        let (workspace, by) = (house.workspace, ada.enrolled.user);
+        let user = house.user(login).await;
+        house
+            .engine(move |engine| {
+                let change = move |tx: &rusqlite::Transaction<'_>| {
+                    crate::store::people::update_user(tx, workspace, user, None, Some(role), None)
+                };
+                engine.write::<_, EngineError, _>(change).unwrap();
+                let owned =
+                    Assign { contacts: vec![own], owner: Some(Some(user)), ..Assign::default() };
+                let beside = Assign {
+                    contacts: vec![shared],
+                    add_collaborators: vec![user],
+                    ..Assign::default()
+                };
+                engine.assign(workspace, Some(by), owned).unwrap();
+                engine.assign(workspace, Some(by), beside).unwrap();
+            })
+            .await;
+        let mut phone = house.phone_of(user).await;
+        let mut line = phone.connect(house.addr).await;
+        line.send(Fetch { request: 1, contacts: vec![own, shared, foreign] }).await;
+        let fetched = line
+            .until(|frame| match frame {
+                Frame::Fetched(fetched) => Some(fetched),
+                _ => None,
+            })
+            .await;
+        let accesses: Vec<_> = fetched.items.iter().map(|item| item.access).collect();
+        assert_eq!(accesses, [Access::Owner, Access::Collaborator, Access::Removed], "{login}");
+        assert!(!line.heard("Foreign-Marker"), "{login}");
+
+        // Written on top of nothing but the constant beginning: only the right to write counts.
+        for (contact, held) in [(own, true), (shared, true), (foreign, false)] {
+            phone.docs.insert(contact, new_document());
+            // A fresh actor per contact and role.
+            phone.actor = Actor::from_random(random());
+            let (_, change) = phone.edit(contact, login);
+            let batch = phone.batch(vec![change]);
+            line.send(batch).await;
+            let stored = line.stored().await;
+            let refused = not_merged(&stored);
+            match (held, writes) {
+                (true, true) => assert!(refused.is_empty(), "{login}: {stored:?}"),
+                (true, false) => assert_eq!(refused[0].code, "read_only", "{login}"),
+                (false, _) => assert_eq!(refused[0].fate, Fate::Quarantined, "{login}"),
+            }
+        }
+        drop(line);
+    }
+    drop(adas);
+    house.close().await;
+}
+
+#[tokio::test]
+async fn a_page_of_another_site_can_not_open_the_socket() {
+    use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+    let house = House::open().await;
+    for (origin, open) in [
+        (None, true),
+        (Some(format!("http://{}", house.addr)), true),
+        (Some("https://evil.example".to_owned()), false),
+        (Some("null".to_owned()), false),
+    ] {
+        let mut request = format!("ws://{}/sync", house.addr).into_client_request().unwrap();
+        if let Some(origin) = &origin {
+            request.headers_mut().insert("origin", origin.parse().unwrap());
+        }
+        let stream = TcpStream::connect(house.addr).await.unwrap();
+        let opened = tokio_tungstenite::client_async(request, stream).await;
+        match opened {
+            Ok(_) => assert!(open, "{origin:?}"),
+            Err(Error::Http(response)) => {
+                assert!(!open, "{origin:?}");
+                assert_eq!(response.status(), 403);
+            }
+            Err(other) => panic!("{other}"),
+        }
+    }
+    house.close().await;
+}

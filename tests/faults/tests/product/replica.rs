@@ -135,6 +135,7 @@ fn enrol(replica: &Replica) -> Result<()> {
         login: "rep".into(),
         user_name: "A rep".into(),
         workspace_key: Vec::new(),
+        sealing: None,
     };
     enrolment.finish(granted, "http://127.0.0.1:1".into(), None).map(drop)
 }

@@ -112,14 +112,8 @@ impl Stage {
         self.shared = spare.replica.ids(None)?.into_iter().take(10).collect();
         spare.replica.close();
         let ids = self.shared.iter().map(ContactId::to_string).collect();
-        let assign = Assign {
-            to: Some("south".into()),
-            ids,
-            filter: None,
-            collaborator: true,
-            remove: false,
-            dry_run: false,
-        };
+        let assign =
+            Assign { to: Some("south".into()), ids, collaborator: true, ..Assign::default() };
         self.command(Request::Assign(assign), Vec::new()).await?;
         Ok(())
     }

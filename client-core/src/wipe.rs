@@ -1,0 +1,472 @@
+//! Wiping a device that was revoked (rule 20): what was not sent is sealed to the workspace, and
+//! everything else is destroyed.
+//!
+//! Order: the sealed bundle is on the disk, then a note of it beside it, then the data goes. Whatever
+//! ends the program in between, the next start goes on; nothing is destroyed before it is sealed, and
+//! the bundle stays until the server has it. The note holds no customer data.
+
+use std::fs::{self, OpenOptions};
+use std::io::{ErrorKind, Read, Seek, SeekFrom, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
+
+use roadbook_protocol::document::Command;
+use roadbook_protocol::ids::{DeviceId, EditId, UnixMs, UserId, WorkspaceId};
+use roadbook_protocol::limits::Limits;
+use roadbook_protocol::wire::{
+    self, Frame, SEALED_PART_BYTES_MAX, SEALED_PARTS_MAX, Sealed, SealedEdit, WipeOrder, Wiped,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::env::random16;
+use crate::error::{Error, Result};
+use crate::failpoint::failpoint;
+use crate::identity::Home;
+use crate::replica::{Me, Replica};
+use crate::store::changes;
+use crate::store::meta::{self, key};
+
+/// Says that the device is wiped, and how far handing over is.
+const NOTE: &str = "wiped";
+/// The sealed parts, one after the other, each behind its length.
+const BUNDLE: &str = "sealed";
+/// What a replica keeps in its directory; nothing else there is touched.
+const OURS: &[&str] = &["replica.db", "incarnation", "salvage", "examine", "device.key.new"];
+
+/// How far the wipe of a device is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Note {
+    pub workspace: WorkspaceId,
+    pub device: DeviceId,
+    pub user: UserId,
+    pub server_url: String,
+    pub pin: Option<String>,
+    /// When the office revoked the device, by the server's clock.
+    pub revoked_at: UnixMs,
+    /// When it was sealed, by the device's clock.
+    pub sealed_at: UnixMs,
+    pub bundle: EditId,
+    pub parts: u32,
+    /// Parts that the server has.
+    pub stored: u32,
+    /// Edits in the bundle.
+    pub edits: u64,
+    /// Whether nothing is left but the bundle.
+    pub destroyed: bool,
+    /// Whether the server knows of it.
+    pub confirmed: bool,
+}
+
+impl Note {
+    /// The note in a directory, if its replica is wiped.
+    pub(crate) fn load(home: &Home) -> Result<Option<Note>> {
+        let path = home.path().join(NOTE);
+        match fs::read(&path) {
+            Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|error| Error::Damaged {
+                what: path.display().to_string(),
+                reason: format!(
+                    "{error}; this device was wiped: use another --home to enrol it anew"
+                ),
+            }),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(Error::file(&path)(error)),
+        }
+    }
+
+    fn save(&self, home: &Home) -> Result<()> {
+        home.write_beside(NOTE, &serde_json::to_vec(self).unwrap_or_default())
+    }
+}
+
+/// The wipe of the device, for people.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct WipeStatus {
+    /// When the office revoked the device, milliseconds since 1970.
+    pub revoked_at: UnixMs,
+    /// Edits that had not been sent and were sealed.
+    pub edits: u64,
+    /// Whether the office has all of them.
+    pub handed_over: bool,
+    /// Whether the office knows that the device is wiped.
+    pub confirmed: bool,
+}
+
+/// Destroys everything in the directory that is a replica's, but for its key and the bundle. May be
+/// done twice.
+pub(crate) fn destroy(home: &Home, note: &mut Note) -> Result<()> {
+    if note.destroyed {
+        return Ok(());
+    }
+    let path = home.path();
+    for entry in fs::read_dir(path).map_err(Error::file(path))? {
+        let entry = entry.map_err(Error::file(path))?;
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if OURS.iter().any(|ours| name.starts_with(ours)) {
+            erase_file(&entry.path())?;
+        }
+    }
+    home.sync();
+    failpoint("wipe_destroyed");
+    note.destroyed = true;
+    note.save(home)
+}
+
+/// Writes zeros over a file before it is removed: on a file system that writes in place nothing of it
+/// is left in free space.
+fn erase_file(path: &Path) -> Result<()> {
+    let erase = || -> std::io::Result<()> {
+        let mut file = OpenOptions::new().write(true).open(path)?;
+        let mut left = file.metadata()?.len();
+        let zeros = vec![0; 1 << 20];
+        while left > 0 {
+            let part = left.min(zeros.len() as u64);
+            file.write_all(&zeros[..usize::try_from(part).unwrap_or(zeros.len())])?;
+            left -= part;
+        }
+        file.sync_all()
+    };
+    // What can't be overwritten (a full disk of a copying file system) is removed all the same.
+    if let Err(error) = erase() {
+        tracing::warn!(file = %path.display(), %error, "a file could not be overwritten");
+    }
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(Error::file(path)(error)),
+        _ => Ok(()),
+    }
+}
+
+fn bundle_path(home: &Home) -> PathBuf {
+    home.path().join(BUNDLE)
+}
+
+/// One part of the bundle.
+fn read_part(home: &Home, number: u32) -> Result<Sealed> {
+    let path = bundle_path(home);
+    let damaged = || Error::Damaged {
+        what: path.display().to_string(),
+        reason: "a sealed part can't be read; what the office has of it stays there".into(),
+    };
+    let mut file = fs::File::open(&path).map_err(Error::file(&path))?;
+    for at in 0.. {
+        let mut length = [0; 4];
+        file.read_exact(&mut length).map_err(Error::file(&path))?;
+        let length = u32::from_be_bytes(length);
+        if at < number {
+            file.seek(SeekFrom::Current(i64::from(length))).map_err(Error::file(&path))?;
+            continue;
+        }
+        let mut message = vec![0; usize::try_from(length).map_err(|_| damaged())?];
+        file.read_exact(&mut message).map_err(Error::file(&path))?;
+        return match wire::decode(&message, &Limits::DEFAULT) {
+            Ok(Frame::Sealed(sealed)) => Ok(sealed),
+            _ => Err(damaged()),
+        };
+    }
+    Err(damaged())
+}
+
+/// Cuts edits into parts, in their order.
+fn parts(edits: Vec<SealedEdit>) -> Vec<Vec<SealedEdit>> {
+    let (mut parts, mut bytes) = (vec![Vec::new()], 0);
+    for edit in edits {
+        let size = edit.bytes.len() + edit.commands.len() + edit.reason.len() + 256;
+        bytes += size;
+        match parts.last_mut() {
+            Some(part) if bytes <= SEALED_PART_BYTES_MAX || part.is_empty() => part.push(edit),
+            _ => {
+                bytes = size;
+                parts.push(vec![edit]);
+            }
+        }
+    }
+    parts.retain(|part| !part.is_empty());
+    parts
+}
+
+impl Replica {
+    /// The wipe, if this device was wiped.
+    pub fn wipe_status(&self) -> Option<WipeStatus> {
+        self.wipe_note().map(|note| WipeStatus {
+            revoked_at: note.revoked_at,
+            edits: note.edits,
+            handed_over: note.stored >= note.parts,
+            confirmed: note.confirmed,
+        })
+    }
+
+    pub(crate) fn wipe_note(&self) -> Option<Note> {
+        self.inner.wiped.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set_wipe_note(&self, note: Option<Note>) {
+        *self.inner.wiped.lock().unwrap_or_else(PoisonError::into_inner) = note;
+        let notices = crate::observe::Notices { sync: true, list: true, ..Default::default() };
+        self.inner.hub.notify(&notices);
+    }
+
+    /// # Errors
+    /// [`Error::Wiped`] if this device was wiped.
+    pub(crate) fn not_wiped(&self) -> Result<()> {
+        match self.wipe_note() {
+            Some(note) => Err(wiped(&note)),
+            None => Ok(()),
+        }
+    }
+
+    /// Obeys the order of the workspace: seals what is unsent, then destroys everything else. Durable,
+    /// and done again from where it ended if the program ends meanwhile.
+    ///
+    /// # Errors
+    /// [`Error::Untrusted`] for an order that the workspace's key did not sign: nothing was done then.
+    pub(crate) fn wipe(&self, order: &WipeOrder) -> Result<()> {
+        if self.wipe_note().is_some() {
+            return Ok(());
+        }
+        let (me, workspace_key, server_url, pin) = self.read(|conn| {
+            let workspace_key = meta::get::<Vec<u8>>(conn, key::WORKSPACE_KEY)?;
+            let server_url = meta::get::<String>(conn, key::SERVER_URL)?;
+            let pin = meta::get::<String>(conn, key::PIN)?;
+            Ok((self.me(conn)?, workspace_key.unwrap_or_default(), server_url, pin))
+        })?;
+        if !order.holds(&me.workspace, &me.device, &workspace_key) {
+            return Err(Error::Untrusted {
+                reason: "it gave an order to wipe this device that the workspace did not sign; nothing was \
+                         done; ask the office"
+                    .into(),
+            });
+        }
+        let Me { workspace, user, device } = me;
+        let bundle = EditId::from_bytes(random16(self.entropy()));
+        // Nothing is edited between sealing and the note.
+        let writer = self.inner.store.lock_writer();
+        let edits = match writer.as_ref() {
+            Some(conn) => unsent(conn)?,
+            None => return Err(Error::Suspended),
+        };
+        let count = edits.iter().filter(|edit| edit.edit.is_some()).count() as u64;
+        let parts = self.seal(me, order, bundle, edits)?;
+        failpoint("wipe_sealed");
+        let mut note = Note {
+            workspace,
+            device,
+            user,
+            server_url: server_url.unwrap_or_default(),
+            pin,
+            revoked_at: order.revoked_at,
+            sealed_at: self.now_ms(),
+            bundle,
+            parts,
+            stored: 0,
+            edits: count,
+            destroyed: false,
+            confirmed: false,
+        };
+        note.save(&self.inner.home)?;
+        self.set_wipe_note(Some(note.clone()));
+        drop(writer);
+        failpoint("wipe_noted");
+        self.inner.store.disconnect();
+        self.inner.documents.clear();
+        self.in_flight().clear();
+        self.inner.dropped.store(false, Ordering::SeqCst);
+        let destroyed = destroy(&self.inner.home, &mut note);
+        // An empty database, so that everything that asks gets an answer.
+        self.inner.store.connect()?;
+        destroyed?;
+        self.load_lease()?;
+        self.check_incarnation()?;
+        self.set_wipe_note(Some(note));
+        Ok(())
+    }
+
+    /// Seals edits and writes the bundle, durably. Returns the number of its parts.
+    fn seal(
+        &self,
+        me: Me,
+        order: &WipeOrder,
+        bundle: EditId,
+        edits: Vec<SealedEdit>,
+    ) -> Result<u32> {
+        let parts = parts(edits);
+        let count = u32::try_from(parts.len()).unwrap_or(u32::MAX);
+        if count > SEALED_PARTS_MAX {
+            tracing::error!(parts = count, "more is unsent than one bundle holds");
+        }
+        let mut bytes = Vec::new();
+        for (number, edits) in (0..).zip(parts) {
+            let mut random = [0; 32];
+            self.entropy().fill(&mut random);
+            let whose = (&me.workspace, &me.device, &me.user);
+            let place = (bundle, number, count);
+            let sealed = Sealed::seal(whose, place, edits, &order.sealing_key, random)
+                .map_err(|error| Error::Untrusted { reason: error.to_string() })?;
+            let message = wire::encode(&sealed.into());
+            let length = u32::try_from(message.len()).unwrap_or(u32::MAX);
+            bytes.extend_from_slice(&length.to_be_bytes());
+            bytes.extend_from_slice(&message);
+        }
+        self.inner.home.write_beside(BUNDLE, &bytes)?;
+        Ok(count)
+    }
+
+    /// The next sealed part to hand over, or that there is none.
+    pub(crate) fn next_sealed(&self) -> Result<std::result::Result<Sealed, Wiped>> {
+        let Some(note) = self.wipe_note() else { return Err(Error::NotEnrolled) };
+        if note.stored < note.parts {
+            return read_part(&self.inner.home, note.stored).map(Ok);
+        }
+        Ok(Err(Wiped { bundle: note.bundle, parts: note.parts }))
+    }
+
+    /// The server has a part. With the last one the bundle is deleted.
+    pub(crate) fn record_sealed(&self, bundle: EditId, part: u32) -> Result<()> {
+        let Some(mut note) = self.wipe_note() else { return Ok(()) };
+        if note.bundle != bundle || part != note.stored {
+            return Ok(());
+        }
+        note.stored += 1;
+        note.save(&self.inner.home)?;
+        if note.stored == note.parts {
+            erase_file(&bundle_path(&self.inner.home))?;
+        }
+        self.set_wipe_note(Some(note));
+        Ok(())
+    }
+
+    /// The server knows that the device is wiped: its key goes too.
+    pub(crate) fn wipe_confirmed(&self) -> Result<()> {
+        let Some(mut note) = self.wipe_note() else { return Ok(()) };
+        note.confirmed = true;
+        note.save(&self.inner.home)?;
+        erase_file(&bundle_path(&self.inner.home))?;
+        self.inner.home.forget_key()?;
+        self.set_wipe_note(Some(note));
+        Ok(())
+    }
+
+    /// What stands in the way of enrolling this directory anew.
+    ///
+    /// # Errors
+    /// [`Error::NotAllowed`] while sealed edits wait to be handed over.
+    pub(crate) fn may_enrol(&self) -> Result<()> {
+        match self.wipe_note() {
+            Some(note) if note.stored < note.parts => Err(Error::NotAllowed {
+                reason: format!(
+                    "this device was revoked and wiped, and {} sealed edits have still to be handed over: sync \
+                     once (`roadbook sync`), then enrol; or use another --home",
+                    note.edits
+                ),
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// The device is enrolled anew: it is an empty replica like any other.
+    pub(crate) fn forget_wipe(&self) -> Result<()> {
+        if self.wipe_note().is_none() {
+            return Ok(());
+        }
+        erase_file(&self.inner.home.path().join(NOTE))?;
+        self.inner.home.sync();
+        self.set_wipe_note(None);
+        Ok(())
+    }
+}
+
+pub(crate) fn wiped(note: &Note) -> Error {
+    Error::Wiped {
+        edits: match (note.edits, note.stored >= note.parts) {
+            (0, _) => "nothing on it was unsent".to_owned(),
+            (n, true) => format!("its {n} unsent edits were handed over to the office"),
+            (n, false) => {
+                format!("its {n} unsent edits are sealed and go to the office with the next sync")
+            }
+        },
+    }
+}
+
+/// Everything that nobody else has: changes that the server has not acknowledged, and what is in
+/// quarantine.
+fn unsent(conn: &rusqlite::Connection) -> Result<Vec<SealedEdit>> {
+    let mut edits: Vec<SealedEdit> = changes::locals(
+        conn,
+        "c.settled = 0 AND c.receipt IN ('saved', 'forked') ORDER BY c.pos",
+        [],
+    )?
+    .into_iter()
+    .map(|change| SealedEdit {
+        contact: change.contact_id,
+        hash: Some(change.hash),
+        bytes: change.bytes,
+        actor: Some(change.actor),
+        edit: change.edit,
+        commands: change.commands,
+        label: change.label,
+        at: change.at,
+        code: change.code,
+        reason: change.reason,
+    })
+    .collect();
+    for entry in Replica::quarantined(conn)? {
+        edits.push(SealedEdit {
+            contact: entry.contact_id,
+            hash: None,
+            bytes: Vec::new(),
+            actor: None,
+            // Every edit has a name at the other end.
+            edit: Some(entry.edit_id.unwrap_or(EditId::from_bytes([0; 16]))),
+            commands: serde_json::to_string::<[Command]>(&entry.commands).unwrap_or_default(),
+            label: entry.command,
+            at: entry.at,
+            code: entry.code,
+            reason: entry.reason,
+        });
+    }
+    Ok(edits)
+}
+
+#[cfg(test)]
+mod tests {
+    use roadbook_protocol::ids::ContactId;
+
+    use super::*;
+
+    #[test]
+    fn an_order_that_the_workspace_did_not_sign_is_not_obeyed() {
+        let device = crate::tests::Device::new(1);
+        let order = WipeOrder { revoked_at: 1, sealing_key: vec![9; 32], signature: vec![7; 64] };
+        let refused = device.replica.wipe(&order).unwrap_err();
+        assert!(matches!(refused, Error::Untrusted { .. }), "{refused}");
+        assert_eq!(device.replica.wipe_status(), None);
+        assert!(device.replica.status().unwrap().enrolled, "nothing was done");
+    }
+
+    #[test]
+    fn edits_are_cut_into_parts_in_their_order_and_a_large_one_is_alone() {
+        let edit = |n: u8, size: usize| SealedEdit {
+            contact: ContactId::from_bytes([n; 16]),
+            hash: None,
+            bytes: vec![n; size],
+            actor: None,
+            edit: None,
+            commands: String::new(),
+            label: String::new(),
+            at: 0,
+            code: String::new(),
+            reason: String::new(),
+        };
+        let cut = |sizes: &[usize]| -> Vec<Vec<u8>> {
+            let edits = (0..).zip(sizes).map(|(n, size)| edit(n, *size)).collect();
+            parts(edits)
+                .into_iter()
+                .map(|part| part.iter().map(|edit| edit.contact.as_bytes()[0]).collect())
+                .collect()
+        };
+        let most = SEALED_PART_BYTES_MAX;
+        assert!(cut(&[]).is_empty());
+        assert_eq!(cut(&[10, 20, 30]), [[0, 1, 2]]);
+        assert_eq!(cut(&[most, 10, most, most / 2, most / 4]), [&[0][..], &[1], &[2], &[3, 4]]);
+    }
+}

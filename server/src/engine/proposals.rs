@@ -1,0 +1,257 @@
+//! Deciding about proposals: accept, decline, undo, in whole or in part.
+//!
+//! What is accepted is authored anew in the rep's name from the commands, in one transaction with the
+//! decision; the raw changes keep their fate (rule 8). Nothing expires, and a decision can be taken back.
+
+use std::sync::Arc;
+
+use automerge::ChangeHash;
+use roadbook_protocol::document::{self, NotReplayed, ProposedKind};
+use roadbook_protocol::ids::{ContactId, UserId, WorkspaceId};
+use serde::Serialize;
+
+use super::handle::Engine;
+use super::late;
+use super::types::{AuthorOutcome, Authored, Event};
+use crate::store::proposals::{self, Decision, ItemState, Proposal, Wanted};
+use crate::store::{EngineError, Result, contacts};
+
+/// What is to be done about items of a proposal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// They become part of the contact.
+    Accept,
+    /// They don't; they are kept.
+    Decline,
+    /// An earlier decision is taken back: they wait again.
+    Undo,
+}
+
+/// What came of a decision.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Decided {
+    /// The proposal as it is now.
+    pub proposal: Proposal,
+    /// What could not be taken as it was meant, and why.
+    pub notes: Vec<String>,
+}
+
+impl Engine {
+    /// Sets of late edits, those that changed last first. Blocking.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub fn proposals(&self, workspace: WorkspaceId, wanted: Wanted) -> Result<Vec<Proposal>> {
+        self.read(|conn| proposals::list(conn, workspace, wanted))
+    }
+
+    /// One set. Blocking.
+    ///
+    /// # Errors
+    /// [`EngineError::NotFound`].
+    pub fn proposal(&self, workspace: WorkspaceId, n: i64) -> Result<Proposal> {
+        self.read(|conn| proposals::find(conn, workspace, n))?
+            .ok_or_else(|| EngineError::not_found(format!("proposal {n}")))
+    }
+
+    /// Decides about a set, or about these items of it. Merged and durable when it returns. Blocking.
+    ///
+    /// # Errors
+    /// [`EngineError::NotFound`] for the set or an item, [`EngineError::Refused`] where it was decided
+    /// already, where an item can't be taken, or where what is to be undone was changed since.
+    pub fn decide(
+        &self,
+        workspace: WorkspaceId,
+        by: UserId,
+        n: i64,
+        items: Option<&[i64]>,
+        verdict: Verdict,
+    ) -> Result<Decided> {
+        let set = self.proposal(workspace, n)?;
+        let chosen = choose(&set, items, verdict)?;
+        let notes = match verdict {
+            Verdict::Accept => self.accept(workspace, by, &set, chosen)?,
+            Verdict::Decline => {
+                let decision = decision(n, chosen, ItemState::Declined, by);
+                self.write_decision(workspace, set.contact, decision)?;
+                Vec::new()
+            }
+            Verdict::Undo => self.undo(workspace, by, &set, &chosen)?,
+        };
+        Ok(Decided { proposal: self.proposal(workspace, n)?, notes })
+    }
+
+    fn accept(
+        &self,
+        workspace: WorkspaceId,
+        by: UserId,
+        set: &Proposal,
+        items: Vec<i64>,
+    ) -> Result<Vec<String>> {
+        let known = self.read(|conn| contacts::find(conn, workspace, set.contact))?;
+        let mut notes = Vec::new();
+        for part in in_parts(set, &items) {
+            let decision = decision(set.n, part.clone(), ItemState::Accepted, by);
+            let mut edit = late::accepting(set, &part, decision);
+            if known.is_none() && notes.is_empty() && part.first() == items.first() {
+                // Nobody owns it until it is assigned.
+                edit = Authored { create_for: Some(None), ..edit };
+            }
+            notes.extend(told(self.author_one(workspace, set.author, edit)?));
+        }
+        Ok(notes)
+    }
+
+    fn undo(
+        &self,
+        workspace: WorkspaceId,
+        by: UserId,
+        set: &Proposal,
+        items: &[i64],
+    ) -> Result<Vec<String>> {
+        // What one change of the server brought is taken back together.
+        let mut changes: Vec<ChangeHash> = Vec::new();
+        let mut rest = Vec::new();
+        for item in set.items.iter().filter(|item| items.contains(&item.i)) {
+            match item.change.filter(|_| item.state == ItemState::Accepted) {
+                Some(change) if changes.contains(&change) => {}
+                Some(change) => changes.push(change),
+                None => rest.push(item.i),
+            }
+        }
+        let mut notes = Vec::new();
+        for change in changes {
+            let doc = self.document(workspace, set.contact)?;
+            let commands = document::inverse(&doc, change).map_err(EngineError::from)?;
+            let with_it: Vec<i64> = set
+                .items
+                .iter()
+                .filter(|item| item.change == Some(change))
+                .map(|item| item.i)
+                .collect();
+            let decision = decision(set.n, with_it, ItemState::Open, by);
+            let edit = Authored {
+                decision: Some(decision),
+                label: Some("undo".to_owned()),
+                ..Authored::edit(set.contact, commands)
+            };
+            notes.extend(told(self.author_one(workspace, by, edit)?));
+        }
+        if !rest.is_empty() {
+            let decision = decision(set.n, rest, ItemState::Open, by);
+            self.write_decision(workspace, set.contact, decision)?;
+        }
+        Ok(notes)
+    }
+
+    fn author_one(
+        &self,
+        workspace: WorkspaceId,
+        by: UserId,
+        edit: Authored,
+    ) -> Result<Vec<NotReplayed>> {
+        match self.author(workspace, by, vec![edit])?.pop() {
+            Some(AuthorOutcome::Merged { not_replayed, .. }) => Ok(not_replayed),
+            Some(AuthorOutcome::Unchanged) => Ok(Vec::new()),
+            Some(AuthorOutcome::Refused(error)) => Err(error),
+            None => Err(EngineError::Closed),
+        }
+    }
+
+    /// Writes a decision that changes nothing in the contact.
+    fn write_decision(
+        &self,
+        workspace: WorkspaceId,
+        contact: ContactId,
+        decision: Decision,
+    ) -> Result<()> {
+        let now = self.now_ms();
+        let told = self.write(move |tx| {
+            if !proposals::decide(tx, &decision, None, now)? {
+                return Err(late::decided_already(decision.proposal));
+            }
+            late::record(tx, (workspace, contact), &decision, now)?;
+            proposals::fates(tx, workspace, decision.proposal, &decision.items)
+        })?;
+        if let Some((device, fates)) = told {
+            // No cursor was assigned: nothing of the contact has changed.
+            self.publish(Event::Fates { workspace, device, cursor: 0, fates: Arc::from(fates) });
+        }
+        self.publish(Event::Proposals { workspace });
+        Ok(())
+    }
+}
+
+fn decision(proposal: i64, items: Vec<i64>, to: ItemState, by: UserId) -> Decision {
+    Decision { proposal, items, to, by: Some(by), reason: None }
+}
+
+fn told(not_replayed: Vec<NotReplayed>) -> Vec<String> {
+    not_replayed.into_iter().map(|not| not.reason).collect()
+}
+
+/// Items that one change of the server carries: all but those that stand for themselves.
+fn in_parts(set: &Proposal, items: &[i64]) -> Vec<Vec<i64>> {
+    let mut parts = Vec::new();
+    let mut fields = Vec::new();
+    for item in set.items.iter().filter(|item| items.contains(&item.i)) {
+        match item.kind {
+            // Each its own change, so that each can be taken back.
+            ProposedKind::Entry | ProposedKind::Interaction | ProposedKind::Note => {
+                parts.push(vec![item.i]);
+            }
+            _ => fields.push(item.i),
+        }
+    }
+    if !fields.is_empty() {
+        parts.insert(0, fields);
+    }
+    parts
+}
+
+/// The items that a verdict is about: those that were named, or all to which it applies.
+fn choose(set: &Proposal, items: Option<&[i64]>, verdict: Verdict) -> Result<Vec<i64>> {
+    let applies = |state: ItemState| match verdict {
+        Verdict::Accept | Verdict::Decline => state == ItemState::Open,
+        Verdict::Undo => matches!(state, ItemState::Accepted | ItemState::Declined),
+    };
+    let refused = |reason: String| Err(EngineError::Refused { code: "decided", reason });
+    let chosen: Vec<&proposals::Item> = match items {
+        Some(named) => {
+            for i in named {
+                match set.items.iter().find(|item| item.i == *i) {
+                    None => {
+                        return Err(EngineError::not_found(format!(
+                            "item {i} of proposal {}",
+                            set.n
+                        )));
+                    }
+                    Some(item) if !applies(item.state) => {
+                        return refused(format!(
+                            "item {i} of proposal {} is {} already",
+                            set.n,
+                            item.state.as_str()
+                        ));
+                    }
+                    Some(_) => {}
+                }
+            }
+            set.items.iter().filter(|item| named.contains(&item.i)).collect()
+        }
+        None => set.items.iter().filter(|item| applies(item.state)).collect(),
+    };
+    if chosen.is_empty() {
+        return refused(format!("nothing of proposal {} can be decided so now", set.n));
+    }
+    if verdict == Verdict::Accept
+        && let Some(item) = chosen.iter().find(|item| item.kind == ProposedKind::Unreadable)
+    {
+        return refused(format!(
+            "item {} of proposal {} can't be read ({}); decline it, its bytes are kept in the quarantine's export",
+            item.i,
+            set.n,
+            item.reason.as_deref().unwrap_or("unknown reason")
+        ));
+    }
+    Ok(chosen.into_iter().map(|item| item.i).collect())
+}

@@ -1,0 +1,234 @@
+//! Late edits that wait for a decision, field by field: what it was, what is proposed, what it is now.
+
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Redirect, Response};
+use maud::{Markup, html};
+use roadbook_protocol::document::{self, ProposedKind};
+use roadbook_protocol::ids::ContactId;
+use rusqlite::Connection;
+use serde_json::Value;
+
+use super::error::OfficeError;
+use super::fields::Names;
+use super::layout::{self, Shape};
+use super::session::{Posted, READ_ONLY, Viewer};
+use super::{OfficeState, versus};
+use crate::engine::Verdict;
+use crate::rights::{Action, Decision, Rights};
+use crate::store::proposals::{self, Item, ItemState, Proposal, Wanted};
+use crate::store::{self, contacts, documents, projections};
+
+/// Sets on one page: each of them opens a document.
+const SETS_MAX: u32 = 20;
+/// Sets that are looked through for those of one's own team.
+const SETS_READ_MAX: u32 = 500;
+/// Characters of a value that are shown.
+const VALUE_CHARS: usize = 400;
+
+/// One set as the page shows it.
+pub(super) struct Shown {
+    set: Proposal,
+    /// What the contact is called; none of a contact that is not known here.
+    name: Option<String>,
+    /// What each item's field holds now.
+    now: Vec<Value>,
+    steers: bool,
+}
+
+/// How many sets wait, of those that somebody sees.
+pub(super) fn count(conn: &Connection, rights: &Rights) -> store::Result<u64> {
+    proposals::count_open(conn, rights.workspace, &rights.and_seen("p.contact"))
+}
+
+/// A contact that is not known here is proposed as a new one: nobody's yet, so those who steer
+/// everything see it.
+fn is_seen(conn: &Connection, rights: &Rights, contact: ContactId) -> store::Result<bool> {
+    match contacts::find(conn, rights.workspace, contact)? {
+        Some(_) => rights.sees(conn, contact),
+        None => Ok(rights.may(Action::Administer)),
+    }
+}
+
+/// The sets that wait and that somebody sees.
+pub(super) fn read(conn: &Connection, rights: &Rights) -> store::Result<Vec<Shown>> {
+    let wanted = Wanted { limit: SETS_READ_MAX, ..Wanted::default() };
+    let mut shown = Vec::new();
+    for set in proposals::list(conn, rights.workspace, wanted)? {
+        if shown.len() >= SETS_MAX as usize {
+            break;
+        }
+        if is_seen(conn, rights, set.contact)? {
+            shown.push(Shown::of(conn, rights, set)?);
+        }
+    }
+    Ok(shown)
+}
+
+impl Shown {
+    fn of(conn: &Connection, rights: &Rights, set: Proposal) -> store::Result<Shown> {
+        let found = contacts::find(conn, rights.workspace, set.contact)?;
+        let found = found.filter(|contact| contact.cursor > 0 && contact.erased_at.is_none());
+        let Some(contact) = found else {
+            let now = set.items.iter().map(|_| Value::Null).collect();
+            return Ok(Shown { set, name: None, now, steers: rights.may(Action::Administer) });
+        };
+        let doc = documents::document(conn, rights.workspace, &contact)?;
+        let now = set.items.iter().map(|item| document::current(&doc, &item.path)).collect();
+        let name = projections::display_name(conn, contact.n)?;
+        let steers = rights.on_contact(conn, Action::Steer, set.contact)? == Decision::Allow;
+        Ok(Shown { set, name, now, steers })
+    }
+
+    fn render(&self, viewer: &Viewer, names: &Names) -> Markup {
+        let set = &self.set;
+        let title = self.name.as_deref().unwrap_or("A new contact");
+        let open = set.items.iter().filter(|item| item.state == ItemState::Open).count();
+        html! {
+            section.card.stack aria-label={ "Late edits of " (title) } {
+                div.bar {
+                    h2 {
+                        @if self.name.is_some() { a href={ "/contacts/" (set.contact) } { (title) } } @else { (title) }
+                    }
+                    span.k { (names.of(set.author)) " · received " (layout::time(set.received_at, Shape::Full)) }
+                    span.grow {}
+                    @if self.steers && open > 0 {
+                        (self.button(viewer, "accept", None, "Accept all", true))
+                        (self.button(viewer, "decline", None, "Decline all", false))
+                    }
+                }
+                table {
+                    caption.vh { "Late edits of " (title) }
+                    thead { tr { th scope="col" { "Field" } th scope="col" { "When it was edited" } th scope="col" { "Proposed" } th.mid scope="col" { "Now" } th scope="col" { "Decision" } } }
+                    tbody {
+                        @for (item, now) in set.items.iter().zip(&self.now) { (self.row(viewer, names, item, now)) }
+                    }
+                }
+            }
+        }
+    }
+
+    fn row(&self, viewer: &Viewer, names: &Names, item: &Item, now: &Value) -> Markup {
+        let label = match item.kind {
+            ProposedKind::Unreadable => "Not readable".to_owned(),
+            _ => versus::path(&item.path).label,
+        };
+        html! {
+            tr {
+                th scope="row" {
+                    (label)
+                    @if item.at > 0 { div.k { (layout::time(item.at, Shape::Full)) } }
+                    @if let Some(reason) = &item.reason { div.k { (reason) } }
+                }
+                td.muted { (value(&item.base)) }
+                td { (value(&item.proposed)) }
+                td.mid.muted { (value(now)) }
+                td {
+                    @match item.state {
+                        ItemState::Due => span.chip.info { "being taken" },
+                        ItemState::Open if self.steers => {
+                            @if item.kind != ProposedKind::Unreadable { (self.button(viewer, "accept", Some(item.i), "Accept", true)) }
+                            (self.button(viewer, "decline", Some(item.i), "Decline", false))
+                        },
+                        ItemState::Open => span.chip.wait { "waits" },
+                        ItemState::Accepted | ItemState::Declined => {
+                            @if item.state == ItemState::Accepted { span.chip.ok { "accepted" } } @else { span.chip { "declined" } }
+                            div.k { @match item.decided_by { Some(user) => (names.of(user)), None => "taken at once" } }
+                            @if self.steers { (self.button(viewer, "undo", Some(item.i), "Undo", false)) }
+                        },
+                    }
+                }
+            }
+        }
+    }
+
+    fn button(
+        &self,
+        viewer: &Viewer,
+        verdict: &str,
+        item: Option<i64>,
+        text: &str,
+        go: bool,
+    ) -> Markup {
+        html! {
+            form method="post" action={ "/decide/proposals/" (self.set.n) "/" (verdict) } data-in-place {
+                (layout::csrf(viewer))
+                @if let Some(item) = item { input type="hidden" name="item" value=(item); }
+                button.btn.small.go[go] { (text) }
+            }
+        }
+    }
+}
+
+fn value(value: &Value) -> Markup {
+    match value {
+        Value::Null => html! { span.k { "–" } },
+        Value::Bool(yes) => html! { (if *yes { "yes" } else { "no" }) },
+        Value::String(text) => {
+            let cut: String = text.chars().take(VALUE_CHARS).collect();
+            html! { (cut) @if cut.len() < text.len() { "…" } }
+        }
+        Value::Object(fields) => html! {
+            @for (name, value) in fields.iter().filter(|(_, value)| !value.is_null()) {
+                div { span.k { (super::fields::word(name)) ": " } (self::value(value)) }
+            }
+        },
+        other => html! { (other.to_string()) },
+    }
+}
+
+/// The part of the page with late edits; nothing where none wait.
+pub(super) fn section(viewer: &Viewer, names: &Names, shown: &[Shown], total: u64) -> Markup {
+    html! {
+        @if !shown.is_empty() {
+            div.stack {
+                h2 { "Late edits" }
+                p.hint { "Made on a device before it could know that the contact was handed over. Visits among them are taken at once; the rest waits here and never expires." }
+                @for one in shown { (one.render(viewer, names)) }
+                @if total > shown.len() as u64 { p.k { (layout::count(total - shown.len() as u64)) " more follow when these are decided." } }
+            }
+        }
+    }
+}
+
+/// `POST /decide/proposals/{n}/{verdict}`
+pub(super) async fn decide(
+    State(state): State<OfficeState>,
+    Path((n, verdict)): Path<(i64, String)>,
+    posted: Posted,
+) -> Result<Response, OfficeError> {
+    let missing = || OfficeError::NotFound { what: "late edit" };
+    let verdict = match verdict.as_str() {
+        "accept" => Verdict::Accept,
+        "decline" => Verdict::Decline,
+        "undo" => Verdict::Undo,
+        _ => return Err(missing()),
+    };
+    let item: Option<i64> = match posted.fields.text("item") {
+        "" => None,
+        text => Some(text.parse().map_err(|_| missing())?),
+    };
+    let (workspace, by) = (posted.viewer.workspace, posted.viewer.user);
+    let rights = posted.viewer.rights.clone();
+    let answer = state
+        .read(move |conn| {
+            let Some(set) = proposals::find(conn, workspace, n)? else { return Ok(Decision::Hide) };
+            match contacts::find(conn, workspace, set.contact)? {
+                Some(_) => rights.on_contact(conn, Action::Steer, set.contact),
+                None if rights.may(Action::Administer) => Ok(Decision::Allow),
+                None => Ok(Decision::Hide),
+            }
+        })
+        .await?;
+    match answer {
+        Decision::Allow => {}
+        Decision::Forbid => return Err(OfficeError::Forbidden { reason: READ_ONLY.to_owned() }),
+        Decision::Hide => return Err(missing()),
+    }
+    state
+        .engine_do(move |engine| {
+            let items = item.map(|item| vec![item]);
+            engine.decide(workspace, by, n, items.as_deref(), verdict)
+        })
+        .await?;
+    Ok(Redirect::to("/decide").into_response())
+}
