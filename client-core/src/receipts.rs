@@ -299,6 +299,12 @@ impl Write<'_> {
                 let hopeless = NOT_OURS.contains(&why.0);
                 set(self, Receipt::Quarantined, hopeless)?;
                 self.quarantine(&row, &change, why)?;
+                if why.0 == "not_yours" && row.merged_heads.is_empty() {
+                    // This replica has nothing of it from the server, so no news of its removal will
+                    // come: it was made here before the replica was put back to an older state, and
+                    // went to somebody else meanwhile.
+                    contacts::set_access(&self.tx, row.num, Access::Removed, None, 0)?;
+                }
                 if !hopeless {
                     self.set_aside(&row)?;
                 }

@@ -234,3 +234,26 @@ fn a_directory_is_taken_only_with_the_signature_of_the_workspace() {
     assert!(a.replica.store_directory(&directory).unwrap());
     assert_eq!(a.replica.user_name(user).as_deref(), Some("The boss"));
 }
+
+#[test]
+fn a_contact_made_here_that_is_anothers_leaves_and_its_edits_stay_listed() {
+    let a = Device::new(1);
+    let id = person(&a.replica, "Karen", "Holm");
+    let fate = |hash, fate, code: &str| ChangeFate {
+        contact: id,
+        hash,
+        fate,
+        code: code.to_owned(),
+        reason: "it is assigned to somebody else".to_owned(),
+    };
+    let made = a.replica.outbox(false).unwrap()[0].hash.parse().unwrap();
+    let bootstraps = roadbook_protocol::document::bootstraps();
+    let mut fates: Vec<ChangeFate> =
+        bootstraps.iter().map(|known| fate(known.hash, Fate::Merged, "")).collect();
+    fates.push(fate(made, Fate::Quarantined, "not_yours"));
+    a.replica.record_fates(&fates).unwrap();
+    assert_eq!(a.replica.ids(None).unwrap(), [], "no news of its removal would ever come");
+    let kept = a.replica.quarantine().unwrap();
+    assert_eq!((kept.len(), kept[0].code.as_str()), (1, "not_yours"));
+    assert!(kept[0].bytes.is_some());
+}

@@ -8,11 +8,9 @@ use std::thread::JoinHandle;
 
 use automerge::Automerge;
 use ring::signature::KeyPair;
-use roadbook_protocol::ids::{
-    Actor, ContactId, Cursor, DeviceId, TimelineId, UnixMs, UserId, WorkspaceId,
-};
+use roadbook_protocol::ids::{Actor, ContactId, Cursor, DeviceId, UnixMs, UserId, WorkspaceId};
 use roadbook_protocol::limits::Limits;
-use rusqlite::{Connection, Transaction, TransactionBehavior};
+use rusqlite::{Connection, Transaction};
 use serde_json::json;
 use tokio::sync::{broadcast, oneshot};
 
@@ -26,9 +24,10 @@ use super::past;
 use super::reads::Reads;
 use super::replay;
 use super::shards::{AuthorJob, Shards, Worker};
-use super::shared::{Shared, Timeline};
+use super::shared::Shared;
 use super::stepped::{Step, Stepped};
-use super::types::{AppendRequest, Appended, AuthorOutcome, Authored, Event, TimelineStatus};
+use super::timelines::{open_timelines, write_timeline};
+use super::types::{AppendRequest, Appended, AuthorOutcome, Authored, Event};
 use super::witness::Witness;
 use super::writer::{Closure, Job, Queue, Writer};
 use crate::store::devices::{self, Seen};
@@ -477,39 +476,12 @@ impl Engine {
         Ok(self.shared.keys.get(workspace)?.public_key().as_ref().to_vec())
     }
 
-    /// The open timeline of a workspace. Blocking the first time.
-    ///
-    /// # Errors
-    /// [`EngineError::NotFound`].
-    pub fn timeline(&self, workspace: WorkspaceId) -> Result<TimelineId> {
-        self.open_timeline(workspace).map(|timeline| timeline.id)
-    }
-
     /// The last cursor that was assigned. Blocking.
     ///
     /// # Errors
     /// [`EngineError::NotFound`].
     pub fn public_cursor(&self, workspace: WorkspaceId) -> Result<Cursor> {
         self.read(|conn| workspaces::cursor(conn, workspace))
-    }
-
-    /// Whether a device's cursor was assigned in the timeline that it names (rule 1). `highest` is
-    /// the largest cursor of that timeline that the device has heard of, in pages or in fates.
-    /// Blocking.
-    ///
-    /// # Errors
-    /// What the database says.
-    pub fn timeline_status(
-        &self,
-        workspace: WorkspaceId,
-        timeline: TimelineId,
-        highest: Cursor,
-    ) -> Result<TimelineStatus> {
-        let last = self.read(|conn| workspaces::timeline_last_cursor(conn, workspace, timeline))?;
-        Ok(match last {
-            Some(last) if highest <= last => TimelineStatus::Known,
-            _ => TimelineStatus::Repair,
-        })
     }
 
     /// Registers the actors that a replica announces. Returns those that belong to others: the
@@ -624,24 +596,6 @@ impl Engine {
     pub(super) fn publish(&self, event: Event) {
         self.shared.publish(event);
     }
-
-    fn new_timeline(&self) -> Timeline {
-        Timeline {
-            id: TimelineId::from_random(self.random()),
-            actor: Actor::from_random(self.random()),
-        }
-    }
-
-    fn keep_timeline(&self, workspace: WorkspaceId, timeline: Timeline) {
-        let mut all = self.shared.timelines.write().unwrap_or_else(PoisonError::into_inner);
-        all.insert(workspace, timeline);
-    }
-
-    fn open_timeline(&self, workspace: WorkspaceId) -> Result<Timeline> {
-        self.shared
-            .timeline(workspace)
-            .ok_or_else(|| EngineError::not_found(format!("workspace {workspace}")))
-    }
 }
 
 impl Drop for Engine {
@@ -661,41 +615,4 @@ fn create_dir(dir: &Path) -> Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(dir).map_err(|source| EngineError::Io { path: dir.to_owned(), source })
-}
-
-fn write_timeline(
-    tx: &Transaction<'_>,
-    workspace: WorkspaceId,
-    timeline: Timeline,
-    now: UnixMs,
-) -> Result<()> {
-    workspaces::open_timeline(tx, workspace, timeline.id, now)?;
-    devices::register_server_actor(tx, workspace, timeline.actor, timeline.id, now)
-}
-
-/// Opens a timeline for each workspace, in one durable transaction, before anything is served.
-fn open_timelines(
-    dir: &Path,
-    conn: &mut Connection,
-    shared: &Shared,
-    past_lost: bool,
-) -> Result<Witness> {
-    let now = shared.clock.now_ms();
-    let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let mut all = shared.timelines.write().unwrap_or_else(PoisonError::into_inner);
-    let known = workspaces::list(&tx)?;
-    let witness = Witness::open(dir, &tx, known.iter().map(|workspace| workspace.id), now)?;
-    for workspace in known {
-        if past_lost {
-            past::note_lost(&tx, workspace.id)?;
-        }
-        let timeline = Timeline {
-            id: TimelineId::from_random(shared.random()),
-            actor: Actor::from_random(shared.random()),
-        };
-        write_timeline(&tx, workspace.id, timeline, now)?;
-        all.insert(workspace.id, timeline);
-    }
-    tx.commit()?;
-    Ok(witness)
 }

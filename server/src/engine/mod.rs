@@ -24,6 +24,7 @@
 //! | `state` | the hash by which replicas compare |
 //! | `check`, [`backup`] | is everything as it should be; a copy of it |
 //! | `handle`, `writer`, `shards`, `reads`, `checkpoint` | the handle and the threads |
+//! | `timelines` | each start opens one; whether a cursor counts in it |
 //! | `stepped` | the same without threads, for simulators |
 //!
 //! Nothing is acknowledged before its transaction is on the disk. A merge may be lost in a power
@@ -57,6 +58,7 @@ mod shards;
 mod shared;
 mod state;
 mod stepped;
+mod timelines;
 mod types;
 mod vouch;
 pub mod waiting;

@@ -63,7 +63,6 @@ pub const EVENTS: &[&str] = &[
     "event.others_changes_due_back",
     "event.others_changes_offered",
     "event.page",
-    "event.quarantined",
     "event.removed_from_device",
     "event.repair",
     "event.reoffered",

@@ -11,6 +11,7 @@
 //! | `world` | the queue, the clock, the run |
 //! | `net` | connections and what a bad network does to them |
 //! | `server`, `device` | the two ends, each on a simulated disk |
+//! | `jobs` | what a session asks of the engine |
 //! | `power`, `trouble` | how the server ends and starts; which errors the simulation made itself |
 //! | `watch` | what is looked at while a run goes on |
 //! | `act`, `people`, `office`, `words` | the steps, carried out |
@@ -26,6 +27,7 @@ mod device;
 mod evidence;
 mod finish;
 mod generate;
+mod jobs;
 mod net;
 mod office;
 pub mod oracle;

@@ -32,6 +32,8 @@ mod client_events;
 mod server;
 mod server_events;
 mod server_frames;
+mod server_pages;
+mod server_rights;
 #[cfg(test)]
 mod tests;
 

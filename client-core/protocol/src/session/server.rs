@@ -1,36 +1,29 @@
-//! The server's end.
+//! The server's end: the phases of a connection, and what each frame and event means in it.
+//!
+//! What goes down in pages is in `server_pages`, what wipes, purges and hands over in `server_rights`.
 
 use std::collections::{HashMap, VecDeque};
 
 use automerge::ChangeHash;
 
-use super::server_events::{
-    DeviceRecord, LoadedItem, LoadedPage, Opening, Outcome, ServerEffect, ServerEvent,
-    ServerOptions,
-};
+use super::server_events::{DeviceRecord, Opening, ServerEffect, ServerEvent, ServerOptions};
 use super::server_frames::{
-    older, problem, revoked, runs, send_manifest, send_unknown, too_many_actors, unauthorized,
-    whole_item,
+    older, problem, revoked, send_manifest, send_unknown, too_many_actors, unauthorized, whole_item,
 };
+use super::server_pages::Merged;
 use super::{
     ACTORS_MAX, BATCHES_IN_FLIGHT_MAX, FETCHES_IN_FLIGHT_MAX, FIRST_FRAME_BYTES_MAX,
-    HANDSHAKE_MS_MAX, HEADS_CONTACTS_MAX, HEADS_MAX, OFFERS_IN_FLIGHT_MAX, PAGES_IN_FLIGHT_MAX,
+    HANDSHAKE_MS_MAX, HEADS_CONTACTS_MAX, HEADS_MAX, OFFERS_IN_FLIGHT_MAX,
 };
 use crate::ids::{Cursor, UnixMs};
 use crate::wire::{
-    Access, CAPABILITY_DROPS, CAPABILITY_OFFERS, CAPABILITY_SEALS, Challenge, ChangeFate,
-    ContactHeads, DROPS_MAX, Exception, Fate, Fates, Fetched, Frame, Hello, Need, Offered,
-    PROTOCOL, PROTOCOL_OLDEST, Page, PageItem, Problem, ProblemCode, Proof, Stored, Tips, Welcome,
-    challenge_text, verify,
-};
-
-use super::WIPE_MS_MAX;
-use crate::wire::{
-    CAPABILITY_ERASURES, CAPABILITY_WIPE, ERASURES_MAX, SEALED_PARTS_MAX, SealedStored, Wiped,
+    CAPABILITY_DROPS, CAPABILITY_ERASURES, CAPABILITY_OFFERS, CAPABILITY_SEALS, CAPABILITY_WIPE,
+    Challenge, ContactHeads, Fetched, Frame, Hello, Offered, PROTOCOL, PROTOCOL_OLDEST, Problem,
+    ProblemCode, Proof, Welcome, challenge_text, verify,
 };
 
 #[derive(Debug)]
-enum Phase {
+pub(super) enum Phase {
     AwaitHello,
     LookingUp(Box<Hello>),
     AwaitProof(Box<Hello>, Box<DeviceRecord>),
@@ -47,58 +40,39 @@ enum Phase {
 /// The server's end of a session. One per connection.
 #[derive(Debug)]
 pub struct ServerSession {
-    options: ServerOptions,
-    phase: Phase,
+    pub(super) options: ServerOptions,
+    pub(super) phase: Phase,
     /// Hashes that were offered in repair.
     heads: usize,
-    deadline: UnixMs,
+    pub(super) deadline: UnixMs,
     /// Changes uploaded on this connection and not merged yet: they are not echoed.
-    uploaded: HashMap<ChangeHash, (u64, u32)>,
-    appending: usize,
+    pub(super) uploaded: HashMap<ChangeHash, (u64, u32)>,
+    pub(super) appending: usize,
     offering: usize,
     fetching: usize,
-    sealing: usize,
+    pub(super) sealing: usize,
     last_batch: u64,
     last_offer: u64,
     /// Whether the device keeps evidence.
-    seals: bool,
+    pub(super) seals: bool,
     /// Whether the device purges what was erased.
-    purges: bool,
+    pub(super) purges: bool,
     /// Everything up to it was sent.
-    sent: Cursor,
-    published: Cursor,
-    page_loading: bool,
+    pub(super) sent: Cursor,
+    pub(super) published: Cursor,
+    pub(super) page_loading: bool,
     /// What was published when the page being loaded was asked for.
-    page_hint: Cursor,
+    pub(super) page_hint: Cursor,
     /// The cursors of the pages with content that the device has not confirmed.
-    unconfirmed: VecDeque<Cursor>,
+    pub(super) unconfirmed: VecDeque<Cursor>,
     /// Pages flow only after the first list or the decision that none is needed.
-    down_open: bool,
-    greeted: bool,
-    uploads_only: bool,
+    pub(super) down_open: bool,
+    pub(super) greeted: bool,
+    pub(super) uploads_only: bool,
     /// What waits for a page that is read from now on.
-    later: Merged,
+    pub(super) later: Merged,
     /// What goes out behind the page that is being read.
-    behind_page: Merged,
-}
-
-/// Merged changes that the device may hear of only behind a page that brings its cursor past them:
-/// else a server that is restored to a moment between the two would not be noticed, and the device
-/// would take a change for merged that is lost (rule 1).
-#[derive(Debug, Default)]
-struct Merged {
-    places: Vec<(u64, u32)>,
-    fates: Vec<ChangeFate>,
-}
-
-impl Merged {
-    fn is_empty(&self) -> bool {
-        self.places.is_empty() && self.fates.is_empty()
-    }
-    fn append(&mut self, mut other: Merged) {
-        self.places.append(&mut other.places);
-        self.fates.append(&mut other.fates);
-    }
+    pub(super) behind_page: Merged,
 }
 
 impl ServerSession {
@@ -214,29 +188,10 @@ impl ServerSession {
                     effects.push(ServerEffect::Send(directory.into()));
                 }
             }
-            ServerEvent::WipeOrder(order) => {
-                if matches!(self.phase, Phase::Wiping) {
-                    self.deadline = now + WIPE_MS_MAX;
-                    effects.push(ServerEffect::Send(order.into()));
-                }
-            }
-            ServerEvent::SealedStored(Ok((bundle, part))) => {
-                self.sealing = self.sealing.saturating_sub(1);
-                self.deadline = self.deadline.max(now + WIPE_MS_MAX);
-                let stored = SealedStored { bundle, part, confirmed: false };
-                effects.push(ServerEffect::Send(stored.into()));
-            }
-            ServerEvent::SealedStored(Err(problem)) => self.refuse(problem, &mut effects),
-            ServerEvent::WipeNoted(Wiped { bundle, parts }) => {
-                let stored = SealedStored { bundle, part: parts, confirmed: true };
-                effects.push(ServerEffect::Send(stored.into()));
-                self.close(1000, &mut effects);
-            }
-            ServerEvent::Erasures(erasures) => {
-                if self.is_open() && self.purges {
-                    effects.push(ServerEffect::Send(erasures.into()));
-                }
-            }
+            ServerEvent::WipeOrder(order) => self.wipe_order(now, order, &mut effects),
+            ServerEvent::SealedStored(stored) => self.sealed_stored(now, stored, &mut effects),
+            ServerEvent::WipeNoted(wiped) => self.wipe_noted(wiped, &mut effects),
+            ServerEvent::Erasures(erasures) => self.erasures(erasures, &mut effects),
             ServerEvent::Revoked => self.refuse(revoked(), &mut effects),
             ServerEvent::Drain { retry_after_ms } => {
                 let problem = Problem {
@@ -262,18 +217,18 @@ impl ServerSession {
         effects
     }
 
-    fn close(&mut self, code: u16, effects: &mut Vec<ServerEffect>) {
+    pub(super) fn close(&mut self, code: u16, effects: &mut Vec<ServerEffect>) {
         self.phase = Phase::Closed;
         self.uploaded = HashMap::new();
         effects.push(ServerEffect::Close { code });
     }
 
-    fn refuse(&mut self, problem: Problem, effects: &mut Vec<ServerEffect>) {
+    pub(super) fn refuse(&mut self, problem: Problem, effects: &mut Vec<ServerEffect>) {
         effects.push(ServerEffect::Send(Problem { fatal: true, ..problem }.into()));
         self.close(1008, effects);
     }
 
-    fn protocol_error(&mut self, message: String, effects: &mut Vec<ServerEffect>) {
+    pub(super) fn protocol_error(&mut self, message: String, effects: &mut Vec<ServerEffect>) {
         self.refuse(problem(ProblemCode::Protocol, message), effects);
     }
 
@@ -310,10 +265,7 @@ impl ServerSession {
                     return self.refuse(unauthorized(), effects);
                 }
                 if record.revoked {
-                    effects.push(ServerEffect::LoadWipeOrder);
-                    self.deadline = now + WIPE_MS_MAX;
-                    self.phase = Phase::Wiping;
-                    return;
+                    return self.wipe(now, effects);
                 }
                 effects.push(ServerEffect::Open {
                     workspace: hello.workspace,
@@ -345,16 +297,8 @@ impl ServerSession {
                 phase @ (Phase::Open | Phase::Repairing(_) | Phase::Wiping),
                 Frame::Sealed(sealed),
             ) => {
-                if sealed.parts > SEALED_PARTS_MAX || sealed.part >= sealed.parts {
-                    let message = format!(
-                        "sealed part {} of {}; the limit is {SEALED_PARTS_MAX}",
-                        sealed.part, sealed.parts
-                    );
-                    return self.protocol_error(message, effects);
-                }
                 self.phase = phase;
-                self.sealing += 1;
-                effects.push(ServerEffect::StoreSealed(sealed));
+                self.sealed(sealed, effects);
             }
             (phase @ (Phase::Open | Phase::Repairing(_) | Phase::Wiping), Frame::Wiped(wiped)) => {
                 self.phase = phase;
@@ -451,22 +395,8 @@ impl ServerSession {
                 self.offering += 1;
                 effects.push(ServerEffect::Offer { offer: offer.offer, items: offer.items });
             }
-            Frame::Purged(purged) if purged.contacts.len() > ERASURES_MAX => {
-                let message = format!(
-                    "{} contacts purged at once; the limit is {ERASURES_MAX}",
-                    purged.contacts.len()
-                );
-                self.protocol_error(message, effects);
-            }
-            Frame::Purged(purged) => effects.push(ServerEffect::Purged(purged.contacts)),
-            Frame::Dropped(dropped) if dropped.contacts.len() > DROPS_MAX => {
-                let message = format!(
-                    "{} contacts were dropped at once; the limit is {DROPS_MAX}",
-                    dropped.contacts.len()
-                );
-                self.protocol_error(message, effects);
-            }
-            Frame::Dropped(dropped) => effects.push(ServerEffect::Dropped(dropped)),
+            Frame::Purged(purged) => self.purged(purged, effects),
+            Frame::Dropped(dropped) => self.dropped(dropped, effects),
             Frame::Actors(actors) if actors.actors.len() > ACTORS_MAX => {
                 self.protocol_error(too_many_actors(actors.actors.len()), effects);
             }
@@ -587,176 +517,6 @@ impl ServerSession {
             }
         }
         self.pump(effects);
-    }
-
-    fn appended(
-        &mut self,
-        batch: u64,
-        outcomes: Vec<Outcome>,
-        waiting: Vec<Need>,
-        effects: &mut Vec<ServerEffect>,
-    ) {
-        self.appending = self.appending.saturating_sub(1);
-        let mut exceptions = Vec::new();
-        for (index, outcome) in outcomes.into_iter().enumerate() {
-            let index = index as u32;
-            let full = outcome.code == "waiting_full";
-            if outcome.fate == Fate::Merged && !self.uploads_only {
-                self.later.places.push((batch, index));
-                continue;
-            }
-            if outcome.fate != Fate::Stored {
-                exceptions.push(Exception {
-                    index,
-                    fate: outcome.fate,
-                    code: outcome.code,
-                    reason: outcome.reason,
-                });
-            }
-            // What found no room to wait is not held: it has to come again.
-            if let (Fate::Stored | Fate::Waiting, Some(hash), false) =
-                (outcome.fate, outcome.hash, full)
-            {
-                self.uploaded.insert(hash, (batch, index));
-            }
-        }
-        // Before the receipt: a device that has every receipt may leave, and would never hear that
-        // it could have helped.
-        for need in waiting {
-            effects.push(ServerEffect::Send(need.into()));
-        }
-        effects.push(ServerEffect::Send(Stored { batch, exceptions }.into()));
-        self.page_for_later(effects);
-    }
-
-    fn fates(&mut self, mut fates: Vec<ChangeFate>, effects: &mut Vec<ServerEffect>) {
-        if !self.is_open() {
-            return;
-        }
-        if !self.uploads_only {
-            let merged = fates.extract_if(.., |fate| fate.fate == Fate::Merged);
-            self.later.fates.extend(merged);
-            self.page_for_later(effects);
-        }
-        if fates.is_empty() {
-            return;
-        }
-        for fate in &fates {
-            if !matches!(fate.fate, Fate::Stored | Fate::Waiting | Fate::Merged) {
-                self.uploaded.remove(&fate.hash);
-            }
-        }
-        effects.push(ServerEffect::Send(Fates { merged: Vec::new(), fates }.into()));
-    }
-
-    /// What is to be told behind a page needs one, even an empty one.
-    fn page_for_later(&mut self, effects: &mut Vec<ServerEffect>) {
-        if !self.later.is_empty() {
-            self.greeted = false;
-            self.pump(effects);
-        }
-    }
-
-    fn pump(&mut self, effects: &mut Vec<ServerEffect>) {
-        if self.down_open
-            && !self.uploads_only
-            && !self.page_loading
-            && self.unconfirmed.len() < PAGES_IN_FLIGHT_MAX
-            && (self.published > self.sent || !self.greeted)
-            && self.is_open()
-        {
-            self.page_loading = true;
-            self.page_hint = self.published;
-            self.behind_page.append(std::mem::take(&mut self.later));
-            effects.push(ServerEffect::LoadPage { since: self.sent });
-        }
-    }
-
-    /// Sends a page without what this connection uploaded itself; that these changes are in the
-    /// page is how they are known to be merged.
-    fn page(&mut self, page: LoadedPage, effects: &mut Vec<ServerEffect>) {
-        self.page_loading = false;
-        let mut merged = std::mem::take(&mut self.behind_page);
-        let sealed = self.seals && page.seal.is_some();
-        let items: Vec<PageItem> = page
-            .items
-            .into_iter()
-            .filter_map(|item| self.strip(item, sealed, &mut merged.places))
-            .collect();
-        self.sent = self.sent.max(page.cursor);
-        if !items.is_empty() || !merged.is_empty() || !self.greeted {
-            self.greeted = self.later.is_empty();
-            if !items.is_empty() {
-                self.unconfirmed.push_back(self.sent);
-            }
-            // An empty page says nothing of contacts.
-            let seal = page.seal.filter(|_| self.seals && !items.is_empty());
-            effects.push(ServerEffect::Send(
-                Page { cursor: self.sent, items, more: page.more, seal }.into(),
-            ));
-        }
-        if page.more {
-            self.behind_page = merged;
-        } else if !merged.is_empty() {
-            let Merged { places, fates } = merged;
-            effects.push(ServerEffect::Send(Fates { merged: runs(places), fates }.into()));
-        }
-        if page.more {
-            self.published = self.published.max(self.sent + 1);
-        } else if self.published == self.page_hint {
-            // Nothing up to the hint concerns this device any more; a later hint came if they differ.
-            self.published = self.sent;
-        }
-        self.pump(effects);
-    }
-
-    fn strip(
-        &mut self,
-        item: LoadedItem,
-        sealed: bool,
-        merged: &mut Vec<(u64, u32)>,
-    ) -> Option<PageItem> {
-        let mut own = 0;
-        let mut changes = Vec::with_capacity(item.changes.len());
-        for (hash, bytes) in item.changes {
-            match self.uploaded.remove(&hash) {
-                Some(place) => {
-                    merged.push(place);
-                    own += 1;
-                }
-                None => changes.push(bytes),
-            }
-        }
-        // What is left out was not known when the page was sealed, or it would not be here.
-        let signed = (sealed && own > 0 && !item.signed.is_empty()).then_some(Tips(item.signed));
-        let mut whole = PageItem {
-            contact: item.contact,
-            access: item.access,
-            owner: item.owner,
-            epoch: item.epoch,
-            changes,
-            snapshot: item.snapshot,
-            row: item.row,
-            heads: item.heads,
-            signed,
-        };
-        if whole.snapshot.is_empty() || own > 0 {
-            // Deltas only. The device follows the heads by itself: each merged change replaces its
-            // dependencies among them.
-            whole.snapshot = Vec::new();
-            whole.row = String::new();
-            whole.heads = Vec::new();
-            if whole.changes.is_empty()
-                && own > 0
-                && whole.access != Access::Removed
-                && whole.signed.is_none()
-            {
-                return None;
-            }
-        } else {
-            whole.changes = Vec::new();
-        }
-        Some(whole)
     }
 }
 

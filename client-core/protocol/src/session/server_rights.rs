@@ -1,0 +1,99 @@
+//! What a device that may not hold data any more says and hears: the order to wipe, sealed edits, drops
+//! and erasures.
+//!
+//! Apart from the rest because it goes on where everything else has ended: a revoked device gets no
+//! customer data, and still may hand over what it has not sent.
+
+use super::WIPE_MS_MAX;
+use super::server::{Phase, ServerSession};
+use super::server_events::ServerEffect;
+use crate::ids::{EditId, UnixMs};
+use crate::wire::{
+    DROPS_MAX, Dropped, ERASURES_MAX, Erasures, Problem, Purged, SEALED_PARTS_MAX, Sealed,
+    SealedStored, WipeOrder, Wiped,
+};
+
+impl ServerSession {
+    /// A revoked device that can wipe has proved who it is: it is told to.
+    pub(super) fn wipe(&mut self, now: UnixMs, effects: &mut Vec<ServerEffect>) {
+        effects.push(ServerEffect::LoadWipeOrder);
+        self.deadline = now + WIPE_MS_MAX;
+        self.phase = Phase::Wiping;
+    }
+
+    pub(super) fn wipe_order(
+        &mut self,
+        now: UnixMs,
+        order: WipeOrder,
+        effects: &mut Vec<ServerEffect>,
+    ) {
+        if matches!(self.phase, Phase::Wiping) {
+            self.deadline = now + WIPE_MS_MAX;
+            effects.push(ServerEffect::Send(order.into()));
+        }
+    }
+
+    pub(super) fn sealed(&mut self, sealed: Sealed, effects: &mut Vec<ServerEffect>) {
+        if sealed.parts > SEALED_PARTS_MAX || sealed.part >= sealed.parts {
+            let message = format!(
+                "sealed part {} of {}; the limit is {SEALED_PARTS_MAX}",
+                sealed.part, sealed.parts
+            );
+            return self.protocol_error(message, effects);
+        }
+        self.sealing += 1;
+        effects.push(ServerEffect::StoreSealed(sealed));
+    }
+
+    pub(super) fn sealed_stored(
+        &mut self,
+        now: UnixMs,
+        stored: Result<(EditId, u32), Problem>,
+        effects: &mut Vec<ServerEffect>,
+    ) {
+        match stored {
+            Ok((bundle, part)) => {
+                self.sealing = self.sealing.saturating_sub(1);
+                self.deadline = self.deadline.max(now + WIPE_MS_MAX);
+                let stored = SealedStored { bundle, part, confirmed: false };
+                effects.push(ServerEffect::Send(stored.into()));
+            }
+            Err(problem) => self.refuse(problem, effects),
+        }
+    }
+
+    pub(super) fn wipe_noted(&mut self, wiped: Wiped, effects: &mut Vec<ServerEffect>) {
+        let Wiped { bundle, parts } = wiped;
+        let stored = SealedStored { bundle, part: parts, confirmed: true };
+        effects.push(ServerEffect::Send(stored.into()));
+        self.close(1000, effects);
+    }
+
+    pub(super) fn erasures(&mut self, erasures: Erasures, effects: &mut Vec<ServerEffect>) {
+        if self.is_open() && self.purges {
+            effects.push(ServerEffect::Send(erasures.into()));
+        }
+    }
+
+    pub(super) fn purged(&mut self, purged: Purged, effects: &mut Vec<ServerEffect>) {
+        if purged.contacts.len() > ERASURES_MAX {
+            let message = format!(
+                "{} contacts purged at once; the limit is {ERASURES_MAX}",
+                purged.contacts.len()
+            );
+            return self.protocol_error(message, effects);
+        }
+        effects.push(ServerEffect::Purged(purged.contacts));
+    }
+
+    pub(super) fn dropped(&mut self, dropped: Dropped, effects: &mut Vec<ServerEffect>) {
+        if dropped.contacts.len() > DROPS_MAX {
+            let message = format!(
+                "{} contacts were dropped at once; the limit is {DROPS_MAX}",
+                dropped.contacts.len()
+            );
+            return self.protocol_error(message, effects);
+        }
+        effects.push(ServerEffect::Dropped(dropped));
+    }
+}

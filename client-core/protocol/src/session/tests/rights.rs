@@ -1,0 +1,147 @@
+//! Revoked and wiped devices: what they may still hand over, and to whom.
+
+use super::*;
+use crate::ids::EditId;
+use crate::wire::{
+    Challenge, Changes, Fetch, Hello, PROTOCOL, Page, Proof, SEALED_PARTS_MAX, Sealed,
+    SealedStored, Welcome, Wiped, challenge_text,
+};
+
+/// A revoked device that has said hello with these abilities, up to the server's answer.
+fn revoked_bench(capabilities: &[&str]) -> (Bench, Vec<ServerEffect>) {
+    let mut bench = Bench::new();
+    let hello = Hello {
+        protocol: PROTOCOL,
+        workspace: WorkspaceId::from_bytes([1; 16]),
+        device: DeviceId::from_bytes([2; 16]),
+        app: "roadbook/0.2.0".into(),
+        platform: "test".into(),
+        capabilities: capabilities.iter().map(|&name| name.to_owned()).collect(),
+    };
+    bench.server.handle(0, ServerEvent::Received(hello.into()));
+    let record = DeviceRecord {
+        user: UserId::from_bytes([4; 16]),
+        login: "rep".into(),
+        user_name: "Rep".into(),
+        role: "rep".into(),
+        workspace_name: "W".into(),
+        algorithm: KeyAlgorithm::Ed25519,
+        public_key: bench.server_key.clone(),
+        revoked: true,
+        wipe: true,
+    };
+    let effects = bench.server.handle(0, ServerEvent::Device(Some(Box::new(record))));
+    (bench, effects)
+}
+
+fn sealed(part: u32, parts: u32) -> Frame {
+    Sealed {
+        bundle: EditId::from_bytes([5; 16]),
+        part,
+        parts,
+        key: vec![],
+        bytes: vec![],
+        edits: 1,
+    }
+    .into()
+}
+
+#[test]
+fn a_revoked_device_may_hand_over_what_is_sealed_and_nothing_else() {
+    let wiping = || {
+        let (mut bench, effects) = revoked_bench(&["wipe"]);
+        let [ServerEffect::Send(Frame::Challenge(challenge))] = &effects[..] else {
+            panic!("{effects:?}")
+        };
+        let (workspace, device) = (WorkspaceId::from_bytes([1; 16]), DeviceId::from_bytes([2; 16]));
+        let text = challenge_text(&workspace, &device, &challenge.nonce);
+        let proof = Proof {
+            signature: bench.key.sign(&text).as_ref().to_vec(),
+            timeline: known(),
+            cursor: 0,
+            actors: Vec::new(),
+            pending: Vec::new(),
+            unsent: 3,
+            incomplete: false,
+        };
+        let effects = bench.server.handle(0, ServerEvent::Received(proof.into()));
+        assert_eq!(effects, [ServerEffect::LoadWipeOrder], "no place among the live, no page");
+        bench
+    };
+    let mut bench = wiping();
+    // What is published does not concern it.
+    assert!(bench.server.handle(0, ServerEvent::Published(99)).is_empty());
+    let effects = bench.server.handle(0, ServerEvent::Received(sealed(0, 1)));
+    assert!(matches!(effects[..], [ServerEffect::StoreSealed(_)]), "{effects:?}");
+    assert!(bench.server.is_saturated(), "one part at a time");
+    let stored = ServerEvent::SealedStored(Ok((EditId::from_bytes([5; 16]), 0)));
+    let effects = bench.server.handle(0, stored);
+    assert!(matches!(effects[..], [ServerEffect::Send(Frame::SealedStored(_))]), "{effects:?}");
+    let wiped = Wiped { bundle: EditId::from_bytes([5; 16]), parts: 1 };
+    let effects = bench.server.handle(0, ServerEvent::Received(wiped.clone().into()));
+    assert_eq!(effects, [ServerEffect::NoteWiped(wiped.clone())]);
+    let effects = bench.server.handle(0, ServerEvent::WipeNoted(wiped));
+    assert!(matches!(effects[..], [ServerEffect::Send(_), ServerEffect::Close { code: 1000 }]));
+
+    let fetch: Frame = Fetch { request: 1, contacts: vec![contact(1)] }.into();
+    let changes: Frame = Changes { batch: 1, changes: Vec::new(), unsent: 0 }.into();
+    for frame in [fetch, changes, sealed(1, 1), sealed(0, SEALED_PARTS_MAX + 1)] {
+        let mut bench = wiping();
+        let effects = bench.server.handle(0, ServerEvent::Received(frame));
+        let [ServerEffect::Send(Frame::Problem(problem)), ServerEffect::Close { code: 1008 }] =
+            &effects[..]
+        else {
+            panic!("{effects:?}")
+        };
+        assert_eq!(problem.code, ProblemCode::Protocol);
+    }
+}
+
+#[test]
+fn a_revoked_device_that_can_not_wipe_is_sent_away_as_before() {
+    let (_, effects) = revoked_bench(&["seals"]);
+    let [ServerEffect::Send(Frame::Problem(problem)), ServerEffect::Close { .. }] = &effects[..]
+    else {
+        panic!("{effects:?}")
+    };
+    assert_eq!(problem.code, ProblemCode::Revoked);
+}
+
+#[test]
+fn a_wiped_device_hands_its_parts_over_also_to_a_server_that_has_forgotten_the_order() {
+    let mut bench = Bench::new();
+    let standing = Box::new(Standing { wiped: true, ..*bench.standing(None, 0) });
+    bench.client.handle(0, ClientEvent::Connected(standing));
+    let nonce = vec![1; 32];
+    let challenge = Challenge { protocol: PROTOCOL, nonce, algorithm: KeyAlgorithm::Ed25519 };
+    bench.client.handle(0, ClientEvent::Received(challenge.into()));
+    bench.client.handle(0, ClientEvent::Signed(vec![1; 64]));
+    let welcome = Welcome {
+        timeline: TimelineId::from_bytes([9; 16]),
+        cursor: 5,
+        server_time: 0,
+        user: UserId::from_bytes([4; 16]),
+        login: "rep".into(),
+        user_name: "Rep".into(),
+        role: "rep".into(),
+        repair: false,
+        minimum_app: None,
+        lease_until: None,
+        batch_changes_max: 10,
+        workspace_name: "W".into(),
+        capabilities: Vec::new(),
+        lease: None,
+        sealing: None,
+    };
+    let effects = bench.client.handle(0, ClientEvent::Received(welcome.into()));
+    assert_eq!(effects, [ClientEffect::Wipe(None)]);
+    // Customer data that such a server sends is not even looked at.
+    let page = Page { cursor: 9, items: Vec::new(), more: false, seal: None };
+    assert!(bench.client.handle(0, ClientEvent::Received(page.into())).is_empty());
+    let Frame::Sealed(part) = sealed(0, 1) else { unreachable!() };
+    let effects = bench.client.handle(0, ClientEvent::Sealed(part));
+    assert!(matches!(effects[..], [ClientEffect::Send(Frame::Sealed(_))]));
+    let confirmed = SealedStored { bundle: EditId::from_bytes([5; 16]), part: 1, confirmed: true };
+    let effects = bench.client.handle(0, ClientEvent::Received(confirmed.into()));
+    assert_eq!(effects, [ClientEffect::WipeConfirmed, ClientEffect::Close(CloseReason::Wiped)]);
+}
