@@ -8,7 +8,7 @@
 //! in the middle of an append was never answered: it is taken off with a notice. Anything else that does
 //! not fit is damage, and the server does not start on it.
 //!
-//! This file knows nothing of the database; [`super::replay`] brings the two together.
+//! This file knows nothing of the database; `replay` brings the two together.
 
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, ErrorKind, Read, Seek, SeekFrom, Write};

@@ -33,7 +33,7 @@ pub struct WebSession {
 /// that time, whichever is longer. `token` is the random cookie; only its hash is stored.
 ///
 /// # Errors
-/// [`EngineError::Refused`] if the user is disabled.
+/// [`EngineError::Refused`](super::EngineError::Refused) if the user is disabled.
 pub fn create(
     tx: &Transaction<'_>,
     workspace: WorkspaceId,
