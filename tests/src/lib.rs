@@ -30,6 +30,7 @@ pub mod hostile;
 pub mod http;
 pub mod kills;
 pub mod local;
+pub mod marker;
 pub mod mount;
 pub mod mutants;
 pub mod older;

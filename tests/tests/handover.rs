@@ -3,11 +3,11 @@
 #![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use roadbook_client_core::{Receipt, Replica};
 use roadbook_protocol::ids::ContactId;
 use roadbook_tests::devices;
+use roadbook_tests::marker::in_files;
 use roadbook_tests::scene::{Scene, summaries};
 use serde_json::Value;
 
@@ -30,21 +30,6 @@ fn import(scene: &Scene, count: usize, owner: &str) {
     let file = scene.dir().join("marked.csv");
     std::fs::write(&file, csv).unwrap();
     scene.admin(&["import", file.to_str().unwrap(), "--key", "customer_no", "--owner", owner]).ok();
-}
-
-/// How often the marker occurs in the files of a directory, those below it included.
-fn in_files(dir: &Path, marker: &str) -> usize {
-    let mut found = 0;
-    for entry in std::fs::read_dir(dir).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            found += in_files(&path, marker);
-        } else if path.is_file() {
-            let bytes = std::fs::read(path).unwrap();
-            found += bytes.windows(marker.len()).filter(|w| *w == marker.as_bytes()).count();
-        }
-    }
-    found
 }
 
 /// A replica's contacts by the number in their marker.
@@ -107,6 +92,16 @@ fn dropped_entries(scene: &Scene) -> u64 {
             detail["contacts"].as_u64().unwrap()
         })
         .sum()
+}
+
+/// Ada and Ben, and one contact, on Ada's device.
+async fn one_contact() -> (Scene, Replica) {
+    let scene = Scene::new();
+    scene.reps(&["ada", "ben"]);
+    import(&scene, 1, "ada");
+    let ada = scene.replica("ada", "ada").await;
+    devices::sync(&ada).await.unwrap();
+    (scene, ada)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -185,11 +180,7 @@ async fn fifty_contacts_edited_offline_and_handed_over_become_fifty_sets_of_prop
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_late_edit_is_accepted_in_part_declined_and_undone_and_its_author_hears_of_it() {
-    let scene = Scene::new();
-    scene.reps(&["ada", "ben"]);
-    import(&scene, 1, "ada");
-    let ada = scene.replica("ada", "ada").await;
-    devices::sync(&ada).await.unwrap();
+    let (scene, ada) = one_contact().await;
     let id = numbered(&ada)[&0];
     devices::set(&ada, id, "job_title", "Butcher");
     devices::set(&ada, id, "website", "https://example.org");
@@ -244,11 +235,7 @@ async fn a_late_edit_is_accepted_in_part_declined_and_undone_and_its_author_hear
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_contact_held_for_two_reasons_leaves_with_the_last_and_comes_back_clean() {
-    let scene = Scene::new();
-    scene.reps(&["ada", "ben"]);
-    import(&scene, 1, "ada");
-    let ada = scene.replica("ada", "ada").await;
-    devices::sync(&ada).await.unwrap();
+    let (scene, ada) = one_contact().await;
     let id = numbered(&ada)[&0].to_string();
     let contact = numbered(&ada)[&0];
     // Owner and collaborator: the owner's part goes first.

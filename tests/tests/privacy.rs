@@ -3,35 +3,15 @@
 //! where they belong.
 #![allow(clippy::unwrap_used)]
 
-use std::path::Path;
-
 use roadbook_client_core::{OpenOptions, Replica};
 use roadbook_tests::devices::{self, Tap, Tapped};
+use roadbook_tests::marker::{count, in_files};
 use roadbook_tests::process::Rep;
 use roadbook_tests::scene::Scene;
 
 /// How often the marker occurs in what went down.
 fn on_the_wire(heard: &[Tapped], marker: &str) -> usize {
-    heard
-        .iter()
-        .filter(|tapped| !tapped.up)
-        .map(|tapped| count(&tapped.bytes, marker.as_bytes()))
-        .sum()
-}
-
-fn count(bytes: &[u8], marker: &[u8]) -> usize {
-    bytes.windows(marker.len()).filter(|window| *window == marker).count()
-}
-
-/// How often the marker occurs in the files of a directory. Documents lie uncompressed in the
-/// database; should that change, the proof that assigned markers are found fails first.
-fn in_files(dir: &Path, marker: &str) -> usize {
-    std::fs::read_dir(dir)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.is_file())
-        .map(|path| count(&std::fs::read(path).unwrap(), marker.as_bytes()))
-        .sum()
+    heard.iter().filter(|tapped| !tapped.up).map(|tapped| count(&tapped.bytes, marker)).sum()
 }
 
 /// Three contacts: one of Ada, one of Ben, one of nobody; each with a marker in several fields.

@@ -6,6 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use roadbook_protocol::ids::WorkspaceId;
 use roadbook_tests::process::Rep;
 use roadbook_tests::scene::{Scene, copy, summaries, visit};
 
@@ -235,13 +236,25 @@ fn without_evidence_own_edits_go_on_and_what_others_made_is_kept_and_listed() {
 fn a_backup_does_not_hold_the_key_and_a_server_without_it_says_where_it_belongs() {
     let mut drill = Drill::new(73);
     let keys = drill.scene.data().join("keys");
-    let key = std::fs::read_dir(&keys).unwrap().next().unwrap().unwrap().path();
-    let secret = std::fs::read(&key).unwrap();
-    let secret = &secret[secret.len() - 32..];
-    let holds = |file: &Path| {
-        std::fs::read(file).unwrap().windows(secret.len()).any(|window| window == secret)
+    let secrets: Vec<(PathBuf, Vec<u8>)> = std::fs::read_dir(&keys)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .map(|path| (path.clone(), std::fs::read(path).unwrap()))
+        .collect();
+    // The key that signs; the others have something in their names.
+    let signs = |path: &&PathBuf| {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        name.strip_suffix(".pk8").is_some_and(|id| id.parse::<WorkspaceId>().is_ok())
     };
-    assert!(holds(&key), "the search finds it where it is");
+    let key = secrets.iter().map(|(path, _)| path).find(signs).unwrap();
+    let holds = |file: &Path| {
+        let bytes = std::fs::read(file).unwrap();
+        secrets.iter().any(|(_, secret)| {
+            let secret = &secret[secret.len() - 32..];
+            bytes.windows(secret.len()).any(|window| window == secret)
+        })
+    };
+    assert!(secrets.iter().all(|(path, _)| holds(path)), "the search finds them where they are");
     let backup = drill.scene.dir().join("backup.db");
     let report = drill.scene.admin(&["backup", backup.to_str().unwrap()]);
     assert!(report.stderr.contains("keys"), "it says what it leaves out: {report:?}");

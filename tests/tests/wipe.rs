@@ -2,13 +2,13 @@
 //! destroys everything, and what it had not sent is at the server.
 #![allow(clippy::unwrap_used)]
 
-use std::path::Path;
 use std::time::Duration;
 
 use roadbook_client_core::sync::Engine;
 use roadbook_client_core::{Error, OpenOptions, Replica, Topic};
 use roadbook_protocol::ids::ContactId;
 use roadbook_tests::devices::{self, Tap, Tapped};
+use roadbook_tests::marker::{count, in_files};
 use roadbook_tests::process::{self, Finished, Rep};
 use roadbook_tests::scene::Scene;
 use serde_json::Value;
@@ -19,24 +19,8 @@ const IMPORTED: &str = "zzimportedzz";
 /// In every edit that is not sent.
 const UNSENT: &str = "zzunsentzz";
 
-fn count(bytes: &[u8], marker: &str) -> usize {
-    bytes.windows(marker.len()).filter(|window| *window == marker.as_bytes()).count()
-}
-
 fn on_the_wire(heard: &[Tapped], up: bool, marker: &str) -> usize {
     heard.iter().filter(|tapped| tapped.up == up).map(|tapped| count(&tapped.bytes, marker)).sum()
-}
-
-/// How often the marker occurs in the files of a directory and below.
-fn in_files(dir: &Path, marker: &str) -> usize {
-    std::fs::read_dir(dir)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .map(|path| match path.is_dir() {
-            true => in_files(&path, marker),
-            false => count(&std::fs::read(&path).unwrap(), marker),
-        })
-        .sum()
 }
 
 /// Contacts of Ada, each with the marker.
@@ -84,6 +68,20 @@ fn device_row(scene: &Scene, id: &str) -> Value {
     let list = scene.admin(&["device", "list", "--json"]).json();
     let found = list["devices"].as_array().unwrap().iter().find(|row| row["id"] == id).cloned();
     found.unwrap_or_else(|| panic!("{id} is not in {list}"))
+}
+
+/// A phone of Ada with 20 edits that were not sent, revoked meanwhile; and its id.
+fn revoked_with_twenty_unsent(scene: &Scene) -> (Rep, String) {
+    scene.reps(&["ada"]);
+    import(scene, 20);
+    let phone = scene.device("phone", "ada");
+    phone.sync();
+    let replica = Replica::open(phone.home(), OpenOptions::default()).unwrap();
+    let (contacts, id) = (replica.ids(None).unwrap(), device_id(&replica));
+    edit_twenty(&replica, &contacts);
+    replica.close();
+    scene.admin(&["device", "revoke", &id]).ok();
+    (phone, id)
 }
 
 /// 10 visits and 10 values of a field, on as many contacts; not sent.
@@ -205,15 +203,7 @@ async fn a_connected_device_is_cut_off_within_a_second_and_wiped() {
 async fn a_wipe_that_is_cut_off_goes_on_and_loses_nothing() {
     for point in ["wipe_sealed", "wipe_noted", "wipe_destroyed"] {
         let scene = Scene::new();
-        scene.reps(&["ada"]);
-        import(&scene, 20);
-        let phone = scene.device("phone", "ada");
-        phone.sync();
-        let replica = Replica::open(phone.home(), OpenOptions::default()).unwrap();
-        let (contacts, id) = (replica.ids(None).unwrap(), device_id(&replica));
-        edit_twenty(&replica, &contacts);
-        replica.close();
-        scene.admin(&["device", "revoke", &id]).ok();
+        let (phone, id) = revoked_with_twenty_unsent(&scene);
         let died = sync_and_die(&phone, point);
         assert!(
             !died.status.success() && died.status.code() != Some(6),
@@ -239,15 +229,7 @@ async fn a_wipe_that_is_cut_off_goes_on_and_loses_nothing() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sealed_edits_wait_for_a_server_that_is_away_and_for_nobody_else() {
     let mut scene = Scene::new();
-    scene.reps(&["ada"]);
-    import(&scene, 20);
-    let phone = scene.device("phone", "ada");
-    phone.sync();
-    let replica = Replica::open(phone.home(), OpenOptions::default()).unwrap();
-    let (contacts, id) = (replica.ids(None).unwrap(), device_id(&replica));
-    edit_twenty(&replica, &contacts);
-    replica.close();
-    scene.admin(&["device", "revoke", &id]).ok();
+    let (phone, id) = revoked_with_twenty_unsent(&scene);
     // It is told, seals, destroys; then the server is gone.
     sync_and_die(&phone, "wipe_destroyed");
     scene.stop();
