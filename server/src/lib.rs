@@ -17,6 +17,7 @@
 pub mod admin;
 pub mod config;
 pub mod engine;
+mod files;
 pub mod http;
 pub mod office;
 pub mod rights;

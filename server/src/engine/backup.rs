@@ -17,6 +17,7 @@ use super::check::check_file;
 use super::handle::Engine;
 use super::keys;
 use super::lock::DirLock;
+use crate::files;
 use crate::store::{self, DATABASE_FILE, EngineError, Result, schema, workspaces};
 
 /// What stands in the file beside a backup.
@@ -129,7 +130,7 @@ impl Engine {
         let manifest_file = manifest_path(path);
         std::fs::rename(&manifest_part, &manifest_file).map_err(io(&manifest_file))?;
         std::fs::rename(part, path).map_err(io(path))?;
-        sync_dir(path).map_err(io(path))?;
+        files::sync_name(path).map_err(io(path))?;
         tracing::info!(file = %path.display(), bytes, "backup: done");
         Ok(manifest)
     }
@@ -236,7 +237,7 @@ pub fn restore_with(backup: &Path, dir: &Path, keys: Option<&Path>) -> Result<Re
         tracing::warn!(%error, "what is left of a failed restore could not be removed");
     }
     let restored = outcome?;
-    sync_dir(&target).map_err(io(&target))?;
+    files::sync_name(&target).map_err(io(&target))?;
     Ok(restored)
 }
 
@@ -299,12 +300,4 @@ fn restrict(path: &Path) -> std::io::Result<()> {
     #[cfg(not(unix))]
     let _ = path;
     Ok(())
-}
-
-/// A file's name is on the disk when its directory is.
-fn sync_dir(path: &Path) -> std::io::Result<()> {
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => File::open(parent)?.sync_all(),
-        _ => File::open(".")?.sync_all(),
-    }
 }

@@ -10,8 +10,6 @@
 //! lost one is replaced by a new one at the next start: what was sealed to it stays closed.
 
 use std::collections::HashMap;
-use std::fs::{File, OpenOptions};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -19,11 +17,11 @@ use ring::signature::{Ed25519KeyPair, KeyPair};
 use roadbook_protocol::ids::WorkspaceId;
 use roadbook_protocol::sealing::{KEY_BYTES, OpeningKey};
 use rusqlite::Connection;
-
 use serde_json::json;
 
 use super::clock::{Clock, Entropy, SystemClock, SystemEntropy};
 use super::lock::DirLock;
+use crate::files;
 use crate::store::workspaces::{self, Workspace};
 use crate::store::{self, DATABASE_FILE, EngineError, Result, audit};
 
@@ -289,25 +287,9 @@ fn write(dir: &Path, name: &str, pkcs8: &[u8]) -> Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(&keys).map_err(io(&keys))?;
-    sync(dir).map_err(io(dir))?;
+    files::sync_dir(dir).map_err(io(dir))?;
     let path = keys.join(name);
-    let part = path.with_extension("part");
-    match std::fs::remove_file(&part) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(io(&part)(error)),
-        _ => {}
-    }
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(&part).map_err(io(&part))?;
-    file.write_all(pkcs8).and_then(|()| file.sync_all()).map_err(io(&part))?;
-    std::fs::rename(&part, &path).map_err(io(&path))?;
-    sync(&keys).map_err(io(&keys))
-}
-
-fn sync(dir: &Path) -> std::io::Result<()> {
-    File::open(dir)?.sync_all()
+    files::write_whole(&path, pkcs8, files::PRIVATE).map_err(io(&path))
 }
 
 fn read(path: &Path) -> Result<Option<Vec<u8>>> {

@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 use ring::digest::{Context, SHA256};
 use roadbook_protocol::ids::UnixMs;
 
+use crate::files;
 use crate::store::ledger::{Noted, hex, unhex};
 use crate::store::{EngineError, Result};
 
@@ -96,26 +97,9 @@ pub fn locate(dir: &Path, wanted: Option<&Path>) -> Result<PathBuf> {
         path: wanted.clone(),
         reason: "its name is not UTF-8; choose another".to_owned(),
     })?;
-    write_whole(dir, &note, format!("{text}\n").as_bytes())
+    files::write_whole(&note, format!("{text}\n").as_bytes(), files::ORDINARY)
         .map_err(|source| EngineError::Io { path: note, source })?;
     Ok(wanted)
-}
-
-fn write_whole(dir: &Path, path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let part = path.with_extension("part");
-    let mut file = File::create(&part)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    std::fs::rename(&part, path)?;
-    sync_dir(dir)
-}
-
-fn sync_dir(dir: &Path) -> std::io::Result<()> {
-    #[cfg(unix)]
-    File::open(dir)?.sync_all()?;
-    #[cfg(not(unix))]
-    let _ = dir;
-    Ok(())
 }
 
 fn digest(before: &[u8], text: &[u8]) -> Hash {
@@ -156,7 +140,7 @@ impl Ledger {
             })
             .map_err(io)?;
         if let Some(dir) = path.parent().filter(|dir| !dir.as_os_str().is_empty()) {
-            sync_dir(dir).map_err(io)?;
+            files::sync_dir(dir).map_err(io)?;
         }
         let hash = digest(&[], header.trim_end().as_bytes());
         let head = Head { seq: 0, hash, bytes: header.len() as u64 };

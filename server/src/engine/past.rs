@@ -8,13 +8,14 @@
 //!
 //! A data directory that is copied back as a whole brings its file along: that is not noticed.
 
-use std::fs::{self, File};
-use std::io::{self, ErrorKind, Write};
+use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use roadbook_protocol::ids::{Cursor, TimelineId, WorkspaceId};
 use rusqlite::{Connection, Transaction};
 
+use crate::files;
 use crate::store::{EngineError, Result, workspaces};
 
 /// The file: one identifier a line.
@@ -73,24 +74,7 @@ pub(super) fn lost_before(conn: &Connection, workspace: WorkspaceId) -> Result<O
 /// [`EngineError::Io`].
 pub(super) fn remember(dir: &Path, timelines: &[TimelineId]) -> Result<()> {
     let text: String = timelines.iter().map(|id| format!("{id}\n")).collect();
-    replace(dir, FILE, &text)
-}
-
-/// Writes a small file of the data directory anew: all of it, or nothing. Durable.
-///
-/// # Errors
-/// [`EngineError::Io`].
-pub(super) fn replace(dir: &Path, name: &str, text: &str) -> Result<()> {
-    let (path, part) = (dir.join(name), dir.join(format!("{name}.part")));
-    write(dir, &path, &part, text).map_err(|source| EngineError::Io { path, source })
-}
-
-fn write(dir: &Path, path: &Path, part: &Path, text: &str) -> io::Result<()> {
-    let mut file = File::create(part)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    fs::rename(part, path)?;
-    #[cfg(unix)]
-    File::open(dir)?.sync_all()?;
-    Ok(())
+    let path = dir.join(FILE);
+    files::write_whole(&path, text.as_bytes(), files::ORDINARY)
+        .map_err(|source| EngineError::Io { path, source })
 }

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use roadbook_protocol::ids::{UnixMs, WorkspaceId};
 use rusqlite::{Connection, Transaction};
 
-use super::past;
+use crate::files;
 use crate::store::audit::{self, Head};
 use crate::store::{EngineError, Result};
 
@@ -100,5 +100,7 @@ fn write(dir: &Path, heads: &[Head]) -> Result<()> {
         .iter()
         .map(|head| format!("{} {} {}\n", head.workspace, head.n, audit::hex(&head.hash)))
         .collect();
-    past::replace(dir, FILE, &text)
+    let path = dir.join(FILE);
+    files::write_whole(&path, text.as_bytes(), files::ORDINARY)
+        .map_err(|source| EngineError::Io { path, source })
 }

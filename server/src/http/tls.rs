@@ -6,9 +6,8 @@
 //! can't be used stops the start, and a later bad one leaves the old one in place.
 
 use std::fs;
-use std::io::Write;
 use std::net::{IpAddr, SocketAddr};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, RwLock};
 use std::time::{Duration, SystemTime};
@@ -20,6 +19,8 @@ use rustls::sign::CertifiedKey;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_util::sync::CancellationToken;
+
+use crate::files;
 
 /// How often the files are looked at for a newer certificate.
 const RELOAD_EVERY: Duration = Duration::from_secs(2);
@@ -297,18 +298,10 @@ fn self_signed(dir: &Path, listen: IpAddr) -> Result<(PathBuf, PathBuf), TlsErro
     params.distinguished_name.push(rcgen::DnType::CommonName, "Roadbook development server");
     let made = params.self_signed(&pair).map_err(library)?;
     // The key first and whole: a start that finds both files may trust them.
-    write_whole(&key, pair.serialize_pem().as_bytes(), 0o600).map_err(file(&key))?;
-    write_whole(&cert, made.pem().as_bytes(), 0o644).map_err(file(&cert))?;
+    files::write_whole(&key, pair.serialize_pem().as_bytes(), files::PRIVATE)
+        .map_err(file(&key))?;
+    files::write_whole(&cert, made.pem().as_bytes(), 0o644).map_err(file(&cert))?;
     Ok((cert, key))
-}
-
-fn write_whole(path: &Path, bytes: &[u8], mode: u32) -> std::io::Result<()> {
-    let part = path.with_extension("part");
-    let _ = fs::remove_file(&part);
-    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(&part)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(&part, path)
 }
 
 #[cfg(test)]

@@ -7,7 +7,6 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use maud::{Markup, html};
-use serde_json::json;
 
 use super::error::OfficeError;
 use super::layout::{self, Page, Shape};
@@ -176,6 +175,19 @@ async fn is_password(
     Ok(right)
 }
 
+/// The page again where the password in a form about the second factor is wrong.
+async fn refuse_factor(
+    state: &OfficeState,
+    posted: &Posted,
+    peer: &Peer,
+) -> Result<Option<Response>, OfficeError> {
+    if is_password(state, posted, peer).await? {
+        return Ok(None);
+    }
+    let said = Said { factor: Some(WRONG.to_owned()), ..Said::default() };
+    again(state, &posted.viewer, said).await.map(Some)
+}
+
 const WRONG: &str = "This is not your password.";
 
 async fn again(state: &OfficeState, viewer: &Viewer, said: Said) -> Result<Response, OfficeError> {
@@ -207,8 +219,7 @@ pub(super) async fn set_password(
         .write(move |tx| {
             // Ends all sessions; this browser gets a fresh one below.
             people::set_password_hash(tx, workspace, user, Some(&hash))?;
-            let subject = user.to_string();
-            audit::append(tx, workspace, now, Some(user), "user.password", &subject, &json!({}))
+            audit::append_own(tx, workspace, now, user, "user.password")
         })
         .await?;
     let known = state.read(move |conn| people::user(conn, workspace, user)).await?;
@@ -227,8 +238,7 @@ pub(super) async fn end_others(
         state
             .write(move |tx| {
                 sessions::delete_others(tx, workspace, user, &token)?;
-                let subject = user.to_string();
-                audit::append(tx, workspace, now, Some(user), "sign_in.ended", &subject, &json!({}))
+                audit::append_own(tx, workspace, now, user, "sign_in.ended")
             })
             .await?;
     }
@@ -242,9 +252,8 @@ pub(super) async fn begin(
     posted: Posted,
 ) -> Result<Response, OfficeError> {
     let viewer = &posted.viewer;
-    if !is_password(&state, &posted, &peer).await? {
-        let said = Said { factor: Some(WRONG.to_owned()), ..Said::default() };
-        return again(&state, viewer, said).await;
+    if let Some(refusal) = refuse_factor(&state, &posted, &peer).await? {
+        return Ok(refusal);
     }
     if factor_of(&state, viewer).await?.is_some_and(|factor| factor.confirmed_at.is_some()) {
         return Ok(Redirect::to("/account").into_response());
@@ -287,16 +296,7 @@ pub(super) async fn confirm(
             engine.write(move |tx| -> Result<(), EngineError> {
                 factors::use_step(tx, workspace, user, step)?;
                 factors::confirm(tx, workspace, user, &kept, now)?;
-                let subject = user.to_string();
-                audit::append(
-                    tx,
-                    workspace,
-                    now,
-                    Some(user),
-                    "user.factor_on",
-                    &subject,
-                    &json!({}),
-                )
+                audit::append_own(tx, workspace, now, user, "user.factor_on")
             })?;
             Ok(Ok(codes))
         })
@@ -325,9 +325,8 @@ pub(super) async fn renew_codes(
     posted: Posted,
 ) -> Result<Response, OfficeError> {
     let viewer = &posted.viewer;
-    if !is_password(&state, &posted, &peer).await? {
-        let said = Said { factor: Some(WRONG.to_owned()), ..Said::default() };
-        return again(&state, viewer, said).await;
+    if let Some(refusal) = refuse_factor(&state, &posted, &peer).await? {
+        return Ok(refusal);
     }
     let (workspace, user, now) = (viewer.workspace, viewer.user, state.now());
     let codes = state
@@ -340,9 +339,7 @@ pub(super) async fn renew_codes(
             let kept = codes.clone();
             engine.write(move |tx| -> Result<(), EngineError> {
                 factors::confirm(tx, workspace, user, &kept, now)?;
-                let subject = user.to_string();
-                let what = "user.recovery_codes";
-                audit::append(tx, workspace, now, Some(user), what, &subject, &json!({}))
+                audit::append_own(tx, workspace, now, user, "user.recovery_codes")
             })?;
             Ok(codes)
         })
@@ -357,17 +354,14 @@ pub(super) async fn turn_off(
     posted: Posted,
 ) -> Result<Response, OfficeError> {
     let viewer = &posted.viewer;
-    if !is_password(&state, &posted, &peer).await? {
-        let said = Said { factor: Some(WRONG.to_owned()), ..Said::default() };
-        return again(&state, viewer, said).await;
+    if let Some(refusal) = refuse_factor(&state, &posted, &peer).await? {
+        return Ok(refusal);
     }
     let (workspace, user, now) = (viewer.workspace, viewer.user, state.now());
     state
         .write(move |tx| {
             if factors::remove(tx, workspace, user)? {
-                let subject = user.to_string();
-                let what = "user.factor_off";
-                audit::append(tx, workspace, now, Some(user), what, &subject, &json!({}))?;
+                audit::append_own(tx, workspace, now, user, "user.factor_off")?;
             }
             Ok(())
         })

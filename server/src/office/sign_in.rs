@@ -107,15 +107,24 @@ fn page(form: &SignIn<'_>) -> Markup {
     )
 }
 
+/// The session that the browser came with, if any, and the fields of a form of somebody who is not
+/// signed in yet.
+async fn at_the_door(
+    state: &OfficeState,
+    request: Request,
+) -> Result<(Option<String>, Fields), OfficeError> {
+    session::same_origin(request.headers())?;
+    let old = session::cookie(request.headers(), state);
+    Ok((old, Fields::read(request).await?))
+}
+
 /// `POST /sign-in`
 pub(super) async fn submit(
     State(state): State<OfficeState>,
     peer: Peer,
     request: Request,
 ) -> Result<Response, OfficeError> {
-    session::same_origin(request.headers())?;
-    let old = session::cookie(request.headers(), &state);
-    let fields = Fields::read(request).await?;
+    let (old, fields) = at_the_door(&state, request).await?;
     let (login, workspace) = (fields.text("login").to_owned(), fields.text("workspace").to_owned());
     let given = fields.raw("password").unwrap_or_default().to_owned();
     count(&state, &peer, &login)?;
@@ -206,9 +215,7 @@ pub(super) async fn submit_code(
     peer: Peer,
     request: Request,
 ) -> Result<Response, OfficeError> {
-    session::same_origin(request.headers())?;
-    let old = session::cookie(request.headers(), &state);
-    let fields = Fields::read(request).await?;
+    let (old, fields) = at_the_door(&state, request).await?;
     let (token, given) = (fields.text("ticket").to_owned(), fields.text("code").to_owned());
     let now = state.now();
     let Some(ticket) = state.tickets().attempt(&token, now) else {
@@ -257,8 +264,7 @@ fn fits_factor(
         None => {
             let used = factors::use_recovery(tx, workspace, user, &given, now)?;
             if used {
-                let (subject, what) = (user.to_string(), "user.recovery_code_used");
-                audit::append(tx, workspace, now, Some(user), what, &subject, &json!({}))?;
+                audit::append_own(tx, workspace, now, user, "user.recovery_code_used")?;
             }
             Ok(used)
         }
@@ -308,7 +314,7 @@ pub(super) async fn open(
             }
             let (workspace, id) = (user.workspace, user.id);
             sessions::create(tx, workspace, id, &key, &csrf, now, session::IDLE_MS)?;
-            audit::append(tx, workspace, now, Some(id), "sign_in", &id.to_string(), &json!({}))
+            audit::append_own(tx, workspace, now, id, "sign_in")
         })
         .await?;
     let mut response = Redirect::to(url::local(next)).into_response();
@@ -327,8 +333,7 @@ pub(super) async fn sign_out(
         state
             .write(move |tx| {
                 sessions::delete(tx, &token)?;
-                let subject = user.to_string();
-                audit::append(tx, workspace, now, Some(user), "sign_out", &subject, &json!({}))
+                audit::append_own(tx, workspace, now, user, "sign_out")
             })
             .await?;
     }
@@ -375,9 +380,7 @@ pub(super) async fn set_password(
     peer: Peer,
     request: Request,
 ) -> Result<Response, OfficeError> {
-    session::same_origin(request.headers())?;
-    let old = session::cookie(request.headers(), &state);
-    let fields = Fields::read(request).await?;
+    let (old, fields) = at_the_door(&state, request).await?;
     let (code, login) = (fields.text("code").to_owned(), fields.text("login").to_owned());
     count(&state, &peer, &code)?;
     let new = fields.raw("password").unwrap_or_default().to_owned();

@@ -165,6 +165,20 @@ pub fn head(conn: &Connection, workspace: WorkspaceId) -> Result<Option<Head>> {
         .optional()?)
 }
 
+/// Appends that somebody did something to their own account.
+///
+/// # Errors
+/// As [`append`].
+pub fn append_own(
+    tx: &Transaction<'_>,
+    workspace: WorkspaceId,
+    now: UnixMs,
+    user: UserId,
+    action: &str,
+) -> Result<()> {
+    append(tx, workspace, now, Some(user), action, &user.to_string(), &serde_json::json!({}))
+}
+
 /// Where the chains of all workspaces end.
 ///
 /// # Errors

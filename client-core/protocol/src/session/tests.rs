@@ -25,6 +25,21 @@ fn hash(n: u8) -> ChangeHash {
 }
 
 /// The device and the server of one test: maps instead of databases.
+/// What the server knows of the device; one that is revoked is to wipe itself.
+fn device_record(public_key: &[u8], revoked: bool) -> DeviceRecord {
+    DeviceRecord {
+        user: UserId::from_bytes([4; 16]),
+        login: "rep".into(),
+        user_name: "Rep".into(),
+        role: "rep".into(),
+        workspace_name: "W".into(),
+        algorithm: KeyAlgorithm::Ed25519,
+        public_key: public_key.to_vec(),
+        revoked,
+        wipe: revoked,
+    }
+}
+
 struct Bench {
     client: ClientSession,
     server: ServerSession,
@@ -234,17 +249,7 @@ impl Bench {
                 self.to_client.push_back(ClientEvent::Received(frame));
             }
             ServerEffect::Lookup { .. } => {
-                let record = DeviceRecord {
-                    user: UserId::from_bytes([4; 16]),
-                    login: "rep".into(),
-                    user_name: "Rep".into(),
-                    role: "rep".into(),
-                    workspace_name: "W".into(),
-                    algorithm: KeyAlgorithm::Ed25519,
-                    public_key: self.server_key.clone(),
-                    revoked: false,
-                    wipe: false,
-                };
+                let record = device_record(&self.server_key, false);
                 self.to_server.push_back(ServerEvent::Device(Some(Box::new(record))));
             }
             ServerEffect::Open { .. } => {

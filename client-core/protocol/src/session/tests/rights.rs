@@ -19,17 +19,7 @@ fn revoked_bench(capabilities: &[&str]) -> (Bench, Vec<ServerEffect>) {
         capabilities: capabilities.iter().map(|&name| name.to_owned()).collect(),
     };
     bench.server.handle(0, ServerEvent::Received(hello.into()));
-    let record = DeviceRecord {
-        user: UserId::from_bytes([4; 16]),
-        login: "rep".into(),
-        user_name: "Rep".into(),
-        role: "rep".into(),
-        workspace_name: "W".into(),
-        algorithm: KeyAlgorithm::Ed25519,
-        public_key: bench.server_key.clone(),
-        revoked: true,
-        wipe: true,
-    };
+    let record = device_record(&bench.server_key, true);
     let effects = bench.server.handle(0, ServerEvent::Device(Some(Box::new(record))));
     (bench, effects)
 }
