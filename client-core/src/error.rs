@@ -170,25 +170,48 @@ impl Error {
                 if matches!(failure.code, DatabaseCorrupt | NotADatabase)
         )
     }
+
+    /// Whether a value that was read can't be one that was written: SQLite does not look inside
+    /// values, so that a bit that flipped in a text is found by its reader alone.
+    pub(crate) fn is_unreadable_value(&self) -> bool {
+        matches!(self, Error::Storage(error) if unreadable(error))
+    }
 }
 
 /// `SQLITE_IOERR_SHMSIZE`: the index of the log could not grow, which only a full disk brings about.
 const IOERR_SHMSIZE: i32 = 4874;
+
+fn unreadable(error: &rusqlite::Error) -> bool {
+    matches!(
+        error,
+        rusqlite::Error::FromSqlConversionFailure(..)
+            | rusqlite::Error::IntegralValueOutOfRange(..)
+            | rusqlite::Error::InvalidColumnType(..)
+            | rusqlite::Error::Utf8Error(..)
+    )
+}
+
+fn damaged_told(error: &rusqlite::Error) -> String {
+    format!(
+        "its file is damaged ({error}); open it again: then it is examined and set aside if need be, your \
+         unsent edits are taken over from it, and the rest is fetched again"
+    )
+}
 
 /// What SQLite says, for the person who can do something about it.
 fn storage_told(error: &rusqlite::Error) -> String {
     use rusqlite::ErrorCode::{
         CannotOpen, DatabaseCorrupt, DiskFull, NotADatabase, PermissionDenied, ReadOnly,
     };
+    if unreadable(error) {
+        return damaged_told(error);
+    }
     let rusqlite::Error::SqliteFailure(failure, _) = error else { return error.to_string() };
     match failure.code {
         _ if failure.code == DiskFull || failure.extended_code == IOERR_SHMSIZE => {
             format!("the disk is full ({error}); nothing was saved, free some space and try again")
         }
-        DatabaseCorrupt | NotADatabase => format!(
-            "its file is damaged ({error}); open it again: then it is examined and set aside if need be, your \
-             unsent edits are taken over from it, and the rest is fetched again"
-        ),
+        DatabaseCorrupt | NotADatabase => damaged_told(error),
         ReadOnly | PermissionDenied | CannotOpen => {
             format!("its file can't be opened or written ({error}); make its directory writable")
         }

@@ -275,9 +275,11 @@ impl Replica {
     }
 
     /// A database that SQLite calls broken is examined at the next start, before anything is
-    /// written to it.
+    /// written to it; one with a value that can't be read is set aside then.
     fn note_corruption(&self, error: &Error) {
-        if error.is_corruption() {
+        if error.is_unreadable_value() {
+            salvage::mark_as_damaged(&self.inner.home, error);
+        } else if error.is_corruption() {
             salvage::mark_for_examination(&self.inner.home);
         }
     }

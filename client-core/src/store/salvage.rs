@@ -25,6 +25,11 @@ pub(crate) fn mark_for_examination(home: &Home) {
     let _ = fs::write(home.path().join(EXAMINE), b"");
 }
 
+/// A value in the file can't be read, which no examination finds: at the next start it is set aside.
+pub(crate) fn mark_as_damaged(home: &Home, found: &Error) {
+    let _ = home.write_beside(EXAMINE, found.to_string().as_bytes());
+}
+
 /// Opens the replica's database; a broken one is set aside and replaced.
 pub(crate) fn open(home: &Home, options: &OpenOptions) -> Result<Store> {
     let path = home.database();
@@ -41,10 +46,15 @@ pub(crate) fn open(home: &Home, options: &OpenOptions) -> Result<Store> {
             other => other?,
         },
     };
-    if examine.exists() {
-        fs::remove_file(&examine).map_err(Error::file(&examine))?;
-    }
+    forget_findings(&examine)?;
     Ok(store)
+}
+
+fn forget_findings(examine: &Path) -> Result<()> {
+    if examine.exists() {
+        fs::remove_file(examine).map_err(Error::file(examine))?;
+    }
+    Ok(())
 }
 
 fn is_broken(error: &Error) -> bool {
@@ -53,6 +63,12 @@ fn is_broken(error: &Error) -> bool {
 
 fn open_whole(path: &Path, examine: &Path, options: &OpenOptions) -> Result<Store> {
     if examine.exists() && path.exists() {
+        // What was found already, where it was.
+        let found = fs::read(examine).map_err(Error::file(examine))?;
+        if !found.is_empty() {
+            let reason = String::from_utf8_lossy(&found).into_owned();
+            return Err(Error::Damaged { what: path.display().to_string(), reason });
+        }
         examine_file(path)?;
     }
     let store = Store::open(path, options.durability)?;
@@ -104,6 +120,8 @@ fn under_way(home: &Home) -> Result<Option<PathBuf>> {
 fn replace(home: &Home, options: &OpenOptions, aside: &Path) -> Result<Store> {
     let path = home.database();
     set_aside(home, &path, aside)?;
+    // What was found in it says nothing about the file that takes its place.
+    forget_findings(&home.path().join(EXAMINE))?;
     let store = match Store::open(&path, options.durability) {
         // So is the new one. There is nothing in it that the old one has not got.
         Err(error) if is_broken(&error) => {

@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 use super::office::Office;
 use super::{Device, enrol, field, options, person, set};
-use crate::{Error, Replica};
+use crate::{Error, ListQuery, Replica};
 
 fn copy_home(from: &Path, to: &Path) {
     for entry in fs::read_dir(from).unwrap() {
@@ -190,6 +190,30 @@ fn a_damaged_database_is_set_aside_and_unsent_edits_are_salvaged() {
     assert_eq!(office.text(id, "company"), "Unsent");
     assert_eq!(office.text(fresh, "given_name"), "Never");
     assert_eq!(salvaged.replica.status().unwrap().contacts, 202);
+}
+
+#[test]
+fn a_file_with_a_text_that_can_not_be_read_is_set_aside_at_the_next_start() {
+    let (mut office, a) = (Office::new(), Device::new(1));
+    let id = person(&a.replica, "Karen", "Holm");
+    office.exchange(&a.replica);
+    a.replica.edit(id, &[set("company", "Unsent")]).unwrap();
+    // A bit flips in a text: SQLite itself never notices.
+    let conn = rusqlite::Connection::open(a.home().join("replica.db")).unwrap();
+    conn.execute("UPDATE projection SET row = CAST(x'7bff7d' AS TEXT)", []).unwrap();
+    let verdict: String = conn.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
+    assert_eq!(verdict, "ok");
+    drop(conn);
+    let error = a.replica.list(&ListQuery::default()).unwrap_err();
+    assert!(error.to_string().contains("open it again"), "{error}");
+    a.replica.close();
+    let replica = Replica::open(a.home(), options(3)).unwrap();
+    let status = replica.status().unwrap();
+    assert!(status.set_aside_file.is_some() && status.unsent == 1, "{status:?}");
+    let salvaged = Device { dir: a.dir, replica, seed: 3 };
+    office.converge(&[&salvaged]);
+    assert_eq!(office.text(id, "company"), "Unsent");
+    assert_eq!(salvaged.replica.list(&ListQuery::default()).unwrap().total, 1);
 }
 
 /// Overwrites the root page of a table.

@@ -70,6 +70,13 @@ struct Queue {
 }
 
 impl Queue {
+    /// Queues what rested until a moment that has come.
+    fn wake(&mut self, has_come: impl Fn(Instant) -> bool) {
+        while let Some(at) = self.resting.iter().position(|(due, _)| has_come(*due)) {
+            let (_, key) = self.resting.swap_remove(at);
+            self.push(key);
+        }
+    }
     fn push(&mut self, key: Key) {
         if self.queued.insert(key) {
             self.merges.push_back(key);
@@ -216,14 +223,21 @@ impl Worker {
         self
     }
 
+    fn is_stepped(&self) -> bool {
+        self.writer.is_some()
+    }
+
     /// Works until the shards are stopped.
     pub fn run(mut self) {
         let _guard = StopOnExit { shared: Arc::clone(&self.shared), index: self.index };
         while self.work(Self::next) {}
     }
 
-    /// Does what is queued, on the calling thread.
+    /// Does what is queued and what rested since the last call, on the calling thread. It looks at
+    /// no clock, so that a run can be repeated.
     pub fn work_queued(&mut self) {
+        let shared = Arc::clone(&self.shared);
+        shared.shards.lock(self.index).wake(|_| true);
         while self.work(Self::next_queued) {}
     }
 
@@ -256,7 +270,9 @@ impl Worker {
     fn flush_if_due(&mut self) {
         if self.batch.len() >= BATCH_CONTACTS_MAX
             || self.batch_bytes >= BATCH_BYTES_MAX
-            || (!self.batch.is_empty() && self.started.elapsed() > BATCH_TIME_MAX)
+            || (!self.is_stepped()
+                && !self.batch.is_empty()
+                && self.started.elapsed() > BATCH_TIME_MAX)
         {
             self.flush();
         }
@@ -289,10 +305,9 @@ impl Worker {
     }
 
     fn pick(&mut self, queue: &mut Queue) -> Option<Work> {
-        let now = Instant::now();
-        while let Some(at) = queue.resting.iter().position(|(due, _)| *due <= now) {
-            let (_, key) = queue.resting.swap_remove(at);
-            queue.push(key);
+        if !self.is_stepped() {
+            let now = Instant::now();
+            queue.wake(|due| due <= now);
         }
         let merge_first = self.merges_left > 0 && !queue.merges.is_empty() && !queue.stopped;
         if !merge_first && let Some(job) = queue.authors.pop_front() {

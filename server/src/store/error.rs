@@ -154,6 +154,7 @@ impl EngineError {
             EngineError::Sqlite(rusqlite::Error::SqliteFailure(failure, _)) => {
                 matches!(failure.code, DatabaseCorrupt | NotADatabase)
             }
+            EngineError::Sqlite(error) => is_unreadable(error),
             _ => false,
         }
     }
@@ -176,6 +177,26 @@ fn is_full(error: &rusqlite::Error) -> bool {
     failure.code == rusqlite::ErrorCode::DiskFull || failure.extended_code == IOERR_SHMSIZE
 }
 
+/// Whether a value that was read can't be one that was written: SQLite does not look inside values, so
+/// that a bit that flipped in a text is found by its reader alone.
+fn is_unreadable(error: &rusqlite::Error) -> bool {
+    matches!(
+        error,
+        rusqlite::Error::FromSqlConversionFailure(..)
+            | rusqlite::Error::IntegralValueOutOfRange(..)
+            | rusqlite::Error::InvalidColumnType(..)
+            | rusqlite::Error::Utf8Error(..)
+    )
+}
+
+fn damage_told(error: &rusqlite::Error) -> String {
+    format!(
+        "the database is damaged ({error}); stop the server, keep a copy of its data directory, see with \
+         `roadbook-server check` what is affected, and put a backup into a new directory with \
+         `roadbook-server restore`: devices bring what the backup lacks"
+    )
+}
+
 /// What the database says, for the person who can do something about it.
 fn told(error: &rusqlite::Error) -> String {
     use rusqlite::ErrorCode::{
@@ -186,17 +207,14 @@ fn told(error: &rusqlite::Error) -> String {
             format!("the disk is full ({error}); free some space, then it goes on by itself")
         }
         rusqlite::Error::SqliteFailure(failure, _) => match failure.code {
-            DatabaseCorrupt | NotADatabase => format!(
-                "the database is damaged ({error}); stop the server, keep a copy of its data directory, see with \
-                 `roadbook-server check` what is affected, and put a backup into a new directory with \
-                 `roadbook-server restore`: devices bring what the backup lacks"
-            ),
+            DatabaseCorrupt | NotADatabase => damage_told(error),
             ReadOnly | PermissionDenied | CannotOpen => format!(
                 "the database can't be opened or written ({error}); make the data directory writable for this \
                  user, or name another one with --data"
             ),
             _ => format!("the database: {error}"),
         },
+        _ if is_unreadable(error) => damage_told(error),
         _ => format!("the database: {error}"),
     }
 }

@@ -519,6 +519,7 @@ impl World {
                 self.settle_client(id);
             }
             Err(error) => {
+                self.tell(|| format!("device {index}: {error}"));
                 self.close(id, End::Client);
                 if !self.device_trouble(index) {
                     let detail = format!("device {index}: {error}");
