@@ -370,7 +370,11 @@ async fn main() -> Result<(), Failure> {
     .await??;
     let state = OfficeState::new(
         Arc::clone(&engine),
-        OfficeOptions { secure: false, shutdown: tokio_util::sync::CancellationToken::new() },
+        OfficeOptions {
+            secure: false,
+            oidc: None,
+            shutdown: tokio_util::sync::CancellationToken::new(),
+        },
     );
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await?;
     println!("http://{}{}", listener.local_addr()?, office::sign_in::welcome_path(&code));

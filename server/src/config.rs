@@ -18,6 +18,8 @@ mod tests;
 
 pub use table::{KEYS, Key, markdown_table};
 
+use crate::office::oidc::SecondFactor;
+
 /// A settings file larger than this is not read.
 const FILE_BYTES_MAX: u64 = 256 * 1024;
 
@@ -90,6 +92,22 @@ pub struct Config {
     pub trusted_proxies: Vec<IpAddr>,
     /// The file whose first line lets `/metrics` be read from other machines.
     pub metrics_token_file: Option<PathBuf>,
+    /// The address of the company's identity provider; without it people sign in with passwords.
+    pub oidc_issuer: Option<String>,
+    /// The name under which Roadbook is registered at the provider.
+    pub oidc_client_id: Option<String>,
+    /// The file whose first line is the secret of that registration.
+    pub oidc_client_secret_file: Option<PathBuf>,
+    /// The claim of the ID token whose value is a login.
+    pub oidc_claim: String,
+    /// What the sign-in button calls the provider.
+    pub oidc_name: String,
+    /// The workspace whose people come in by the provider.
+    pub oidc_workspace: Option<String>,
+    /// Who asks for the second factor of somebody who comes by the provider.
+    pub oidc_second_factor: SecondFactor,
+    /// Certificate authorities to trust at the provider beside the system's.
+    pub oidc_ca_file: Option<PathBuf>,
 }
 
 impl Default for Config {
@@ -115,6 +133,14 @@ impl Default for Config {
             code_minutes: 10,
             trusted_proxies: Vec::new(),
             metrics_token_file: None,
+            oidc_issuer: None,
+            oidc_client_id: None,
+            oidc_client_secret_file: None,
+            oidc_claim: "email".to_owned(),
+            oidc_name: "your company account".to_owned(),
+            oidc_workspace: None,
+            oidc_second_factor: SecondFactor::Provider,
+            oidc_ca_file: None,
         }
     }
 }
@@ -196,6 +222,7 @@ impl Config {
             flags.iter().map(|(k, v)| ((*k).to_owned(), v.clone())).collect(),
         )?;
         config.tls()?;
+        config.provider()?;
         Ok(config)
     }
 
@@ -289,6 +316,32 @@ impl Config {
                 "choose one of tls_cert with tls_key, tls_self_signed, plain".to_owned(),
             )),
         }
+    }
+
+    /// The identity provider's address and the name under which Roadbook is registered there, if
+    /// people sign in by it.
+    pub fn provider(&self) -> Result<Option<(&str, &str)>, ConfigError> {
+        let wrong = |text: &str| Err(ConfigError::Contradiction(text.to_owned()));
+        match (&self.oidc_issuer, &self.oidc_client_id) {
+            (None, None) => Ok(None),
+            (Some(_), None) => wrong(
+                "oidc_issuer is set without oidc_client_id; name what Roadbook is registered as at the provider",
+            ),
+            (None, Some(_)) => {
+                wrong("oidc_client_id is set without oidc_issuer; name the provider")
+            }
+            // Without it browsers would be led back to wherever the server happens to listen.
+            (Some(_), Some(_)) if self.public_url.is_none() && !self.listens_here_only() => wrong(
+                "oidc_issuer needs public_url: the provider leads browsers back to an address that is registered there",
+            ),
+            (Some(issuer), Some(id)) => Ok(Some((issuer, id))),
+        }
+    }
+
+    fn listens_here_only(&self) -> bool {
+        let host = self.listen.rsplit_once(':').map_or("", |(host, _)| host);
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
     }
 
     /// The addresses to listen on: each one that the host name stands for. Refuses to speak without

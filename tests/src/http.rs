@@ -1,6 +1,6 @@
 //! A browser without a screen: just enough HTTP to sign in at the office and read its pages.
 //!
-//! It speaks HTTP/1.0, so that answers come whole and not in chunks, and keeps the cookie.
+//! It speaks HTTP/1.0, so that answers come whole and not in chunks, and keeps cookies.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -13,7 +13,7 @@ const ANSWER_MAX: Duration = Duration::from_secs(30);
 pub struct Http {
     /// `host:port`.
     host: String,
-    cookie: Option<String>,
+    cookies: Vec<(String, String)>,
 }
 
 /// An answer.
@@ -38,7 +38,7 @@ impl Http {
     /// A visitor of this server, such as `http://127.0.0.1:7430`.
     pub fn new(url: &str) -> Self {
         let host = url.strip_prefix("http://").expect("plain HTTP only").trim_end_matches('/');
-        Self { host: host.to_owned(), cookie: None }
+        Self { host: host.to_owned(), cookies: Vec::new() }
     }
 
     /// A manager who used the one-time code and set a password.
@@ -48,7 +48,7 @@ impl Http {
         let form = [("code", code), ("password", password), ("again", password)];
         let answer = http.post("/welcome", &form);
         assert_eq!(answer.status, 303, "signing in: {}", answer.body);
-        assert!(http.cookie.is_some(), "a session cookie: {:?}", answer.headers);
+        assert!(!http.cookies.is_empty(), "a session cookie: {:?}", answer.headers);
         http
     }
 
@@ -72,8 +72,10 @@ impl Http {
         stream.set_read_timeout(Some(ANSWER_MAX)).unwrap();
         let mut request =
             format!("{method} {path} HTTP/1.0\r\nHost: {host}\r\nOrigin: http://{host}\r\n");
-        if let Some(cookie) = &self.cookie {
-            request.push_str(&format!("Cookie: {cookie}\r\n"));
+        if !self.cookies.is_empty() {
+            let pairs: Vec<String> =
+                self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            request.push_str(&format!("Cookie: {}\r\n", pairs.join("; ")));
         }
         if method == "POST" {
             request.push_str("Content-Type: application/x-www-form-urlencoded\r\n");
@@ -95,14 +97,27 @@ impl Http {
             .collect();
         for (name, value) in &headers {
             if name == "set-cookie" {
-                self.cookie = value.split(';').next().map(str::to_owned);
+                self.take_cookie(value);
             }
         }
         Answer { status, headers, body: body.to_owned() }
     }
+
+    /// Keeps a cookie, or lets go of one that is to be gone.
+    fn take_cookie(&mut self, line: &str) {
+        let Some((name, value)) = line.split(';').next().and_then(|pair| pair.split_once('='))
+        else {
+            return;
+        };
+        self.cookies.retain(|(known, _)| known != name);
+        if !line.contains("Max-Age=0") {
+            self.cookies.push((name.to_owned(), value.to_owned()));
+        }
+    }
 }
 
-fn encode(text: &str) -> String {
+/// Percent-encodes a value of a form or a query string.
+pub fn encode(text: &str) -> String {
     text.bytes()
         .map(|byte| match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' => {

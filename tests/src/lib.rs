@@ -10,6 +10,7 @@
 //! | [`raw`] | a device that says whatever a test wants, frame by frame |
 //! | [`scene`] | a server process with people, contacts and devices |
 //! | [`fuzz`] | what the fuzz targets do with any bytes |
+//! | [`hands`] | a device's clocks, moved by the test |
 //! | [`hostile`] | attackers, and the others, who must not notice them |
 //! | [`kills`] | the soak that kills the programs at random under load |
 //! | [`fixtures`] | what released versions left behind |
@@ -18,6 +19,7 @@
 //! | [`tree`] | frames as numbered fields, whatever version wrote them |
 //! | [`mount`] | small and read-only file systems |
 //! | [`mutants`] | mutated changes by the million through a running server |
+//! | [`provider`] | an identity provider that says whatever a test wants |
 //! | [`http`] | somebody at the office's pages, without a browser |
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, reason = "this crate is tests, demo and benchmarks only")]
@@ -26,6 +28,7 @@ pub mod devices;
 pub mod fixtures;
 pub mod fuzz;
 pub mod generate;
+pub mod hands;
 pub mod hostile;
 pub mod http;
 pub mod kills;
@@ -35,6 +38,7 @@ pub mod mount;
 pub mod mutants;
 pub mod older;
 pub mod process;
+pub mod provider;
 pub mod proxy;
 pub mod raw;
 pub mod samples;

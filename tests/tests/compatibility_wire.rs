@@ -285,7 +285,7 @@ async fn device_and_server_get_along_with_the_words_of_every_release() {
         ben.sync_until_merged();
         scene.admin(&["backup", backup.to_str().unwrap()]).ok();
         // Saying what is there already is no edit.
-        let said = ["partner", "lost"].map(serde_json::Value::from);
+        let said = ["partner", "lost"].map(Value::from);
         let id = ada.ids().into_iter().find(|id| !said.contains(&ada.show(id)["status"])).unwrap();
         for (rep, status) in [(&ada, "partner"), (&ben, "lost")] {
             rep.run(&["set", &id, &format!("status={status}")]).ok();

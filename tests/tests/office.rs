@@ -8,6 +8,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use roadbook_tests::devices;
 use roadbook_tests::local::Device;
+use roadbook_tests::provider::Provider;
 use roadbook_tests::scene::Scene;
 use serde_json::{Value, json};
 
@@ -325,4 +326,20 @@ fn what_reps_wrote_is_text_and_never_markup() {
         assert!(!browser.text("main").contains("owned</"), "{path}");
     }
     browser.assert_quiet("markup in every field");
+}
+
+/// Through a real browser, which holds the pages' policy, cookies and redirects against each other.
+#[test]
+fn a_manager_comes_in_by_the_company_account() {
+    let provider = Provider::new("mona@firm.example");
+    let scene = provider.office();
+    scene.manager("mona@firm.example");
+    let mut browser = Browser::new(&scene.url());
+    assert_eq!(browser.open("/contacts")["path"], "/sign-in");
+    assert_eq!(browser.follow("[data-provider]"), "/contacts");
+    browser.see(".me", "Manager mona@firm.example");
+    // Back to the way that was used up, and away again.
+    assert_eq!(browser.open("/sign-in/oidc/back?state=used&code=used")["status"], 401);
+    browser.see("[data-problem]", "Start again");
+    assert_eq!(browser.follow("[data-provider]"), "/");
 }

@@ -14,10 +14,12 @@ use super::import::{Duplicates, Kind, Update};
 use super::request::ExportFormat;
 
 mod rights;
+mod sign_in;
 pub use rights::{
     AuditCommand, AuditFilter, DecideArgs, EraseArgs, EraseCommand, LeaseCommand, LeaverArgs,
     ProposalCommand, RetentionCommand,
 };
+pub use sign_in::OidcArgs;
 
 /// The sync server, the managers' pages and the administration of Roadbook.
 #[derive(Debug, Parser)]
@@ -209,6 +211,9 @@ pub struct ServeArgs {
     /// The file with the token for /metrics.
     #[arg(long, value_name = "FILE")]
     pub metrics_token_file: Option<String>,
+    /// Sign-in by the company's own identity provider.
+    #[command(flatten)]
+    pub oidc: OidcArgs,
 }
 
 impl ServeArgs {
@@ -235,6 +240,7 @@ impl ServeArgs {
         ];
         let mut settings: Vec<_> =
             given.into_iter().filter_map(|(key, value)| Some((key, value.clone()?))).collect();
+        settings.extend(self.oidc.settings());
         for (key, on) in [("tls_self_signed", self.tls_self_signed), ("plain", self.plain)] {
             if on {
                 settings.push((key, "true".to_owned()));

@@ -5,6 +5,7 @@
 //! the end: nobody new, everybody leaves, commands finish, the engine is closed.
 
 use std::io::Write;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use super::run::code_ms;
 use crate::config::{Config, Tls};
 use crate::engine::{Engine, EngineError, EngineOptions};
 use crate::http::{self, HttpError, ServeOptions, TlsSource};
+use crate::office::oidc::OidcOptions;
 use crate::store::audit;
 use crate::sync::SyncOptions;
 
@@ -158,6 +160,7 @@ fn note_configuration(engine: &Engine, config: &Config) -> Result<(), EngineErro
         "plain": config.plain,
         "trusted_proxies": config.trusted_proxies.len(),
         "code_minutes": config.code_minutes,
+        "oidc": config.oidc_issuer.is_some(),
     });
     let ask = audit::Ask { action: Some(CONFIGURATION.to_owned()), ..audit::Ask::default() };
     let text = detail.to_string();
@@ -191,8 +194,7 @@ fn options(config: &Config) -> Result<ServeOptions, Failure> {
     let metrics_token = match &config.metrics_token_file {
         None => None,
         Some(path) => {
-            let text = std::fs::read_to_string(path).map_err(|error| Failure::file(path, error))?;
-            let token = text.lines().next().unwrap_or_default().trim().to_owned();
+            let token = first_line(path)?;
             if token.len() < 16 {
                 return Err(Failure::file(
                     path,
@@ -201,6 +203,27 @@ fn options(config: &Config) -> Result<ServeOptions, Failure> {
             }
             Some(token)
         }
+    };
+    let oidc = match config.provider()? {
+        None => None,
+        Some((issuer, client_id)) => Some(OidcOptions {
+            issuer: issuer.to_owned(),
+            client_id: client_id.to_owned(),
+            client_secret: match &config.oidc_client_secret_file {
+                None => None,
+                Some(path) => Some(match first_line(path)? {
+                    secret if secret.is_empty() => {
+                        return Err(Failure::file(path, "its first line is empty"));
+                    }
+                    secret => secret,
+                }),
+            },
+            claim: config.oidc_claim.clone(),
+            name: config.oidc_name.clone(),
+            workspace: config.oidc_workspace.clone(),
+            second_factor: config.oidc_second_factor,
+            ca: config.oidc_ca_file.clone(),
+        }),
     };
     let sync = SyncOptions {
         messages_per_second: f64::from(config.device_messages_per_second),
@@ -221,14 +244,22 @@ fn options(config: &Config) -> Result<ServeOptions, Failure> {
         drain_spread: drain,
         drain_hard: drain + HARD_STOP_AFTER,
         sync,
+        oidc,
         ..ServeOptions::new(listen, tls)
     })
+}
+
+/// The first line of a file that holds a secret.
+fn first_line(path: &Path) -> Result<String, Failure> {
+    let text = std::fs::read_to_string(path).map_err(|error| Failure::file(path, error))?;
+    Ok(text.lines().next().unwrap_or_default().trim().to_owned())
 }
 
 fn http_failure(error: HttpError) -> Failure {
     let kind = match &error {
         HttpError::Bind { .. } => FailureKind::Unavailable,
         HttpError::Tls(_) => FailureKind::File,
+        HttpError::Oidc(_) => FailureKind::Usage,
     };
     Failure::new(kind, error.to_string())
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::{Config, LogFormat};
+use crate::office::oidc::SecondFactor;
 
 /// One setting.
 pub struct Key {
@@ -218,7 +219,86 @@ pub const KEYS: &[Key] = &[
         "Its first line is the token with which `/metrics` can be read from other machines (`Authorization: Bearer TOKEN`); this machine needs none.",
         |c, v| path(v).map(|v| c.metrics_token_file = Some(v)),
     ),
+    key(
+        "oidc_issuer",
+        "a URL",
+        "none",
+        "The company's identity provider (OpenID Connect), exactly as it writes its own address; needs `oidc_client_id`. Without it people sign in with passwords only.",
+        |c, v| word(v).map(|v| c.oidc_issuer = Some(v)),
+    ),
+    key(
+        "oidc_client_id",
+        "a text",
+        "none",
+        "The name under which Roadbook is registered at the provider, with `PUBLIC_URL/sign-in/oidc/back` as the address to lead back to.",
+        |c, v| word(v).map(|v| c.oidc_client_id = Some(v)),
+    ),
+    key(
+        "oidc_client_secret_file",
+        "a file",
+        "none",
+        "Its first line is the secret of that registration; none is needed where Roadbook is registered as a public client.",
+        |c, v| path(v).map(|v| c.oidc_client_secret_file = Some(v)),
+    ),
+    key(
+        "oidc_claim",
+        "a claim's name",
+        "email",
+        "The claim of the ID token whose value is somebody's login here, such as `preferred_username`; `email` counts only where the provider has verified it.",
+        |c, v| word(v).map(|v| c.oidc_claim = v),
+    ),
+    key(
+        "oidc_name",
+        "a text",
+        "your company account",
+        "What the button of the sign-in page calls the provider: Sign in with ...",
+        |c, v| {
+            if v.is_empty() || v.chars().count() > 40 {
+                return Err("write 1 to 40 characters".to_owned());
+            }
+            c.oidc_name = v.to_owned();
+            Ok(())
+        },
+    ),
+    key(
+        "oidc_workspace",
+        "a workspace's name",
+        "the only one",
+        "The workspace whose people come in by the provider; needed where there are several.",
+        |c, v| {
+            c.oidc_workspace = Some(v.to_owned()).filter(|v| !v.is_empty());
+            Ok(())
+        },
+    ),
+    key(
+        "oidc_second_factor",
+        "provider or roadbook",
+        "provider",
+        "Who asks for the second factor of somebody who comes by the provider: `provider` leaves it to the provider, `roadbook` asks whoever has set one up here, as after a password.",
+        |c, v| {
+            c.oidc_second_factor = match v {
+                "provider" => SecondFactor::Provider,
+                "roadbook" => SecondFactor::Roadbook,
+                _ => return Err("write provider or roadbook".to_owned()),
+            };
+            Ok(())
+        },
+    ),
+    key(
+        "oidc_ca_file",
+        "a PEM file",
+        "none",
+        "Certificate authorities to trust at the provider beside the system's, for a provider inside the company.",
+        |c, v| path(v).map(|v| c.oidc_ca_file = Some(v)),
+    ),
 ];
+
+fn word(text: &str) -> Result<String, String> {
+    if text.is_empty() || text.len() > 500 || text.contains(char::is_whitespace) {
+        return Err("write one word, without spaces".to_owned());
+    }
+    Ok(text.to_owned())
+}
 
 fn path(text: &str) -> Result<PathBuf, String> {
     if text.is_empty() {

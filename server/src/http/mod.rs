@@ -43,6 +43,7 @@ pub(crate) use layers::unavailable;
 pub use tls::{TlsError, TlsSource};
 
 use crate::engine::Engine;
+use crate::office::oidc::{Oidc, OidcOptions};
 use crate::office::{OfficeOptions, OfficeState};
 use crate::sync::{Hub, SyncOptions};
 
@@ -70,6 +71,8 @@ pub struct ServeOptions {
     pub trusted_proxies: Vec<IpAddr>,
     /// The devices' sockets.
     pub sync: SyncOptions,
+    /// The company's own identity provider, if people may sign in by it.
+    pub oidc: Option<OidcOptions>,
 }
 
 impl ServeOptions {
@@ -86,6 +89,7 @@ impl ServeOptions {
             drain_hard: Duration::from_secs(45),
             trusted_proxies: Vec::new(),
             sync: SyncOptions::default(),
+            oidc: None,
         }
     }
 }
@@ -96,6 +100,9 @@ pub enum HttpError {
     /// The certificate, or serving without one, is no good.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// The identity provider's settings are no good.
+    #[error("{0}")]
+    Oidc(String),
     /// The address can't be taken.
     #[error(
         "{listen} can't be listened on: {source}; choose another address with --listen, or stop what holds it"
@@ -140,6 +147,11 @@ pub async fn serve(
     let scheme = if tls.is_some() { "https" } else { "http" };
     let url = options.public_url.unwrap_or_else(|| format!("{scheme}://{local_addr}"));
 
+    let oidc = match &options.oidc {
+        Some(oidc) => Some(Oidc::new(oidc, &url).map_err(HttpError::Oidc)?),
+        None => None,
+    };
+
     let drain = Drain::new(shutdown.clone(), options.drain_spread);
     // Ends the helpers when the last connection is gone, not when the drain begins.
     let over = CancellationToken::new();
@@ -152,6 +164,7 @@ pub async fn serve(
         OfficeOptions {
             // A proxy in front of a plain listener may be what speaks TLS.
             secure: url.starts_with("https:"),
+            oidc,
             shutdown: shutdown.clone(),
         },
     );

@@ -224,7 +224,7 @@ pub(super) async fn set_password(
         .await?;
     let known = state.read(move |conn| people::user(conn, workspace, user)).await?;
     let old = session::cookie(&headers, &state);
-    sign_in::open(&state, known, old, "/account").await
+    sign_in::open(&state, known, old, "/account", sign_in::By::Password).await
 }
 
 /// `POST /account/others`

@@ -3,6 +3,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`sign_in`], `session`, `password`, `limit` | who somebody is, and that a form is theirs |
+//! | [`oidc`] | the company's own identity provider, if there is one |
 //! | `totp`, `vault`, `ticket` | the second factor: its codes, what seals its secret, the step between |
 //! | `account` | one's own password, second factor and sessions |
 //! | `audit` | the audit log: filters, verification, export |
@@ -34,6 +35,7 @@ mod feed;
 mod fields;
 mod layout;
 mod limit;
+pub mod oidc;
 mod password;
 mod proposals;
 mod session;
@@ -73,6 +75,8 @@ pub struct OfficeOptions {
     /// Whether browsers reach the server over TLS only (its own or a proxy's): cookies are then
     /// bound to encrypted connections.
     pub secure: bool,
+    /// The company's own identity provider, if people may sign in by it.
+    pub oidc: Option<oidc::Oidc>,
     /// Cancelled when the server shuts down: event streams end.
     pub shutdown: CancellationToken,
 }
@@ -106,6 +110,9 @@ impl OfficeState {
     }
     fn secure(&self) -> bool {
         self.0.options.secure
+    }
+    fn oidc(&self) -> Option<&oidc::Oidc> {
+        self.0.options.oidc.as_ref()
     }
     fn shutdown(&self) -> &CancellationToken {
         &self.0.options.shutdown
@@ -186,6 +193,8 @@ pub fn router(state: OfficeState) -> Router {
         .route("/events", get(events::stream))
         .route("/sign-in", get(sign_in::form).post(sign_in::submit))
         .route("/sign-in/code", post(sign_in::submit_code))
+        .route("/sign-in/oidc", get(oidc::leave))
+        .route(oidc::BACK, get(oidc::back))
         .route("/sign-out", post(sign_in::sign_out))
         .route("/welcome", get(sign_in::welcome).post(sign_in::set_password))
         .route("/welcome/{code}", get(sign_in::welcome_with))

@@ -218,7 +218,11 @@ fn cookie_name(state: &OfficeState) -> &'static str {
 
 /// The session's cookie of a request.
 pub(super) fn cookie(headers: &HeaderMap, state: &OfficeState) -> Option<String> {
-    let name = cookie_name(state);
+    cookie_named(headers, cookie_name(state))
+}
+
+/// The first cookie of that name that could be one of ours.
+pub(super) fn cookie_named(headers: &HeaderMap, name: &str) -> Option<String> {
     headers
         .get_all(header::COOKIE)
         .iter()
@@ -231,12 +235,19 @@ pub(super) fn cookie(headers: &HeaderMap, state: &OfficeState) -> Option<String>
 
 /// The header that gives a browser its session, or with `None` takes it away.
 pub(super) fn set_cookie(state: &OfficeState, token: Option<&str>) -> HeaderValue {
-    let secure = if state.secure() { "; Secure" } else { "" };
     let (value, age) = token.map_or(("", 0), |token| (token, sessions::SESSION_MS / 1000));
-    let text = format!(
-        "{}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={age}{secure}",
-        cookie_name(state)
-    );
+    cookie_header(state, cookie_name(state), value, age)
+}
+
+/// A cookie for this host alone, which scripts can't read; gone after `age_s` seconds.
+pub(super) fn cookie_header(
+    state: &OfficeState,
+    name: &str,
+    value: &str,
+    age_s: i64,
+) -> HeaderValue {
+    let secure = if state.secure() { "; Secure" } else { "" };
+    let text = format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={age_s}{secure}");
     HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static(""))
 }
 

@@ -66,29 +66,60 @@ pub(super) struct Next {
     next: String,
 }
 
+impl Next {
+    /// Where to go on to, as the link said it.
+    pub(super) fn path(&self) -> &str {
+        &self.next
+    }
+}
+
+/// How somebody has shown who they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum By {
+    /// With a password, or the one-time code that sets it.
+    Password,
+    /// With the company's identity provider.
+    Provider,
+}
+
 /// `GET /sign-in`
 pub(super) async fn form(
     State(state): State<OfficeState>,
     Query(next): Query<Next>,
 ) -> Result<Markup, OfficeError> {
     let several = several_workspaces(&state).await?;
-    Ok(page(&SignIn { login: "", workspace: "", next: &next.next, several, problem: None }))
+    Ok(page(&state, &SignIn { next: &next.next, several, ..SignIn::default() }))
+}
+
+/// The page after another way in failed: with what went wrong, and the password as the way that is
+/// left.
+pub(super) async fn page_after(
+    state: &OfficeState,
+    problem: &str,
+    next: &str,
+) -> Result<Markup, OfficeError> {
+    let several = several_workspaces(state).await?;
+    Ok(page(state, &SignIn { next, several, elsewhere: Some(problem), ..SignIn::default() }))
 }
 
 /// What the sign-in form shows.
+#[derive(Default)]
 struct SignIn<'a> {
     login: &'a str,
     workspace: &'a str,
     next: &'a str,
     several: bool,
     problem: Option<&'a str>,
+    /// What is wrong with the way by the provider.
+    elsewhere: Option<&'a str>,
 }
 
-fn page(form: &SignIn<'_>) -> Markup {
+fn page(state: &OfficeState, form: &SignIn<'_>) -> Markup {
     layout::alone(
         "Sign in",
         html! {
             h1 { "Sign in" }
+            @if let Some(problem) = form.elsewhere { p.err role="alert" data-problem { (problem) } }
             form method="post" action="/sign-in" {
                 input type="hidden" name="next" value=(url::local(form.next));
                 @if form.several {
@@ -102,9 +133,21 @@ fn page(form: &SignIn<'_>) -> Markup {
                 @if let Some(problem) = form.problem { p.err #problem role="alert" data-problem { (problem) } }
                 button.btn.go { "Sign in" }
             }
+            @if let Some(oidc) = state.oidc() {
+                p.or { span { "or" } }
+                a.btn href=(url::with("/sign-in/oidc", &[("next", leads_on(form.next))])) data-provider { "Sign in with " (oidc.name()) }
+            }
             p.k { "First time here? " a href="/welcome" { "Use your one-time code" } "." }
         },
     )
+}
+
+/// Where to lead after the sign-in; nothing to say where that is the first page anyway.
+fn leads_on(next: &str) -> &str {
+    match url::local(next) {
+        "/" => "",
+        next => next,
+    }
 }
 
 /// The session that the browser came with, if any, and the fields of a form of somebody who is not
@@ -164,20 +207,22 @@ pub(super) async fn submit(
             next: fields.text("next"),
             several,
             problem: Some(problem),
+            elsewhere: None,
         };
-        return Ok((StatusCode::UNAUTHORIZED, page(&form)).into_response());
+        return Ok((StatusCode::UNAUTHORIZED, page(&state, &form)).into_response());
     };
     state.attempts().forget(&login_key(&login));
-    lead_on(&state, user, old, fields.text("next")).await
+    lead_on(&state, user, old, fields.text("next"), By::Password).await
 }
 
-/// The password was right, or a code: asks for the second factor where there is one, else opens a
-/// session.
-async fn lead_on(
+/// The password was right, or a code, or the provider vouched: asks for the second factor where there
+/// is one, else opens a session.
+pub(super) async fn lead_on(
     state: &OfficeState,
     user: User,
     old: Option<String>,
     next: &str,
+    by: By,
 ) -> Result<Response, OfficeError> {
     if !may_enter(&user) {
         return Err(OfficeError::Forbidden { reason: REP.to_owned() });
@@ -185,10 +230,10 @@ async fn lead_on(
     let (workspace, id) = (user.workspace, user.id);
     let factor = state.read(move |conn| factors::find(conn, workspace, id)).await?;
     if factor.is_none_or(|factor| factor.confirmed_at.is_none()) {
-        return open(state, user, old, next).await;
+        return open(state, user, old, next, by).await;
     }
     let token = session::random_token()?;
-    state.tickets().give(&token, workspace, id, next, state.now());
+    state.tickets().give(&token, workspace, id, next, by, state.now());
     Ok(factor_page(&token, None).into_response())
 }
 
@@ -221,8 +266,8 @@ pub(super) async fn submit_code(
     let Some(ticket) = state.tickets().attempt(&token, now) else {
         let several = several_workspaces(&state).await?;
         let problem = Some("That took too long, or too many codes did not fit. Start again.");
-        let form = SignIn { login: "", workspace: "", next: "", several, problem };
-        return Ok((StatusCode::UNAUTHORIZED, page(&form)).into_response());
+        let form = SignIn { several, problem, ..SignIn::default() };
+        return Ok((StatusCode::UNAUTHORIZED, page(&state, &form)).into_response());
     };
     count(&state, &peer, &factor_key(ticket.user))?;
     let (workspace, user) = (ticket.workspace, ticket.user);
@@ -236,7 +281,7 @@ pub(super) async fn submit_code(
     state.tickets().end(&token);
     state.attempts().forget(&login_key(&factor_key(user)));
     let known = state.read(move |conn| people::user(conn, workspace, user)).await?;
-    open(&state, known, old, &ticket.next).await
+    open(&state, known, old, &ticket.next, ticket.by).await
 }
 
 /// Whether a code is the second factor of somebody; it is used up.
@@ -272,7 +317,7 @@ fn fits_factor(
 }
 
 /// Records that somebody who is known here was not let in.
-async fn refused(
+pub(super) async fn refused(
     state: &OfficeState,
     who: Option<(WorkspaceId, UserId)>,
     peer: &Peer,
@@ -300,6 +345,7 @@ pub(super) async fn open(
     user: User,
     old: Option<String>,
     next: &str,
+    by: By,
 ) -> Result<Response, OfficeError> {
     if !may_enter(&user) {
         return Err(OfficeError::Forbidden { reason: REP.to_owned() });
@@ -314,7 +360,9 @@ pub(super) async fn open(
             }
             let (workspace, id) = (user.workspace, user.id);
             sessions::create(tx, workspace, id, &key, &csrf, now, session::IDLE_MS)?;
-            audit::append_own(tx, workspace, now, id, "sign_in")
+            let subject = id.to_string();
+            let detail = super::oidc::detail(by);
+            audit::append(tx, workspace, now, Some(id), "sign_in", &subject, &detail)
         })
         .await?;
     let mut response = Redirect::to(url::local(next)).into_response();
@@ -417,7 +465,7 @@ pub(super) async fn set_password(
         })
         .await;
     match redeemed {
-        Ok(user) => lead_on(&state, user, old, "/").await,
+        Ok(user) => lead_on(&state, user, old, "/", By::Password).await,
         Err(OfficeError::Refused { reason }) => again(&reason),
         Err(other) => Err(other),
     }
@@ -425,15 +473,19 @@ pub(super) async fn set_password(
 
 /// Counts an attempt of this peer for this login.
 pub(super) fn count(state: &OfficeState, peer: &Peer, login: &str) -> Result<(), OfficeError> {
-    let now = state.now();
-    let attempts = state.attempts();
-    attempts
-        .count(&format!("peer {}", peer.0), PER_PEER, now)
-        .and_then(|()| attempts.count(&login_key(login), PER_LOGIN, now))
-        .map_err(|seconds| {
-            metrics::counter!("roadbook_sign_ins_total", "outcome" => "limited").increment(1);
-            OfficeError::TooMany { seconds }
-        })
+    count_peer(state, peer, "peer")?;
+    state.attempts().count(&login_key(login), PER_LOGIN, state.now()).map_err(too_many)
+}
+
+/// Counts an attempt of this peer at one step.
+pub(super) fn count_peer(state: &OfficeState, peer: &Peer, step: &str) -> Result<(), OfficeError> {
+    let key = format!("{step} {}", peer.0);
+    state.attempts().count(&key, PER_PEER, state.now()).map_err(too_many)
+}
+
+fn too_many(seconds: u64) -> OfficeError {
+    metrics::counter!("roadbook_sign_ins_total", "outcome" => "limited").increment(1);
+    OfficeError::TooMany { seconds }
 }
 
 /// The name under which attempts at somebody's second factor are counted. No login has a space.

@@ -8,6 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use lru::LruCache;
 use roadbook_protocol::ids::{UnixMs, UserId, WorkspaceId};
 
+use super::sign_in::By;
 use crate::store::sql::sha256;
 
 /// So many people are between the two at once.
@@ -24,6 +25,8 @@ pub(super) struct Ticket {
     pub user: UserId,
     /// Where to lead afterwards.
     pub next: String,
+    /// What came before the second factor.
+    pub by: By,
     until: UnixMs,
     tries: u32,
 }
@@ -43,12 +46,14 @@ impl Tickets {
         workspace: WorkspaceId,
         user: UserId,
         next: &str,
+        by: By,
         now: UnixMs,
     ) {
         let ticket = Ticket {
             workspace,
             user,
             next: next.chars().take(2_000).collect(),
+            by,
             until: now + VALID_MS,
             tries: 0,
         };
@@ -85,15 +90,15 @@ mod tests {
     fn a_ticket_is_good_for_five_tries_and_five_minutes() {
         let tickets = Tickets::new();
         let (workspace, user) = (WorkspaceId::from_bytes([1; 16]), UserId::from_bytes([2; 16]));
-        tickets.give("a", workspace, user, "/", 0);
+        tickets.give("a", workspace, user, "/", By::Password, 0);
         for _ in 0..TRIES_MAX {
             assert_eq!(tickets.attempt("a", 1).map(|ticket| ticket.user), Some(user));
         }
         assert_eq!(tickets.attempt("a", 1), None);
-        tickets.give("b", workspace, user, "/", 0);
+        tickets.give("b", workspace, user, "/", By::Password, 0);
         assert_eq!(tickets.attempt("b", VALID_MS), None);
         assert_eq!(tickets.attempt("unknown", 0), None);
-        tickets.give("c", workspace, user, "/", 0);
+        tickets.give("c", workspace, user, "/", By::Password, 0);
         tickets.end("c");
         assert_eq!(tickets.attempt("c", 0), None);
     }

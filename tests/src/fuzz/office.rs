@@ -70,7 +70,7 @@ fn house() -> &'static Mutex<House> {
                 sessions::create(tx, workspace, user, COOKIE, CSRF, now, week)
             })
             .expect("a session");
-        let options = OfficeOptions { secure: false, shutdown: Default::default() };
+        let options = OfficeOptions { secure: false, oidc: None, shutdown: Default::default() };
         let router = router(OfficeState::new(engine.clone(), options));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         Mutex::new(House { runtime: runtime.expect("a runtime"), router, contacts, engine })

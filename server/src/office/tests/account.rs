@@ -207,7 +207,7 @@ async fn with_tls_the_cookie_is_bound_to_the_host() {
     let dir = tempfile::tempdir().unwrap();
     let engine = Engine::open(dir.path(), EngineOptions::default()).unwrap();
     let workspace = engine.create_workspace("Ours").unwrap();
-    let options = OfficeOptions { secure: true, shutdown: CancellationToken::new() };
+    let options = OfficeOptions { secure: true, oidc: None, shutdown: CancellationToken::new() };
     let house =
         House { router: router(OfficeState::new(engine.clone(), options)), engine, workspace, dir };
     let id = house.user(workspace, "manager", Role::Manager);

@@ -106,7 +106,8 @@ impl House {
         let dir = tempfile::tempdir().unwrap();
         let engine = Engine::open(dir.path(), EngineOptions::default()).unwrap();
         let workspace = engine.create_workspace("Ours").unwrap();
-        let options = OfficeOptions { secure: false, shutdown: CancellationToken::new() };
+        let options =
+            OfficeOptions { secure: false, oidc: None, shutdown: CancellationToken::new() };
         let router = router(OfficeState::new(engine.clone(), options));
         House { engine, router, workspace, dir }
     }
