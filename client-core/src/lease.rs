@@ -20,10 +20,14 @@ use crate::env::Clock;
 use crate::error::{Error, Result};
 use crate::replica::Replica;
 use crate::store::meta::{self, key};
+use crate::sync::Time;
 
 /// How much time may pass before it is noted that it has: what turning back the clock and a reboot
 /// together can gain.
 const NOTE_EVERY_MS: i64 = 60_000;
+
+/// A wall clock that differs by more from the server's time is wrong.
+const WALL_OFF_BY_MS: u64 = 60 * 60 * 1000;
 
 /// The permission to read, and the time by which it is judged.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -127,6 +131,28 @@ impl Replica {
         }
         self.hold(Some(Held::new(&lease, self.inner.options.clock.as_ref())))?;
         Ok(self.lease())
+    }
+
+    /// By which time a server's certificate is judged: the server's own, as far as it is known here,
+    /// whatever the wall clock says.
+    pub(crate) fn time_for_dates(&self) -> Time {
+        let clock = self.inner.options.clock.as_ref();
+        let wall = clock.now_ms();
+        match &*self.held() {
+            Some(held) => {
+                let at = held.now(clock);
+                Time { at, wall_is_wrong: wall.abs_diff(at) > WALL_OFF_BY_MS }
+            }
+            None => Time { at: wall, wall_is_wrong: false },
+        }
+    }
+
+    /// The time that a lease proves, if the workspace's key signed it for this device after any that
+    /// the device has seen: nobody can have kept it to make the device believe in an earlier day.
+    pub(crate) fn newer_time(&self, lease: Option<&wire::Lease>) -> Result<Option<UnixMs>> {
+        let Some(lease) = lease else { return Ok(None) };
+        let newer = self.held().as_ref().is_none_or(|held| lease.issued_at > held.issued_at);
+        Ok((newer && self.read(|conn| self.vouched(conn, lease))?).then_some(lease.issued_at))
     }
 
     /// Takes what the server says at a contact: this is the time now, down too.

@@ -249,16 +249,23 @@ fn an_expired_certificate_is_told_with_its_date_and_a_renewed_one_is_taken_witho
     // It expires. Who pinned the key does not depend on dates.
     office.renew(&office.key, (2019, 2021));
     let refused = office.run(&trusting, &["sync"]);
-    assert_offline(&refused, &["expired on 2021-01-01", "clock says", "renew"]);
+    assert_offline(&refused, &["expired on 2021-01-01", "device knows it is", "renew"]);
     office.run(&pinned, &["sync"]).ok();
-    // A device whose clock is wrong by years takes a good certificate for a bad one: it says so.
+    // A device that was never told the time, and whose clock is wrong by years, takes a good
+    // certificate for a bad one: it says so. One that was told it goes by that.
     office.renew(&office.key, (2020, 2090));
-    let mut early = office.command(&trusting);
     let library = Command::new("faketime").args(["-f", "+0d", "printenv", "LD_PRELOAD"]).output();
     let library = library.expect("this test needs the program `faketime`; ./tests/run installs it");
-    early.env("LD_PRELOAD", String::from_utf8(library.stdout).unwrap().trim());
-    early.env("FAKETIME", "@2010-05-05 00:00:00").args(["sync"]);
-    assert_offline(&run(early), &["valid from 2020-01-01", "2010-05-05", "set the clock right"]);
+    let library = String::from_utf8(library.stdout).unwrap();
+    let in_2010 = |rep: &Rep, args: &[&str]| {
+        let mut early = office.command(rep);
+        early.env("LD_PRELOAD", library.trim()).env("FAKETIME", "@2010-05-05 00:00:00").args(args);
+        run(early)
+    };
+    let new = Rep::new(office.file("new"));
+    let refused = in_2010(&new, &["enroll", &url, &office.code()]);
+    assert_offline(&refused, &["valid from 2020-01-01", "2010-05-05", "clock right"]);
+    in_2010(&trusting, &["sync"]).ok();
     office.run(&trusting, &["sync"]).ok();
     // Another key, signed by the same authority: fine for who trusts that, refused by who pinned.
     let other = KeyPair::generate().unwrap();

@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use roadbook_protocol::limits::Limits;
-use rustls::CertificateError;
-use rustls::pki_types::{ServerName, UnixTime};
+use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -16,14 +15,15 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
 use super::address::{Address, Proxy};
+use super::dates::{self, Doubt};
 use super::heard::Heard;
-use super::tls::{self, Fingerprint};
+use super::tls::{self, Trust};
 use crate::error::{Error, Result};
 
 /// Each step of opening a connection.
 const STEP: Duration = Duration::from_secs(10);
 /// What a captive portal calls for.
-const SIGN_IN: &str =
+pub(super) const SIGN_IN: &str =
     "if you are in a hotel or on a train, open a browser and sign in to the network first";
 /// The answer of a proxy may have so many bytes.
 const PROXY_ANSWER_BYTES_MAX: usize = 8 * 1024;
@@ -35,25 +35,34 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 /// An open websocket.
 pub(crate) type Socket = WebSocketStream<Heard<Box<dyn Stream>>>;
 
-/// Opens a websocket to the address.
-pub(crate) async fn connect(address: &Address, pin: Option<Fingerprint>) -> Result<Socket> {
+/// Opens a websocket to the address. Where only the dates of the server's certificate did not fit,
+/// and this device's clock is known to be wrong, the doubt comes with it: nothing but the handshake may
+/// be said before it is [settled](Doubt::settle).
+pub(crate) async fn connect(
+    address: &Address,
+    trust: &Trust<'_>,
+) -> Result<(Socket, Option<Doubt>)> {
     let proxy = Proxy::choose(address, |name| std::env::var(name).ok())?;
     let tcp = match &proxy {
         None => dial(&address.host, address.port).await?,
         Some(proxy) => through(proxy, address).await?,
     };
+    let mut doubt = None;
     let stream: Box<dyn Stream> = if address.tls {
-        let connector = TlsConnector::from(tls::config(pin)?);
+        let (config, dated) = tls::config(trust)?;
+        let connector = TlsConnector::from(config);
         let name = ServerName::try_from(address.host.clone()).map_err(|_| Error::Address {
             url: address.shown(),
             reason: "the host is not a name that a certificate can carry".into(),
         })?;
         let tls = within("the TLS handshake", connector.connect(name, tcp)).await?;
-        Box::new(tls.map_err(|error| tls_error(address, &error))?)
+        let tls = tls.map_err(|error| tls_error(address, &error))?;
+        doubt = dated.and_then(|dated| dated.doubt());
+        Box::new(tls)
     } else {
         Box::new(tcp)
     };
-    upgrade(address, stream).await
+    Ok((upgrade(address, stream).await?, doubt))
 }
 
 async fn within<T>(what: &str, work: impl Future<Output = T>) -> Result<T> {
@@ -116,7 +125,7 @@ fn tls_error(address: &Address, error: &std::io::Error) -> Error {
     match inner {
         Some(rustls::Error::General(reason)) => Error::Untrusted { reason: reason.clone() },
         Some(rustls::Error::InvalidCertificate(reason)) => {
-            Error::Untrusted { reason: certificate_error(reason) }
+            Error::Untrusted { reason: dates::certificate_error(reason) }
         }
         Some(rustls::Error::InvalidMessage(_)) => Error::Offline {
             reason: format!(
@@ -125,34 +134,6 @@ fn tls_error(address: &Address, error: &std::io::Error) -> Error {
             ),
         },
         _ => Error::Offline { reason: format!("the TLS handshake failed: {error}") },
-    }
-}
-
-fn certificate_error(error: &CertificateError) -> String {
-    let day = |time: &UnixTime| {
-        let seconds = i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
-        chrono::DateTime::from_timestamp(seconds, 0)
-            .map_or_else(|| "an unknown day".to_owned(), |time| time.format("%Y-%m-%d").to_string())
-    };
-    let clock = "unless this device's clock is wrong, the office has to renew it; your edits wait";
-    match error {
-        CertificateError::Expired => format!("its certificate has expired; {clock}"),
-        CertificateError::ExpiredContext { time, not_after } => format!(
-            "its certificate expired on {}, and this device's clock says {}; {clock}",
-            day(not_after),
-            day(time)
-        ),
-        CertificateError::NotValidYet => {
-            "its certificate is not valid yet; see whether this device's clock is right".to_owned()
-        }
-        CertificateError::NotValidYetContext { time, not_before } => format!(
-            "its certificate is valid from {} on, and this device's clock says {}; set the clock right",
-            day(not_before),
-            day(time)
-        ),
-        _ => format!(
-            "{error}; {SIGN_IN}; if the server made its certificate itself, enrol with its --fingerprint"
-        ),
     }
 }
 
@@ -225,6 +206,10 @@ mod tests {
     use super::*;
     use tokio::net::TcpListener;
 
+    fn trust() -> Trust<'static> {
+        Trust { pin: None, authorities: None, time: dates::Time { at: 0, wall_is_wrong: false } }
+    }
+
     /// A server that answers every connection with these bytes.
     async fn answering(bytes: &'static [u8]) -> Address {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -240,7 +225,7 @@ mod tests {
     }
 
     async fn refusal(bytes: &'static [u8]) -> String {
-        match connect(&answering(bytes).await, None).await {
+        match connect(&answering(bytes).await, &trust()).await {
             Err(error) => error.to_string(),
             Ok(_) => panic!("connected"),
         }
@@ -261,7 +246,7 @@ mod tests {
     #[tokio::test]
     async fn a_busy_server_says_when_to_come_back() {
         let busy = b"HTTP/1.1 503 Busy\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n";
-        let error = connect(&answering(busy).await, None).await.err();
+        let error = connect(&answering(busy).await, &trust()).await.err();
         assert!(matches!(error, Some(Error::Refused { retry_after_ms: Some(7000), .. })));
     }
 
@@ -271,6 +256,6 @@ mod tests {
         let port = listener.local_addr().unwrap().port();
         drop(listener);
         let address = Address::parse(&format!("http://127.0.0.1:{port}")).unwrap();
-        assert!(matches!(connect(&address, None).await.err(), Some(Error::Offline { .. })));
+        assert!(matches!(connect(&address, &trust()).await.err(), Some(Error::Offline { .. })));
     }
 }

@@ -21,6 +21,7 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_util::sync::CancellationToken;
 
 use super::connect::Socket;
+use super::dates::Doubt;
 use super::engine::{SyncOptions, SyncReport};
 use super::enrol::refused;
 use super::work::Worker;
@@ -99,17 +100,18 @@ struct Driver {
     ended: Option<Option<Error>>,
 }
 
-/// Runs one connection until it ends.
+/// Runs one connection until it ends. A doubt about the server's certificate is settled before
+/// anything but the handshake is said.
 pub(crate) async fn run(
     replica: &Replica,
-    socket: Socket,
+    (socket, doubt): (Socket, Option<Doubt>),
     options: &SyncOptions,
     until: Until,
     cancel: &CancellationToken,
 ) -> Ended {
     let (jobs, inbox) = mpsc::unbounded_channel();
     let (results, done) = mpsc::unbounded_channel();
-    let worker = start_worker(replica.clone(), options.clone(), inbox, results);
+    let worker = start_worker((replica.clone(), doubt), options.clone(), inbox, results);
     let came = socket.get_ref().bytes();
     let (sink, stream) = socket.split();
     let (out, outbox) = mpsc::unbounded_channel();
@@ -396,13 +398,13 @@ async fn write_all(
 }
 
 fn start_worker(
-    replica: Replica,
+    (replica, doubt): (Replica, Option<Doubt>),
     options: SyncOptions,
     mut inbox: mpsc::UnboundedReceiver<Job>,
     results: mpsc::UnboundedSender<Done>,
 ) -> JoinHandle<Result<SyncReport>> {
     tokio::task::spawn_blocking(move || {
-        let mut worker = Worker::new(replica);
+        let mut worker = Worker::new(replica).doubting(doubt);
         while let Some(job) = inbox.blocking_recv() {
             let events = match job {
                 Job::Start => worker

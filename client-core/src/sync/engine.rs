@@ -10,7 +10,7 @@ use super::address::Address;
 use super::backoff::Backoff;
 use super::connect::connect;
 use super::driver::{self, Ended, Until};
-use super::tls::Fingerprint;
+use super::tls::{Fingerprint, Trust};
 use crate::error::{Error, Result};
 use crate::replica::Replica;
 use crate::state::Phase;
@@ -38,6 +38,15 @@ pub struct SyncOptions {
     /// One exchange waits so long for the server to merge what it has stored, when nothing else is
     /// left to do. What becomes of it is told by a later exchange.
     pub merge_wait: Duration,
+    /// Certificate authorities (DER) that are trusted in place of the system's, for platforms without
+    /// any. A pinned key needs none.
+    pub authorities: Option<Arc<Vec<Vec<u8>>>>,
+}
+
+impl SyncOptions {
+    pub(crate) fn authorities(&self) -> Option<&[Vec<u8>]> {
+        self.authorities.as_ref().map(|all| all.as_slice())
+    }
 }
 
 impl Default for SyncOptions {
@@ -49,6 +58,7 @@ impl Default for SyncOptions {
             ping_every: Duration::from_secs(20),
             dead_after: Duration::from_secs(50),
             merge_wait: Duration::from_secs(10),
+            authorities: None,
         }
     }
 }
@@ -62,6 +72,7 @@ impl std::fmt::Debug for SyncOptions {
             .field("ping_every", &self.ping_every)
             .field("dead_after", &self.dead_after)
             .field("merge_wait", &self.merge_wait)
+            .field("authorities", &self.authorities.as_ref().map(|all| all.len()))
             .finish()
     }
 }
@@ -228,15 +239,17 @@ impl Engine {
             state.phase = Phase::Connecting;
             state.retry_at = None;
         });
-        let socket = tokio::select! {
-            socket = connect(&address, pin) => socket?,
+        let time = self.replica.time_for_dates();
+        let trust = Trust { pin, authorities: self.options.authorities(), time };
+        let (socket, doubt) = tokio::select! {
+            opened = connect(&address, &trust) => opened?,
             () = cancel.cancelled() => {
                 return Err(Error::Offline { reason: "stopped while connecting".into() });
             }
         };
         let stop = cancel.child_token();
         let pause = self.replica.inner.pause().clone();
-        let work = driver::run(&self.replica, socket, &self.options, until, &stop);
+        let work = driver::run(&self.replica, (socket, doubt), &self.options, until, &stop);
         tokio::pin!(work);
         tokio::select! {
             ended = &mut work => Ok(ended),

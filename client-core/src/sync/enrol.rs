@@ -10,8 +10,9 @@ use tokio_tungstenite::tungstenite::Message;
 
 use super::address::Address;
 use super::connect::connect;
+use super::dates::Time;
 use super::engine::SyncOptions;
-use super::tls::Fingerprint;
+use super::tls::{Fingerprint, Trust};
 use crate::binding::Binding;
 use crate::error::{Error, Result};
 use crate::replica::Replica;
@@ -36,9 +37,28 @@ pub async fn enrol(
     fingerprint: Option<&str>,
     device_name: &str,
 ) -> Result<Enrolled> {
+    enrol_with(replica, url, code, fingerprint, device_name, &SyncOptions::default()).await
+}
+
+/// The same, with other authorities than the system's.
+///
+/// # Errors
+/// As [`enrol`].
+pub async fn enrol_with(
+    replica: &Replica,
+    url: &str,
+    code: &str,
+    fingerprint: Option<&str>,
+    device_name: &str,
+    options: &SyncOptions,
+) -> Result<Enrolled> {
     let address = Address::parse(url)?;
     let pin = fingerprint.map(Fingerprint::parse).transpose()?;
-    let mut socket = connect(&address, pin).await?;
+    // No server has said what the time is: what this device believes has to do, and nothing is let
+    // pass because of it.
+    let time = Time { at: replica.now_ms(), wall_is_wrong: false };
+    let trust = Trust { pin, authorities: options.authorities(), time };
+    let (mut socket, _) = connect(&address, &trust).await?;
     let (owner, code, name) = (replica.clone(), code.to_owned(), device_name.to_owned());
     let (enrolment, request) =
         super::blocking(move || Enrolment::begin(&owner, &code, &name)).await?;

@@ -5,6 +5,7 @@
 //! | `address` | what people type as the server's address, and the proxy on the way to it |
 //! | `heard` | how much has come, message or not |
 //! | `tls` | trust: system roots or a pinned key |
+//! | `dates` | a certificate's dates on a device whose clock may be wrong |
 //! | `connect` | from an address to an open websocket |
 //! | `enrol` | a one-time code becomes a device |
 //! | `driver` | one connection: carries the session's effects out |
@@ -15,6 +16,7 @@
 mod address;
 mod backoff;
 mod connect;
+mod dates;
 mod driver;
 mod engine;
 mod enrol;
@@ -22,8 +24,9 @@ mod heard;
 mod tls;
 mod work;
 
+pub(crate) use dates::Time;
 pub use engine::{Engine, SyncOptions, SyncReport, WireTap};
-pub use enrol::{Enrolled, Enrolment, enrol};
+pub use enrol::{Enrolled, Enrolment, enrol, enrol_with};
 pub use work::Worker;
 
 use crate::error::{Error, Result};

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use ring::digest;
+use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{
     CryptoProvider, WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature,
@@ -11,6 +12,7 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 
+use super::dates::{Dated, Time};
 use crate::error::{Error, Result};
 use crate::identity::hex;
 
@@ -50,34 +52,52 @@ impl std::fmt::Display for Fingerprint {
     }
 }
 
-/// The configuration for a connection.
-pub(crate) fn config(pin: Option<Fingerprint>) -> Result<Arc<ClientConfig>> {
+/// What a server's certificate is judged by.
+pub(crate) struct Trust<'a> {
+    /// The server's key, where it was pinned at enrolment: nothing else counts then.
+    pub pin: Option<Fingerprint>,
+    /// Certificate authorities (DER) in place of the system's.
+    pub authorities: Option<&'a [Vec<u8>]>,
+    /// The time that its dates are judged by.
+    pub time: Time,
+}
+
+/// The configuration for a connection, and what is in doubt once it is open.
+pub(crate) fn config(trust: &Trust<'_>) -> Result<(Arc<ClientConfig>, Option<Arc<Dated>>)> {
     // Named, not the process-wide default: another library may have installed another one.
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let failed = |error: rustls::Error| Error::Untrusted { reason: error.to_string() };
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
         .map_err(failed)?;
-    let config = match pin {
-        Some(pin) => builder
+    if let Some(pin) = trust.pin {
+        let config = builder
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(Pinned::new(pin, &provider)))
-            .with_no_client_auth(),
-        None => {
-            let mut roots = RootCertStore::empty();
-            let found = rustls_native_certs::load_native_certs();
-            let (added, _) = roots.add_parsable_certificates(found.certs);
-            if added == 0 {
-                return Err(Error::Untrusted {
-                    reason: "this system has no root certificates; install its `ca-certificates`, or pin \
-                             the server's key with --fingerprint"
-                        .into(),
-                });
-            }
-            builder.with_root_certificates(roots).with_no_client_auth()
-        }
+            .with_no_client_auth();
+        return Ok((Arc::new(config), None));
+    }
+    let mut roots = RootCertStore::empty();
+    let (added, _) = match trust.authorities {
+        None => roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs),
+        Some(given) => roots.add_parsable_certificates(
+            given.iter().map(|der| CertificateDer::from(der.as_slice())),
+        ),
     };
-    Ok(Arc::new(config))
+    if added == 0 {
+        return Err(Error::Untrusted {
+            reason: "this system has no root certificates; install its `ca-certificates`, or pin \
+                     the server's key with --fingerprint"
+                .into(),
+        });
+    }
+    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider)
+        .build()
+        .map_err(|error| Error::Untrusted { reason: error.to_string() })?;
+    let dated = Arc::new(Dated::new(verifier, trust.time));
+    let config =
+        builder.dangerous().with_custom_certificate_verifier(dated.clone()).with_no_client_auth();
+    Ok((Arc::new(config), Some(dated)))
 }
 
 /// Accepts one key and nothing else, whatever the certificate around it says: its dates and names

@@ -10,6 +10,7 @@ use roadbook_protocol::session::{ClientEffect, ClientEvent, OutboxChange, Standi
 use roadbook_protocol::wire::{ContactHeads, DROPS_MAX, Dropped, PendingChanges, Welcome};
 use rusqlite::params;
 
+use super::dates::Doubt;
 use super::engine::{SyncOptions, SyncReport};
 use crate::apply::{self, standing};
 use crate::error::{Error, Result};
@@ -36,6 +37,8 @@ pub struct Worker {
     offers: OfferQueue,
     /// Erased contacts that are destroyed, and not confirmed while the log may still hold them.
     purged: Vec<Vec<ContactId>>,
+    /// What is to be settled with the server's first word.
+    doubt: Option<Doubt>,
     /// What this exchange brought so far.
     pub report: SyncReport,
 }
@@ -51,8 +54,14 @@ impl Worker {
             actors_seen,
             offers: OfferQueue::default(),
             purged: Vec::new(),
+            doubt: None,
             report: SyncReport::default(),
         }
+    }
+
+    /// For a connection to a server whose certificate is in doubt.
+    pub(super) fn doubting(self, doubt: Option<Doubt>) -> Self {
+        Self { doubt, ..self }
     }
 
     /// Where the replica stands, for the session.
@@ -227,6 +236,9 @@ impl Worker {
     }
 
     fn opened(&mut self, welcome: &Welcome) -> Result<()> {
+        if let Some(doubt) = self.doubt.take() {
+            doubt.settle(self.replica.newer_time(welcome.lease.as_ref())?)?;
+        }
         self.replica.write("opened", |write| {
             let tx = &write.tx;
             meta::set(tx, key::LOGIN, &welcome.login)?;
