@@ -288,7 +288,7 @@ impl Stage {
     }
 
     /// Rule 8: of all changes that carry one edit at most one is ever merged: neither a change and its
-    /// replacement, nor two replacements of one change. Those come of copies, and of one replica that
+    /// replacement, nor two replacements of one change; and at most one waits for a decision. Those come of copies, and of one replica that
     /// was put back to an older state: each authors the edit anew and knows nothing of the others.
     fn judge_replacement(
         &self,
@@ -322,8 +322,7 @@ impl Stage {
                 return replaced("original_merged", already(hash));
             }
             if fate == Fate::Proposed {
-                let reason = format!("the edit waits for a decision already, as change {hash}");
-                return replaced("original_proposed", reason);
+                return replaced("original_proposed", waits(hash));
             }
         }
         for hash in originals {
@@ -337,6 +336,7 @@ impl Stage {
                         format!("change {by} carries the same edit and came first"),
                     );
                 }
+                Some((by, Fate::Proposed)) => return replaced("original_proposed", waits(&by)),
                 Some((by, _)) => return replaced("original_merged", already(&by)),
                 None => {}
             }
@@ -442,7 +442,8 @@ impl Stage {
                 bytes,
             },
         )?;
-        if stored {
+        // Of late copies of one edit at most one waits for a decision: accepting two would do it twice.
+        if stored || fate == Fate::Proposed {
             for replaced in replaces {
                 changes::add_replaced(
                     tx,
@@ -453,6 +454,8 @@ impl Stage {
                     sender.user,
                 )?;
             }
+        }
+        if stored {
             self.to_merge.insert((workspace, contact));
             self.stored += 1;
         } else {
@@ -624,6 +627,10 @@ fn replaces(admitted: &Admitted) -> &[ChangeHash] {
 
 fn already(by: &ChangeHash) -> String {
     format!("the edit is part of the contact already, as change {by}")
+}
+
+fn waits(by: &ChangeHash) -> String {
+    format!("the edit waits for a decision already, as change {by}")
 }
 
 enum Dependencies {

@@ -365,7 +365,8 @@ pub fn replacement_of(
 }
 
 /// The replacement of a change of this user that is merged, or else one that will be unless it is
-/// refused; with its fate. `None` if there is none, or each was set aside.
+/// refused, or else one that waits for a decision or was decided about; with its fate. `None` if there
+/// is none, or each was set aside.
 ///
 /// # Errors
 /// What the database says.
@@ -381,8 +382,8 @@ pub fn carrier_of(
             "SELECT r.replacement, i.fate FROM replaced r
              JOIN change_index i
                ON i.workspace = r.workspace AND i.contact = r.contact AND i.hash = r.replacement
-             WHERE r.workspace = ? AND r.contact = ? AND r.hash = ? AND r.user = ? AND i.fate IN (0, 1)
-             ORDER BY i.fate DESC LIMIT 1",
+             WHERE r.workspace = ? AND r.contact = ? AND r.hash = ? AND r.user = ? AND i.fate IN (0, 1, 4)
+             ORDER BY CASE i.fate WHEN 1 THEN 0 WHEN 0 THEN 1 ELSE 2 END LIMIT 1",
         )?
         .query_row(
             params![workspace.as_bytes(), contact.as_bytes(), hash.0, user.as_bytes()],

@@ -1,8 +1,8 @@
 //! Who may still write to a contact that was handed over (rule 18), and what becomes of late edits
 //! (rules 8, 9 and 19).
 
-use roadbook_protocol::document::{Collection, Command, Value};
-use roadbook_protocol::ids::{ContactId, EntryId, UserId};
+use roadbook_protocol::document::{Collection, Command, EditOptions, Value, note_splices};
+use roadbook_protocol::ids::{Actor, ContactId, EntryId, UserId};
 use roadbook_protocol::wire::{Dropped, Fate};
 use roadbook_server::engine::{Assign, EngineError, Verdict};
 use roadbook_server::store::devices::ActorOwner;
@@ -189,4 +189,49 @@ fn the_bundle_of_a_revoked_device_becomes_proposals_and_a_contact_of_its_own_a_n
     let owner = world.engine.read(|conn| devices::actor_owner(conn, world.workspace, anna.actor));
     assert_eq!(owner.unwrap(), Some(ActorOwner::Device(anna.id)));
     world.assert_clean();
+}
+
+/// A rep's replica was copied, and an edit of it was authored anew by each copy, under actors of their
+/// own: two changes that carry one edit. Accepting both would write the words into the note twice.
+#[test]
+fn late_copies_of_one_edit_wait_for_one_decision() {
+    for apart in [false, true] {
+        let world = World::new();
+        let (anna, ben) = (world.rep("anna"), world.rep("ben"));
+        // A copy under the same key, or one that was enrolled anew.
+        let second = if apart { world.device(anna.user) } else { anna.clone() };
+        let (contact, doc) = held(&world, &anna);
+        give(&world, contact, ben.user);
+        let words = Command::EditNote { splices: note_splices(&doc, "Prefers mornings.") };
+        let original = anna.edit(contact, &mut doc.clone(), std::slice::from_ref(&words));
+        let anew = |device: &TestDevice, number: u8| {
+            let device = TestDevice { actor: Actor::from_random([number; 16]), ..device.clone() };
+            let options = EditOptions { replaces: vec![original.hash], ..EditOptions::default() };
+            let words = std::slice::from_ref(&words);
+            let made = device.edit_with(contact, &mut doc.clone(), words, options, device.user);
+            (device, made)
+        };
+        let (one, first) = anew(&anna, 7);
+        let (other, again) = anew(&second, 8);
+        assert_eq!(fate(&world, &one, &first), Fate::Proposed);
+        let outcome = world.append(&other, std::slice::from_ref(&again)).outcomes.remove(0);
+        assert_eq!((outcome.fate, outcome.code.as_str()), (Fate::Replaced, "original_proposed"));
+        assert!(outcome.reason.contains(&first.hash.to_string()), "{}", outcome.reason);
+        // Nor does the edit itself, when it comes after all.
+        assert_eq!(fate(&world, &anna, &original), Fate::Replaced);
+        let waiting = sets(&world);
+        assert_eq!((waiting.len(), waiting[0].items.len()), (1, 1), "{waiting:#?}");
+        let set = waiting[0].n;
+        world.engine.decide(world.workspace, world.office, set, None, Verdict::Accept).unwrap();
+        let note = |world: &World| {
+            let doc = world.engine.document(world.workspace, contact).unwrap();
+            roadbook_protocol::document::read(contact, &doc).note
+        };
+        assert_eq!(note(&world).matches("Prefers mornings.").count(), 1, "{}", note(&world));
+        // A third copy that comes after the decision is no other edit either.
+        let (third, late) = anew(&anna, 9);
+        assert_eq!(fate(&world, &third, &late), Fate::Replaced);
+        assert_eq!(sets(&world).len(), 1);
+        world.assert_clean();
+    }
 }
