@@ -139,15 +139,23 @@ fn rows_text(rows: &[Row]) -> String {
                 row.city.clone(),
                 field("status"),
                 row.phones.first().cloned().unwrap_or_default(),
-                if row.conflicts > 0 {
-                    format!("{} in conflict", row.conflicts)
-                } else {
-                    String::new()
-                },
+                marks(row),
             ]
         })
         .collect();
     table(&lines)
+}
+
+/// What must not be overlooked in a list.
+fn marks(row: &Row) -> String {
+    let mut marks = Vec::new();
+    if row.do_not_contact() {
+        marks.push("DO NOT CONTACT".to_owned());
+    }
+    if row.conflicts > 0 {
+        marks.push(format!("{} in conflict", row.conflicts));
+    }
+    marks.join(", ")
 }
 
 /// `show`.
@@ -207,7 +215,12 @@ fn contact_text(contact: &Contact, by: &dyn Fn(&str) -> String) -> String {
     for (system, id) in &contact.external_ids {
         row(&format!("{system} id"), id.clone(), &format!("external_ids.{system}"));
     }
-    let mut text = table(&rows);
+    let mut text = String::new();
+    if contact.do_not_contact() {
+        text.push_str("DO NOT CONTACT: this person asked not to be contacted\n");
+    }
+    text.push_str(&table(&rows));
+    text.push_str(&consents_text(contact));
     for collection in Collection::ALL {
         let entries = contact.entries(collection);
         if !entries.is_empty() {
@@ -226,6 +239,37 @@ fn contact_text(contact: &Contact, by: &dyn Fn(&str) -> String) -> String {
         }
     }
     text
+}
+
+/// What holds now, for each channel and purpose, with its proof; every statement there was stands under
+/// `consents`.
+fn consents_text(contact: &Contact) -> String {
+    let now = contact.consents_now();
+    if now.is_empty() {
+        return String::new();
+    }
+    let lines: Vec<Vec<String>> = now
+        .iter()
+        .map(|consent| {
+            let purpose = match consent.text("purpose") {
+                "" => "any purpose".to_owned(),
+                purpose => purpose.to_owned(),
+            };
+            let may = match consent.text("state") {
+                "given" if contact.do_not_contact() => "given, but do not contact",
+                "given" => "may be written to",
+                _ => "may not: withdrawn",
+            };
+            vec![
+                format!("  {}", consent.text("channel")),
+                purpose,
+                may.to_owned(),
+                consent.int("at").map(time).unwrap_or_default(),
+                consent.text("how").to_owned(),
+            ]
+        })
+        .collect();
+    format!("consent now:\n{}", table(&lines))
 }
 
 fn entry_text(collection: Collection, entry: &Entry) -> String {

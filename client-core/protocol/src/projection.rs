@@ -10,7 +10,9 @@ use std::collections::BTreeMap;
 use automerge::{Automerge, ObjId};
 use serde::{Deserialize, Serialize};
 
-use crate::document::{self, Collection, Found, FoundEntry, Path, Value, View, Visitor};
+use crate::document::{
+    self, Collection, DO_NOT_CONTACT, Found, FoundEntry, Path, Value, View, Visitor,
+};
 use crate::ids::{ContactId, UnixMs};
 use crate::message::ChangeMessage;
 
@@ -164,6 +166,11 @@ pub fn display_name(
 }
 
 impl Row {
+    /// Whether the person asked never to be contacted.
+    pub fn do_not_contact(&self) -> bool {
+        self.fields.get(DO_NOT_CONTACT).and_then(Value::as_bool).unwrap_or(false)
+    }
+
     fn empty(id: ContactId) -> Self {
         Row {
             id,

@@ -103,7 +103,28 @@ impl Contact {
     pub fn text(&self, field: &str) -> &str {
         self.fields.get(field).and_then(Value::as_text).unwrap_or_default()
     }
+    /// Whether the person asked never to be contacted.
+    pub fn do_not_contact(&self) -> bool {
+        self.fields.get(DO_NOT_CONTACT).and_then(Value::as_bool).unwrap_or(false)
+    }
+    /// What holds now of each channel and purpose: the last statement about it, given or withdrawn, in
+    /// the order of channels and purposes. Where two are of one moment, the later entry.
+    pub fn consents_now(&self) -> Vec<&Entry> {
+        let mut now: BTreeMap<(String, String), &Entry> = BTreeMap::new();
+        for consent in &self.consents {
+            let word = |field: &str| consent.text(field).trim().to_lowercase();
+            let said = |consent: &Entry| (consent.int("at").unwrap_or(0), consent.id);
+            let last = now.entry((word("channel"), word("purpose"))).or_insert(consent);
+            if said(consent) > said(last) {
+                *last = consent;
+            }
+        }
+        now.into_values().collect()
+    }
 }
+
+/// The field by which somebody asked never to be contacted.
+pub(crate) const DO_NOT_CONTACT: &str = "do_not_contact";
 
 /// One side of a conflict.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

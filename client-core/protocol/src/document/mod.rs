@@ -44,6 +44,7 @@ pub use canonical::{content_hash, state_hash};
 pub use check::parse_value;
 pub use command::{Command, Splice};
 pub use conflict::conflicts;
+pub(crate) use contact::DO_NOT_CONTACT;
 pub use contact::{Authorship, Conflict, ConflictValue, Contact, Entry, FieldChange, HistoryItem};
 pub use edit::{Applied, Author, EditOptions, NotReplayed, apply, replay};
 pub use error::CommandError;

@@ -195,12 +195,7 @@ fn code_of(due: &[Due]) -> String {
 /// Whether somebody may be written to over this channel: not one who asked not to be contacted, and only
 /// one whose last statement about the channel (and purpose, if one is named) is a consent.
 pub(super) fn may_be_written_to(contact: &Contact, channel: &str, purpose: Option<&str>) -> bool {
-    let never = contact
-        .fields
-        .get("do_not_contact")
-        .and_then(roadbook_protocol::document::Value::as_bool)
-        .unwrap_or(false);
-    if never {
+    if contact.do_not_contact() {
         return false;
     }
     let same = |said: &str, wanted: &str| said.trim().eq_ignore_ascii_case(wanted.trim());
