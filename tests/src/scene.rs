@@ -225,6 +225,14 @@ impl Scene {
         devices::enrolled(&self.dir().join(name), url, &self.invite(login), options).await
     }
 
+    /// An administrator confirms what was restored without its ledger: customer data goes out again.
+    #[track_caller]
+    pub fn confirm_review(&self) {
+        let review = self.admin(&["review", "show", "--json"]).json();
+        let code = review["review"]["code"].as_str().unwrap_or_else(|| panic!("{review}"));
+        self.admin(&["review", "confirm", "--code", code]).ok();
+    }
+
     /// The server's state hash over what this user's devices hold.
     #[track_caller]
     pub fn state_hash(&self, owner: &str) -> String {

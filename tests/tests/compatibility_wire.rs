@@ -306,6 +306,7 @@ async fn device_and_server_get_along_with_the_words_of_every_release() {
         scene.admin(&["restore", backup.to_str().unwrap()]).ok();
         fixtures::copy_keys(&kept, &lost);
         scene.start();
+        scene.confirm_review();
         for rep in [&ada, &ben, &ada, &ben, &ada] {
             rep.sync_until_merged();
         }

@@ -88,6 +88,8 @@ impl Drill {
         self.scene.admin(&["restore", backup.to_str().unwrap()]).ok();
         copy(&lost.join("keys"), &data.join("keys"));
         self.scene.start();
+        // The ledger is lost too.
+        self.scene.confirm_review();
     }
 }
 
@@ -269,5 +271,6 @@ fn a_backup_does_not_hold_the_key_and_a_server_without_it_says_where_it_belongs(
     assert!(refused.contains(name) && refused.contains("copy it back"), "{refused}");
     copy(&drill.scene.dir().join("lost/keys"), &drill.scene.data().join("keys"));
     drill.scene.start();
+    drill.scene.confirm_review();
     drill.exchange();
 }

@@ -68,6 +68,10 @@ pub fn once(replica: &Replica, out: &Output, timeout_seconds: u64) -> Result<(),
         report
     })?;
     let status = replica.status()?;
+    if let Some(reason) = &report.held_back {
+        // Whoever reads is gone if this fails.
+        let _ = writeln!(std::io::stderr(), "roadbook: no contacts were sent: {reason}");
+    }
     out.print(&report, || {
         let mut text = sync_line(&report);
         if status.unsent > 0 {

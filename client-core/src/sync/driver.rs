@@ -12,8 +12,10 @@ use std::time::{Duration, Instant};
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use roadbook_protocol::limits::Limits;
-use roadbook_protocol::session::{ClientEffect, ClientEvent, ClientSession, CloseReason};
-use roadbook_protocol::wire::{self, Frame, ProblemCode};
+use roadbook_protocol::session::{
+    ClientEffect, ClientEvent, ClientSession, CloseReason, holds_back,
+};
+use roadbook_protocol::wire::{self, Frame};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_tungstenite::tungstenite::Message;
@@ -139,12 +141,22 @@ pub(crate) async fn run(
     };
     driver.job(Job::Start);
     driver.serve(stream, done, writer, until, cancel).await;
-    if driver.idle_now {
+    if driver.idle_now && driver.notice.is_none() {
         // Up to this moment nothing was missing on either side.
         driver.job(Job::MarkSynced);
     }
-    let Driver { jobs, out, bytes_up, bytes_down, opened, reached_idle, ended, started, .. } =
-        driver;
+    let Driver {
+        jobs,
+        out,
+        bytes_up,
+        bytes_down,
+        opened,
+        reached_idle,
+        ended,
+        started,
+        notice,
+        ..
+    } = driver;
     drop((jobs, out));
     let (mut report, mut error) = match worker.await {
         Ok(Ok(report)) => (report, ended.flatten()),
@@ -156,6 +168,7 @@ pub(crate) async fn run(
     };
     report.bytes_up = bytes_up;
     report.bytes_down = bytes_down;
+    report.held_back = notice;
     report.took_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     if until == Until::Idle && !reached_idle && error.is_none() && !cancel.is_cancelled() {
         error = Some(Error::Offline { reason: "the connection ended early".into() });
@@ -325,7 +338,7 @@ impl Driver {
                 match wire::decode(&bytes, &self.limits) {
                     Ok(frame) => {
                         if let Frame::Problem(problem) = &frame
-                            && problem.code == ProblemCode::MinimumVersion
+                            && holds_back(problem)
                         {
                             self.notice = Some(problem.message.clone());
                         }

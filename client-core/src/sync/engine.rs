@@ -96,6 +96,9 @@ pub struct SyncReport {
     pub bytes_down: u64,
     /// How long it took, milliseconds.
     pub took_ms: u64,
+    /// Why the server took edits and sent no contacts, where it did: for a person.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub held_back: Option<String>,
 }
 
 /// Keeps a replica and its server in step. Cheap to clone. One exchange runs at a time per replica.

@@ -11,7 +11,7 @@ use clap::{ArgGroup, Args, Parser, Subcommand};
 use super::import::date::DateOrder;
 use super::import::money::DecimalMark;
 use super::import::{Duplicates, Kind, Update};
-use super::request::ExportFormat;
+use super::request::{AlertCommand, CanaryCommand, ExportFormat, ReviewCommand, VolumeCommand};
 
 mod rights;
 mod sign_in;
@@ -83,6 +83,18 @@ pub enum Command {
     /// How long devices may be read without a contact to the server.
     #[command(subcommand)]
     Lease(LeaseCommand),
+    /// What managers are told of: unusual reading, planted contacts.
+    #[command(subcommand)]
+    Alert(AlertCommand),
+    /// How many contacts may be read in a time, before it is held back and told.
+    #[command(subcommand)]
+    Volume(VolumeCommand),
+    /// Contacts that nobody real belongs to, which show who goes through a base.
+    #[command(subcommand)]
+    Canary(CanaryCommand),
+    /// What is held back after a restore without the ledger, and letting it go.
+    #[command(subcommand)]
+    Review(ReviewCommand),
     /// Give contacts to a rep.
     Assign(AssignArgs),
     /// Import contacts or purchases from CSV.

@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 use super::import::ImportOptions;
 use crate::store::EngineError;
 
+mod watch;
+pub use watch::{AlertCommand, CanaryCommand, ReviewCommand, VolumeCommand};
+
 /// One command with its context.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Call {
@@ -166,6 +169,15 @@ pub enum Request {
         /// Of this contact only: its whole id.
         id: Option<String>,
     },
+    /// What became of a mention of an erased person in another contact.
+    EraseSettle {
+        /// The erased contact: its whole id.
+        id: String,
+        /// The other contact.
+        other: String,
+        /// What became of it.
+        how: EraseSettled,
+    },
     /// Everything about one contact as a zip archive; it is the output.
     Access {
         /// The id, or a unique beginning of it.
@@ -210,6 +222,14 @@ pub enum Request {
         /// For which purpose; any if `None`.
         purpose: Option<String>,
     },
+    /// What managers are told of.
+    Alert(AlertCommand),
+    /// How much may be read.
+    Volume(VolumeCommand),
+    /// Planted contacts.
+    Canary(CanaryCommand),
+    /// What is held back after a restore without the ledger.
+    Review(ReviewCommand),
     /// Lists quarantined changes.
     QuarantineList,
     /// Exports quarantined changes with their bytes; they are the output.
@@ -291,6 +311,16 @@ pub struct AuditFilter {
     pub since: Option<String>,
     /// The last day.
     pub until: Option<String>,
+}
+
+/// What became of a mention.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum EraseSettled {
+    /// Somebody has taken the person out.
+    Edited,
+    /// It stays as it is.
+    Left,
 }
 
 /// The form of an export of the audit log.

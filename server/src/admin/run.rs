@@ -171,6 +171,10 @@ impl Asked {
                 output = file;
                 Request::AuditExport { format, filter: audit_filter(filter) }
             }
+            Command::Alert(command) => Request::Alert(command),
+            Command::Volume(command) => Request::Volume(command),
+            Command::Canary(command) => Request::Canary(command),
+            Command::Review(command) => Request::Review(command),
             Command::Assign(args) => Request::Assign({
                 let csv = match &args.csv {
                     Some(path) => {
@@ -233,6 +237,10 @@ impl Asked {
             Command::Erase(EraseArgs { command: Some(EraseCommand::Report { id }), .. }) => {
                 Request::EraseReport { id }
             }
+            Command::Erase(EraseArgs {
+                command: Some(EraseCommand::Settle { id, other, how }),
+                ..
+            }) => Request::EraseSettle { id, other, how },
             Command::Erase(EraseArgs { id, reason, dry_run, command: None }) => {
                 Request::Erase { id: id.unwrap_or_default(), reason, dry_run }
             }

@@ -14,6 +14,7 @@ use rusqlite::{Connection, Transaction};
 use serde_json::json;
 use tokio::sync::{broadcast, oneshot};
 
+use super::canary::Touch;
 use super::checkpoint::{self, Due};
 use super::clock::{Clock, Entropy, SystemClock, SystemEntropy};
 use super::keys;
@@ -138,6 +139,7 @@ impl Engine {
             events: broadcast::Sender::new(EVENTS_MAX),
             keys,
             timelines: RwLock::default(),
+            volumes: super::volume::Meter::default(),
             stopped: OnceLock::new(),
         });
         let past_lost = past::is_lost(dir, &conn)?;
@@ -388,6 +390,12 @@ impl Engine {
         if !items.is_empty() {
             self.read(|conn| people::user(conn, workspace, by))?;
         }
+        let edited: Vec<ContactId> = items
+            .iter()
+            .filter(|item| item.create_for.is_none() && item.decision.is_none())
+            .map(|item| item.contact)
+            .collect();
+        self.touch_canaries(workspace, Some(by), Touch::Edit, edited)?;
         let shards = &self.shared.shards;
         let mut divided: Vec<VecDeque<(usize, Authored)>> =
             (0..shards.threads()).map(|_| VecDeque::new()).collect();
@@ -541,6 +549,19 @@ impl Engine {
         })?;
         self.forget_waiting(workspace, device);
         self.shared.publish(Event::Revoked { workspace, device });
+        Ok(())
+    }
+
+    /// Ends the connections of somebody's devices: the user was disabled. They are told so, and wipe
+    /// nothing. Blocking.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub fn shut_out(&self, workspace: WorkspaceId, user: UserId) -> Result<()> {
+        for device in self.read(|conn| devices::list_devices(conn, workspace, Some(user)))? {
+            self.forget_waiting(workspace, device.id);
+            self.shared.publish(Event::Revoked { workspace, device: device.id });
+        }
         Ok(())
     }
 

@@ -40,6 +40,8 @@ pub struct Stage {
     pub(super) regained: Vec<Regained>,
     /// Workspaces in which late edits were taken as proposals.
     pub(super) proposed: HashSet<WorkspaceId>,
+    /// Workspaces whose managers are told of something.
+    pub(super) alerted: HashSet<WorkspaceId>,
     pub(super) stored: u64,
     pub(super) set_aside: u64,
 }
@@ -132,6 +134,7 @@ impl Stage {
             claims: HashMap::new(),
             regained: Vec::new(),
             proposed: HashSet::new(),
+            alerted: HashSet::new(),
             stored: 0,
             set_aside: 0,
         }

@@ -283,7 +283,7 @@ fn unfit(path: &Path, reason: &str) -> EngineError {
         path: path.to_owned(),
         reason: format!(
             "{reason}; put a copy of it back, or, if there is none, set the file aside: the server then begins \
-             another from what its database knows"
+             another from what its database knows, and holds customer data back until `review confirm`"
         ),
     }
 }

@@ -41,6 +41,8 @@ pub struct Committed {
     pub regained: Vec<Regained>,
     /// Workspaces in which something waits for a decision that did not before.
     pub proposed: Vec<WorkspaceId>,
+    /// Workspaces whose managers are told of something.
+    pub alerted: Vec<WorkspaceId>,
     /// Changes that were taken as stored.
     pub stored: u64,
     /// Changes that were set aside.
@@ -161,6 +163,7 @@ impl Log {
             settled: stage.settled.into_iter().map(|((w, d), fates)| (w, d, fates)).collect(),
             regained: stage.regained,
             proposed: stage.proposed.into_iter().collect(),
+            alerted: stage.alerted.into_iter().collect(),
             stored: stage.stored,
             set_aside: stage.set_aside,
         }
@@ -226,6 +229,7 @@ impl Log {
             verdict => {
                 let (fate, code, reason) =
                     stage.store(tx, sender, contact, &admitted, &bytes, verdict)?;
+                stage.watch(tx, sender, contact)?;
                 if !stage.room.is_empty() {
                     stage.call_in(tx, sender.workspace, contact)?;
                 }

@@ -19,8 +19,10 @@
 //! | [`keys`] | the signing keys, outside the database |
 //! | `erase` | erasing a contact, and what devices have confirmed |
 //! | [`ledger`], `replay` | what must hold whatever is restored, and bringing it back |
+//! | [`review`] | what is held back after a restore without the ledger |
 //! | [`witness`] | where the audit log ends, outside the database |
 //! | [`lease`] | leases, wipe orders, the sealing key |
+//! | `volume`, `canary` | how much of the base who reads, planted contacts; alerts of both |
 //! | `state` | the hash by which replicas compare |
 //! | `check`, [`backup`] | is everything as it should be; a copy of it |
 //! | `handle`, `writer`, `shards`, `reads`, `checkpoint` | the handle and the threads |
@@ -33,6 +35,7 @@
 mod assign;
 pub mod backup;
 mod cache;
+mod canary;
 mod check;
 mod checkpoint;
 pub mod clock;
@@ -54,18 +57,21 @@ mod past;
 mod proposals;
 mod reads;
 mod replay;
+pub mod review;
 mod shards;
 mod shared;
 mod state;
 mod stepped;
 mod timelines;
 mod types;
+mod volume;
 mod vouch;
 pub mod waiting;
 pub mod witness;
 mod writer;
 
 pub use backup::BackupManifest;
+pub use canary::Touch;
 pub use clock::{Clock, Entropy, SystemClock, SystemEntropy};
 pub use erase::{Erase, EraseReport, ErasedContact};
 pub use failpoint::failpoint;
@@ -75,5 +81,6 @@ pub use metrics::MetricsSnapshot;
 pub use proposals::{Decided, Verdict};
 pub use stepped::Step;
 pub use types::*;
+pub use volume::{HOURS_MAX, Held, Limit, Reader, Reading};
 
 pub use crate::store::EngineError;

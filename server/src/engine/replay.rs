@@ -15,7 +15,8 @@ use serde_json::json;
 
 use super::assign::{Done, Wanted, assign_one};
 use super::erase::erase_one;
-use super::ledger::{Entry, Ledger};
+use super::ledger::{Entry, Hash, Ledger};
+use super::review;
 use super::shared::Shared;
 use crate::store::devices::{self, Device};
 use crate::store::erasures::{self, NewErasure};
@@ -32,16 +33,14 @@ const REPLAYED: &str = "ledger";
 /// database says.
 pub(super) fn take_up(conn: &mut Connection, path: &Path, shared: &Shared) -> Result<Ledger> {
     let mark = notes::mark(conn)?;
-    let mut fits = mark.is_none_or(|(seq, _)| seq == 0);
-    let mut news: Vec<Entry> = Vec::new();
-    let found = Ledger::open(path, |entry| {
-        match mark {
-            Some((seq, _)) if entry.seq < seq => {}
-            Some((seq, hash)) if entry.seq == seq => fits = entry.hash == hash,
-            _ => news.push(entry.clone()),
+    let (found, fits, news) = open_from(path, mark)?;
+    if !fits && let Some(lost) = review::lost_mark(conn)? {
+        // The one that was missing may have been put back.
+        let (found, fits, news) = open_from(path, Some(lost))?;
+        if let Some(ledger) = found.filter(|_| fits) {
+            return put_back(conn, ledger, news, shared);
         }
-        Ok(())
-    })?;
+    }
     let mut ledger = match found {
         Some(ledger) => ledger,
         None => {
@@ -49,11 +48,12 @@ pub(super) fn take_up(conn: &mut Connection, path: &Path, shared: &Shared) -> Re
                 tracing::error!(
                     ledger = %path.display(),
                     "the ledger is gone: another one is begun. If this database is an older one, erasures, \
-                     revocations and assignments that were made after it are not known any more: do them again, \
-                     or stop the server and put the ledger back"
+                     revocations and assignments that were made after it are not known any more. No customer data \
+                     goes out until an administrator has looked at that (`review show`); or stop the server and put \
+                     the ledger back"
                 );
             }
-            return begin(conn, path, shared, mark.is_some());
+            return begin(conn, path, shared, mark);
         }
     };
     let behind = mark.is_some_and(|(seq, _)| seq > ledger.head().seq);
@@ -87,16 +87,57 @@ pub(super) fn take_up(conn: &mut Connection, path: &Path, shared: &Shared) -> Re
     Ok(ledger)
 }
 
+/// Opens a ledger, and gives what it has behind `mark`, and whether it has that.
+fn open_from(path: &Path, mark: Option<(u64, Hash)>) -> Result<(Option<Ledger>, bool, Vec<Entry>)> {
+    let mut fits = mark.is_none_or(|(seq, _)| seq == 0);
+    let mut news: Vec<Entry> = Vec::new();
+    let found = Ledger::open(path, |entry| {
+        match mark {
+            Some((seq, _)) if entry.seq < seq => {}
+            Some((seq, hash)) if entry.seq == seq => fits = entry.hash == hash,
+            _ => news.push(entry.clone()),
+        }
+        Ok(())
+    })?;
+    Ok((found, fits, news))
+}
+
+/// The ledger that was missing at an earlier start is there again: what it has is applied, what was done
+/// meanwhile goes into it, and nothing has to be decided any more.
+fn put_back(
+    conn: &mut Connection,
+    mut ledger: Ledger,
+    news: Vec<Entry>,
+    shared: &Shared,
+) -> Result<Ledger> {
+    flush(conn, &mut ledger, shared, |tx| {
+        apply(tx, shared, news)?;
+        notes::clear_noted(tx)?;
+        notes::note_everything(tx)?;
+        for workspace in workspaces::list(tx)? {
+            review::end(tx, workspace.id, shared.clock.now_ms())?;
+        }
+        Ok(())
+    })?;
+    Ok(ledger)
+}
+
 /// Begins a ledger with everything that the database knows.
-fn begin(conn: &mut Connection, path: &Path, shared: &Shared, lost: bool) -> Result<Ledger> {
+fn begin(
+    conn: &mut Connection,
+    path: &Path,
+    shared: &Shared,
+    lost: Option<(u64, Hash)>,
+) -> Result<Ledger> {
     let mut ledger = Ledger::create(path, shared.random())?;
     flush(conn, &mut ledger, shared, |tx| {
         notes::clear_noted(tx)?;
         notes::note_everything(tx)?;
-        if lost {
+        if let Some(lost) = lost {
             let now = shared.clock.now_ms();
             for workspace in workspaces::list(tx)? {
                 audit::append(tx, workspace.id, now, None, "ledger.lost", "ledger", &json!({}))?;
+                review::begin(tx, workspace.id, now, lost)?;
             }
         }
         Ok(())

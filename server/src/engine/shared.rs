@@ -18,6 +18,7 @@ use super::reads::Reads;
 use super::shards::Shards;
 use super::stepped::Step;
 use super::types::Event;
+use super::volume::Meter;
 use super::writer::{Job, Queue};
 use crate::store::{EngineError, Result};
 
@@ -42,6 +43,8 @@ pub(super) struct Shared {
     pub events: broadcast::Sender<Event>,
     pub keys: Keys,
     pub timelines: RwLock<HashMap<WorkspaceId, Timeline>>,
+    /// How much who has read lately.
+    pub volumes: Meter,
     /// Why nothing is written any more until a restart.
     pub stopped: OnceLock<&'static str>,
 }

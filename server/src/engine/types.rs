@@ -217,6 +217,18 @@ pub enum Event {
         /// Who held it.
         users: Arc<[UserId]>,
     },
+    /// An alert was raised, or somebody has seen one.
+    Alert {
+        /// The workspace.
+        workspace: WorkspaceId,
+    },
+    /// What was held back from devices may come now.
+    Released {
+        /// The workspace.
+        workspace: WorkspaceId,
+        /// Whose devices; everybody's if `None`.
+        user: Option<UserId>,
+    },
     /// A device was connected, or told how far it is.
     DeviceSeen {
         /// The workspace.

@@ -555,6 +555,9 @@ impl Writer {
         for workspace in committed.proposed {
             self.shared.publish(Event::Proposals { workspace });
         }
+        for workspace in committed.alerted {
+            self.shared.publish(Event::Alert { workspace });
+        }
         for (workspace, device, fates) in committed.settled {
             // No cursor was assigned: what was stored is not part of any contact yet.
             self.shared.publish(Event::Fates {

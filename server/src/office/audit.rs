@@ -140,6 +140,8 @@ fn render(ask: &Ask, found: &Found, number: u32) -> Markup {
     html! {
         div.bar {
             h1 { "Audit" } span.grow {}
+            a.btn href="/erasures" { "Erasures" }
+            a.btn href="/retention" { "Retention" }
             a.btn href=(ask.address("/audit", &[("verify", "1")])) { "Verify" }
             a.btn href=(ask.address("/audit/export", &[("format", "csv")])) download="audit.csv" { "Export CSV" }
             a.btn href=(ask.address("/audit/export", &[("format", "json")])) download="audit.jsonl" { "Export JSON" }

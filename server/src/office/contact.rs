@@ -14,6 +14,7 @@ use super::fields::{Names, Sheet};
 use super::layout::{Page, Place};
 use super::session::Viewer;
 use super::{OfficeState, decide};
+use crate::engine::{Reading, Touch};
 use crate::rights::{Action, Decision, Rights};
 use crate::store::{self, contacts, documents, people, workspaces};
 
@@ -100,6 +101,11 @@ pub(super) async fn page(
         })
         .await?;
     let (body, name, to_decide, cursor) = found.ok_or_else(missing)?;
+    state.take(&viewer, Reading::Page, vec![id]).await?;
+    let by = viewer.user;
+    state
+        .engine_do(move |engine| engine.touch_canaries(workspace, Some(by), Touch::Open, [id]))
+        .await?;
     let page = Page {
         viewer: &viewer,
         title: &name,

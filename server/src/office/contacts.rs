@@ -17,6 +17,7 @@ use super::error::OfficeError;
 use super::layout::{self, Page, Place, Shape};
 use super::session::Viewer;
 use super::{OfficeState, decide, url};
+use crate::engine::Reading;
 use crate::rights::Rights;
 use crate::store::{self, workspaces};
 
@@ -237,6 +238,8 @@ pub(super) async fn page(
     let now = state.now();
     let (rights, asked) = (viewer.rights.clone(), ask.clone());
     let found = state.read(move |conn| find(conn, &rights, &asked, now)).await?;
+    let shown = found.lines.iter().map(|line| line.id).collect();
+    state.take(&viewer, Reading::List, shown).await?;
     let body = render(&viewer, &ask, &found, now);
     let page = Page {
         viewer: &viewer,

@@ -15,7 +15,7 @@ use super::fields::{Names, Sheet};
 use super::layout::{self, Page, Place, Shape};
 use super::session::Viewer;
 use super::{OfficeState, proposals, today, versus};
-use crate::engine::SetAside;
+use crate::engine::{Reading, SetAside};
 use crate::rights::Rights;
 use crate::store::{self, changes, contacts, documents, workspaces};
 
@@ -120,6 +120,8 @@ pub(super) async fn page(
     let rights = viewer.rights.clone();
     let page = ask.page.unwrap_or(1).clamp(1, 100_000);
     let found = state.read(move |conn| read(conn, &rights, page)).await?;
+    let opened = found.contested.iter().map(|contested| contested.id).collect();
+    state.take(&viewer, Reading::Page, opened).await?;
     let pages = found.contacts.div_ceil(CONTACTS_MAX.into());
     let body = html! {
         div.bar { h1 { "Decide" } (layout::live_chip()) (layout::unit("asof", layout::as_of(now))) }
@@ -245,17 +247,22 @@ pub(super) async fn export(
 ) -> Result<Response, OfficeError> {
     let rights = viewer.rights.clone();
     let now = state.now();
-    let items = state
+    let (items, contacts) = state
         .read(move |conn| {
             let mut items = Vec::new();
+            let mut contacts = Vec::new();
             for change in aside(conn, &rights, EXPORT_MAX)? {
+                contacts.push(change.contact);
                 let bytes = changes::bytes(conn, rights.workspace, change.seq)?.unwrap_or_default();
                 let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
                 items.push(serde_json::json!({ "change": change, "bytes_hex": hex }));
             }
-            Ok(items)
+            contacts.sort_unstable();
+            contacts.dedup();
+            Ok((items, contacts))
         })
         .await?;
+    state.export(&viewer, contacts).await?;
     let body = serde_json::json!({ "exported_at": now, "quarantine": items }).to_string();
     let headers = [
         (header::CONTENT_TYPE, "application/json"),

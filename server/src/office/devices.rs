@@ -9,10 +9,11 @@ use rusqlite::{Connection, params};
 use super::error::OfficeError;
 use super::layout::{self, Page, Place, Shape};
 use super::session::{Posted, READ_ONLY, Viewer};
-use super::{OfficeState, decide};
+use super::{OfficeState, decide, url};
 use crate::rights::{Action, Decision, Rights};
 use crate::store::devices::{self, Device};
 use crate::store::people::{self, Role, User};
+use crate::store::wipes::{self, Standing};
 use crate::store::{self, audit, workspaces};
 
 /// A device that was heard of within this time is fresh.
@@ -21,6 +22,7 @@ const NOW_MS: UnixMs = 5 * 60 * 1000;
 /// A device, its user, and what the server has that it lacks.
 pub(super) struct Freshness {
     device: Device,
+    standing: Standing,
     user: String,
     /// Contacts with something newer than the device's cursor.
     newer: u64,
@@ -50,6 +52,7 @@ pub(super) fn freshness(
             )?;
         found.push(Freshness {
             user: user.map_or_else(String::new, |user| user.name.clone()),
+            standing: wipes::standing(conn, workspace, device.id)?,
             device,
             newer,
         });
@@ -76,7 +79,7 @@ impl Freshness {
 
     fn chip(&self, now: UnixMs) -> Markup {
         match self.device.last_seen {
-            _ if self.revoked() => html! { span.chip.stop { "revoked" } },
+            _ if self.revoked() => html! { span.chip.stop { (self.standing.state(&self.device)) } },
             None => html! { span.chip.wait { "never seen" } },
             Some(_) if self.device.missing > 0 => {
                 html! { span.chip.info { "first sync, " (layout::count(self.device.missing.into())) " to go" } }
@@ -103,6 +106,25 @@ impl Freshness {
         }
     }
 
+    /// How long it may be read without a contact; what came of a wipe.
+    fn lease(&self, now: UnixMs) -> Markup {
+        let Standing { lease_issued_at, lease_until, wiped_at, recovered, .. } = self.standing;
+        if let Some(at) = wiped_at.filter(|_| self.revoked()) {
+            return html! { "wiped " (layout::time(at, Shape::Full)) @if recovered > 0 { div.k { (layout::plural(recovered, "edit", "edits")) " recovered" } } };
+        }
+        if self.revoked() {
+            return html! { "wipes itself at its next contact" };
+        }
+        match (lease_issued_at, lease_until) {
+            (None, _) => html! { "–" },
+            (Some(_), None) => html! { "without an end" },
+            (Some(_), Some(until)) if until <= now => {
+                html! { span.chip.wait { "locked" } div.k { "since " (layout::time(until, Shape::Full)) } }
+            }
+            (Some(_), Some(until)) => html! { "until " (layout::time(until, Shape::Full)) },
+        }
+    }
+
     /// Two lines, for Today.
     pub(super) fn brief(&self, now: UnixMs) -> Markup {
         html! {
@@ -117,10 +139,11 @@ impl Freshness {
         let device = &self.device;
         html! {
             tr id={ "d-" (device.id) } {
-                th scope="row" { b { (self.user) } div.k { (device.name) " · " (device.platform) } div.narrow { (self.chip(now)) div.k { (self.difference()) } } }
+                th scope="row" { b { (self.user) } div.k { (device.name) " · " (device.platform) } div.narrow { (self.chip(now)) div.k { (self.difference()) } div.k { (device.app) " · readable " (self.lease(now)) } } }
                 td.mid { (self.chip(now)) }
                 td.mid.muted { @match device.last_seen { Some(at) => (layout::time(at, Shape::Full)), None => "never" } }
                 td.wide.muted { (self.difference()) }
+                td.wide.muted { (self.lease(now)) }
                 td.wide.muted { (device.app) }
                 td.num {
                     @if viewer.rights.on_person(Action::SteerDevices, device.user) == Decision::Allow {
@@ -193,7 +216,7 @@ fn device_table(viewer: &Viewer, found: &Devices, now: UnixMs) -> Markup {
                     caption.vh { "Devices and how fresh they are" }
                     thead { tr {
                         th scope="col" { "Device" } th.mid scope="col" { "Freshness" } th.mid scope="col" { "Last seen" }
-                        th.wide scope="col" { "Difference" } th.wide scope="col" { "App" } th.num scope="col" { span.vh { "Actions" } }
+                        th.wide scope="col" { "Difference" } th.wide scope="col" { "Readable" } th.wide scope="col" { "App" } th.num scope="col" { span.vh { "Actions" } }
                     } }
                     tbody { @for fresh in &found.fresh { (fresh.row(viewer, now)) } }
                 }
@@ -255,7 +278,11 @@ pub(super) async fn revoke(
         Decision::Hide => return Err(missing()),
     }
     state.engine_do(move |engine| engine.revoke(workspace, Some(by), device)).await?;
-    Ok(Redirect::to("/devices").into_response())
+    let back = match posted.fields.text("back") {
+        "" => "/devices",
+        back => url::local(back),
+    };
+    Ok(Redirect::to(back).into_response())
 }
 
 /// `POST /people/{id}/code`: a one-time code with which somebody sets a new password. Shown once, to the

@@ -7,6 +7,8 @@ use axum::response::{IntoResponse, Redirect, Response};
 use maud::html;
 
 use super::layout;
+use crate::admin::request::{Failure, FailureKind};
+use crate::engine::Held;
 use crate::store::EngineError;
 
 /// Why a page could not be shown or an edit not be made.
@@ -26,6 +28,8 @@ pub(super) enum OfficeError {
     Changed { reason: String, now: String },
     /// Too often, too fast.
     TooMany { seconds: u64 },
+    /// More contacts than are usual.
+    Held(Box<Held>),
     /// Not now: shutting down, or a queue is full.
     Busy { reason: String },
     /// Ours.
@@ -52,6 +56,18 @@ impl From<EngineError> for OfficeError {
                 OfficeError::Busy { reason: sentence(&error.to_string()) }
             }
             other => OfficeError::failed(other),
+        }
+    }
+}
+
+impl From<Failure> for OfficeError {
+    fn from(failure: Failure) -> Self {
+        match failure.kind {
+            FailureKind::Refused | FailureKind::Usage => {
+                OfficeError::Refused { reason: sentence(&failure.message) }
+            }
+            FailureKind::Unavailable => OfficeError::Busy { reason: sentence(&failure.message) },
+            FailureKind::File | FailureKind::Internal => OfficeError::failed(failure),
         }
     }
 }
@@ -94,6 +110,21 @@ impl IntoResponse for OfficeError {
                     .into_response();
             }
             OfficeError::Busy { reason } => (StatusCode::SERVICE_UNAVAILABLE, "Not now", reason),
+            OfficeError::Held(held) => {
+                let mut response = page(
+                    StatusCode::TOO_MANY_REQUESTS,
+                    "Enough for now",
+                    &sentence(&held.to_string()),
+                );
+                if let Some(until) = held.until {
+                    let at = chrono::DateTime::from_timestamp_millis(until).unwrap_or_default();
+                    let text = at.format("%a, %d %b %Y %H:%M:%S GMT").to_string();
+                    if let Ok(value) = text.parse() {
+                        response.headers_mut().insert("retry-after", value);
+                    }
+                }
+                return response;
+            }
             OfficeError::TooMany { seconds } => {
                 let minutes = seconds.div_ceil(60);
                 let text = format!(

@@ -82,7 +82,11 @@ impl Hints {
                 self.refresh |=
                     fates.iter().any(|fate| !matches!(fate.fate, Fate::Merged | Fate::Stored));
             }
-            Event::Proposals { workspace: of } if *of == workspace => self.refresh = true,
+            Event::Proposals { workspace: of } | Event::Alert { workspace: of }
+                if *of == workspace =>
+            {
+                self.refresh = true;
+            }
             Event::DeviceSeen { workspace: of, .. } | Event::Revoked { workspace: of, .. }
                 if *of == workspace =>
             {

@@ -18,16 +18,21 @@ pub(super) enum Place {
     Contacts,
     Decide,
     Devices,
+    Alerts,
     Audit,
 }
 
 impl Place {
-    const ALL: [Place; 5] =
-        [Place::Today, Place::Contacts, Place::Decide, Place::Devices, Place::Audit];
+    const ALL: [Place; 6] =
+        [Place::Today, Place::Contacts, Place::Decide, Place::Devices, Place::Alerts, Place::Audit];
 
     /// Whether somebody is shown the way there.
     fn is_for(self, viewer: &Viewer) -> bool {
-        self != Place::Audit || viewer.may(Action::ReadAudit)
+        match self {
+            Place::Audit => viewer.may(Action::ReadAudit),
+            Place::Alerts => viewer.may(Action::SeeAlerts),
+            _ => true,
+        }
     }
 
     fn parts(self) -> (&'static str, &'static str, &'static str) {
@@ -43,6 +48,11 @@ impl Place {
                 "/devices",
                 "People",
                 "M7 3h10a1 1 0 0 1 1 1v16a1 1 0 0 1-1 1H7a1 1 0 0 1-1-1V4a1 1 0 0 1 1-1Zm4 15h2",
+            ),
+            Place::Alerts => (
+                "/alerts",
+                "Alerts",
+                "M12 4a5.500 5.500 0 0 0-5.500 5.500V14L5 17h14l-1.500-3V9.500A5.500 5.500 0 0 0 12 4ZM10 20h4",
             ),
             Place::Audit => ("/audit", "Audit", "M5 4h14v16H5ZM8.500 9h7M8.500 13h7M8.500 17h4"),
         }
@@ -81,6 +91,7 @@ impl Page<'_> {
                                     a href=(href) aria-current=[(self.place == Some(place)).then_some("page")] {
                                         (icon(path)) span { (name) }
                                         @if place == Place::Decide { (to_decide(self.to_decide)) }
+                                        @if place == Place::Alerts { (alerts(viewer.alerts)) }
                                     }
                                 }
                             }
@@ -93,7 +104,12 @@ impl Page<'_> {
                             (sign_out(viewer))
                         }
                     }
-                    main #main tabindex="-1" { (self.body) }
+                    main #main tabindex="-1" {
+                        @if viewer.review && viewer.may(Action::Administer) {
+                            p.card role="status" { b { "Customer data is held back." } " The server was restored without its ledger. " a href="/review" { "See what is to be decided" } "." }
+                        }
+                        (self.body)
+                    }
                 }
                 div.vh #said role="status" aria-live="polite" {}
                 @if self.cursor.is_none() { span hidden data-static {} }
@@ -106,6 +122,11 @@ impl Page<'_> {
 /// The number beside "Decide" in the navigation; a unit of its own.
 fn to_decide(n: u64) -> Markup {
     unit("nav-decide", html! { @if n > 0 { span.n { (count(n)) span.vh { " to decide" } } } })
+}
+
+/// The number beside "Alerts".
+fn alerts(n: u64) -> Markup {
+    unit("nav-alerts", html! { @if n > 0 { span.n { (count(n)) span.vh { " new" } } } })
 }
 
 /// The way out, for places where the navigation has none (a phone).

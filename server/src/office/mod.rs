@@ -12,6 +12,8 @@
 //! | `contact`, `contact_view`, `timeline`, `contact_edit`, `fields` | one contact, and its edits |
 //! | `proposals` | late edits, field by field |
 //! | `decide`, `versus` | conflicts side by side, quarantined changes |
+//! | `erasures`, `retention` | who has confirmed an erasure; rules, whom they reach, confirming the list |
+//! | `alerts`, `review` | what managers are told of; what is held back after a restore |
 //! | `devices` | people, their devices, how fresh they are |
 //! | `events`, `feed` | the event stream, and how a change is told in a line |
 //! | `layout`, `assets`, `error`, `url` | the frame, the style sheet and script, errors in the same look |
@@ -21,6 +23,7 @@
 //! change in the viewer's name ([`Engine::author`]). No contact data goes into a log.
 
 mod account;
+mod alerts;
 mod assets;
 mod audit;
 mod contact;
@@ -29,6 +32,7 @@ mod contact_view;
 mod contacts;
 mod decide;
 mod devices;
+mod erasures;
 mod error;
 mod events;
 mod feed;
@@ -38,6 +42,8 @@ mod limit;
 pub mod oidc;
 mod password;
 mod proposals;
+mod retention;
+mod review;
 mod session;
 pub mod sign_in;
 #[cfg(test)]
@@ -58,13 +64,16 @@ use axum::http::{HeaderValue, header};
 use axum::middleware::map_response;
 use axum::response::Response;
 use axum::routing::{get, post};
-use roadbook_protocol::ids::UnixMs;
+use roadbook_protocol::ids::{ContactId, UnixMs};
 use rusqlite::{Connection, Transaction};
 use tokio_util::sync::CancellationToken;
 
-use crate::engine::Engine;
+use crate::admin::execute::{Context, execute};
+use crate::admin::request::{Answer, Call, Request};
+use crate::engine::{Engine, Reader, Reading, Touch};
 use crate::store;
 use error::OfficeError;
+use session::Viewer;
 
 /// The largest form: a note of 64 KiB, percent-encoded.
 const FORM_BYTES_MAX: usize = 256 * 1024;
@@ -148,6 +157,49 @@ impl OfficeState {
         self.engine_do(move |engine| engine.write(work)).await
     }
 
+    /// Counts contacts that are about to be shown; a page that says until when where it is too much.
+    async fn take(
+        &self,
+        viewer: &Viewer,
+        reading: Reading,
+        shown: Vec<ContactId>,
+    ) -> Result<(), OfficeError> {
+        let reader = Reader { workspace: viewer.workspace, user: viewer.user, device: None };
+        let held = self.engine_do(move |engine| engine.take_shown(reader, reading, &shown)).await?;
+        held.map_or(Ok(()), |held| Err(OfficeError::Held(Box::new(held))))
+    }
+
+    /// Counts contacts that are about to be exported.
+    async fn export(&self, viewer: &Viewer, contacts: Vec<ContactId>) -> Result<(), OfficeError> {
+        let reader = Reader { workspace: viewer.workspace, user: viewer.user, device: None };
+        let held = self
+            .engine_do(move |engine| {
+                let count = contacts.len() as u64;
+                let held = engine.take_volume(reader, Reading::Export, count)?;
+                if held.is_none() {
+                    let (workspace, by) = (reader.workspace, Some(reader.user));
+                    engine.touch_canaries(workspace, by, Touch::Export, contacts)?;
+                }
+                Ok(held)
+            })
+            .await?;
+        held.map_or(Ok(()), |held| Err(OfficeError::Held(Box::new(held))))
+    }
+
+    /// Carries out a command in the viewer's name: with their rights, and audited as theirs.
+    async fn command(&self, viewer: &Viewer, request: Request) -> Result<Answer, OfficeError> {
+        let engine = self.engine().clone();
+        let call = Call {
+            workspace: Some(viewer.workspace.to_string()),
+            by: Some(viewer.login.clone()),
+            request,
+        };
+        let done = tokio::task::spawn_blocking(move || {
+            execute(&engine, &Context::default(), call, &[], &mut std::io::sink())
+        });
+        done.await.map_err(OfficeError::failed)?.map_err(OfficeError::from)
+    }
+
     /// Something that blocks on the engine.
     async fn engine_do<T, F>(&self, work: F) -> Result<T, OfficeError>
     where
@@ -181,6 +233,17 @@ pub fn router(state: OfficeState) -> Router {
         .route("/devices", get(devices::page))
         .route("/devices/{id}/revoke", post(devices::revoke))
         .route("/people/{id}/code", post(devices::code))
+        .route("/people/{id}/sign-out", post(alerts::sign_out))
+        .route("/people/{id}/lift", post(alerts::lift))
+        .route("/alerts", get(alerts::page))
+        .route("/alerts/{n}/seen", post(alerts::seen))
+        .route("/erasures", get(erasures::page))
+        .route("/erasures/{id}/{other}", post(erasures::settle))
+        .route("/retention", get(retention::page).post(retention::set))
+        .route("/retention/remove", post(retention::remove))
+        .route("/retention/apply", post(retention::apply))
+        .route("/review", get(review::page))
+        .route("/review/confirm", post(review::confirm))
         .route("/audit", get(audit::page))
         .route("/audit/export", get(audit::export))
         .route("/account", get(account::page))

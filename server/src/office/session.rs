@@ -11,8 +11,9 @@ use axum::http::{HeaderMap, HeaderValue, Method, header};
 use axum::{Form, RequestExt};
 use roadbook_protocol::ids::{UnixMs, UserId, WorkspaceId};
 
-use super::OfficeState;
 use super::error::OfficeError;
+use super::{OfficeState, alerts};
+use crate::engine::review;
 use crate::rights::{Action, Rights};
 use crate::store::people::Role;
 use crate::store::{sessions, workspaces};
@@ -36,6 +37,10 @@ pub(super) struct Viewer {
     pub name: String,
     pub role: Role,
     pub rights: Rights,
+    /// Alerts that nobody has seen.
+    pub alerts: u64,
+    /// Whether customer data is held back after a restore.
+    pub review: bool,
     csrf: String,
 }
 
@@ -97,12 +102,20 @@ impl FromRequestParts<OfficeState> for Viewer {
                 };
                 let workspace = workspaces::find(conn, session.user.workspace)?;
                 let rights = Rights::of(conn, &session.user)?;
-                Ok(Some((session, workspace.name, rights)))
+                let alerts = alerts::count(conn, &rights)?;
+                let review = review::since(conn, session.user.workspace)?.is_some();
+                Ok(Some((session, workspace.name, rights, alerts, review)))
             })
             .await?;
-        let Some((session, workspace_name, rights)) = found else { return Err(nobody) };
+        let Some((session, workspace_name, rights, alerts, review)) = found else {
+            return Err(nobody);
+        };
         if !rights.may(Action::Enter) {
             return Err(OfficeError::Forbidden { reason: super::sign_in::REP.to_owned() });
+        }
+        // What was taken from somebody after the backup is not known here.
+        if review && !rights.may(Action::Administer) {
+            return Err(OfficeError::Forbidden { reason: UNDER_REVIEW.to_owned() });
         }
         // What an open page reads on its own is no sign that somebody is there.
         let by_itself = parts.method == Method::GET
@@ -119,6 +132,8 @@ impl FromRequestParts<OfficeState> for Viewer {
             name: user.name,
             role: user.role,
             rights,
+            alerts,
+            review,
             csrf: session.csrf,
         })
     }
@@ -155,6 +170,9 @@ impl Fields {
         Ok(Fields(fields))
     }
 }
+
+/// What people are told while an administrator has not confirmed a restore.
+const UNDER_REVIEW: &str = "The server was restored, and an administrator has to confirm first who may see what. Your devices go on taking edits.";
 
 /// What people are told who may only read.
 pub(super) const READ_ONLY: &str =

@@ -12,6 +12,7 @@ use super::layout::{self, Page, Place};
 use super::session::Viewer;
 use super::{OfficeState, decide, feed};
 use crate::rights::Rights;
+use crate::store::canaries::AND_REAL;
 use crate::store::{self, people, workspaces};
 
 struct Today {
@@ -63,7 +64,7 @@ fn read(conn: &Connection, rights: &Rights, now: UnixMs) -> store::Result<Today>
     let cursor = workspaces::cursor(conn, workspace)?;
     let since = now - 24 * 3600 * 1000;
     let count = |sql: &str, params: &[&dyn rusqlite::ToSql]| -> store::Result<u64> {
-        let sql = format!("{sql}{seen}");
+        let sql = format!("{sql}{seen}{AND_REAL}");
         Ok(conn.prepare_cached(&sql)?.query_row(params, |row| row.get(0))?)
     };
     let id = workspace.as_bytes();

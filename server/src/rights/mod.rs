@@ -66,6 +66,8 @@ pub enum Action {
     SteerDevices,
     /// To give contacts to a person.
     GiveTo,
+    /// To be told what a person does that is unusual, and to deal with it.
+    SeeAlerts,
     /// To add people and teams, change roles, disable, reset passwords and second factors.
     ManagePeople,
     /// To read and export the audit log.
@@ -76,7 +78,7 @@ pub enum Action {
 
 impl Action {
     /// All of them, for tables and tests.
-    pub const ALL: [Action; 13] = [
+    pub const ALL: [Action; 14] = [
         Action::Receive,
         Action::Upload,
         Action::Enter,
@@ -87,6 +89,7 @@ impl Action {
         Action::SeePerson,
         Action::SteerDevices,
         Action::GiveTo,
+        Action::SeeAlerts,
         Action::ManagePeople,
         Action::ReadAudit,
         Action::Administer,
@@ -136,13 +139,19 @@ pub fn decide(role: Role, action: Action, relation: Relation) -> Decision {
         (_, Action::Upload) => or(held, Hide),
         // Pages: reps work on their devices.
         (Role::Rep, Action::Read | Action::Edit | Action::Steer) => Hide,
-        (Role::Rep, Action::SeePerson | Action::SteerDevices | Action::GiveTo) => Hide,
+        (
+            Role::Rep,
+            Action::SeePerson | Action::SteerDevices | Action::GiveTo | Action::SeeAlerts,
+        ) => Hide,
         (Role::Rep, _) => Forbid,
         // Administrators.
         (Role::Admin, _) => Allow,
         (_, Action::ManagePeople | Action::ReadAudit | Action::Administer) => Forbid,
         (_, Action::Enter) => Allow,
         (_, Action::Read | Action::SeePerson) => or(seen, Hide),
+        // Nobody is told of what is noticed of oneself.
+        (Role::Manager, Action::SeeAlerts) => or(relation == Relation::Team, Hide),
+        (_, Action::SeeAlerts) => Hide,
         // What one does not see does not exist, whatever one wants with it.
         _ if action.has_object() && !seen => Hide,
         (Role::ReadOnly, _) => Forbid,

@@ -79,6 +79,14 @@ impl Rights {
         decide(self.role, action, self.person(person))
     }
 
+    /// Whether one is told of what this person did; `None` is the operator at the shell.
+    pub fn sees_alert(&self, who: Option<UserId>) -> bool {
+        match who {
+            Some(person) => self.on_person(Action::SeeAlerts, person) == Decision::Allow,
+            None => self.may(Action::Administer),
+        }
+    }
+
     /// How one stands to a contact. One that does not exist is foreign.
     ///
     /// # Errors

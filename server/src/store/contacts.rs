@@ -107,6 +107,18 @@ pub fn for_each(
     Ok(())
 }
 
+/// How many contacts a user holds, as owner or beside one.
+///
+/// # Errors
+/// What the database says.
+pub fn count_held(conn: &Connection, workspace: WorkspaceId, user: UserId) -> Result<u64> {
+    Ok(conn
+        .prepare_cached(
+            "SELECT count(*) FROM access WHERE workspace = ? AND user = ? AND kind <> 2",
+        )?
+        .query_row(params![workspace.as_bytes(), user.as_bytes()], |row| row.get(0))?)
+}
+
 /// How many contacts the workspace has that are not erased and have content.
 ///
 /// # Errors

@@ -44,7 +44,7 @@ CREATE TABLE erasure_mention (
 ";
 
 /// Tables that go on naming an erased contact, by its id alone.
-const KEPT: &[&str] = &["access", "erasure", "erasure_device", "erasure_mention"];
+const KEPT: &[&str] = &["access", "alert", "erasure", "erasure_device", "erasure_mention"];
 
 /// Takes everything about a contact out of every table, whatever tables there are: those with a column
 /// `contact`, and those that are filed under its number. Returns how many rows went.
@@ -281,6 +281,23 @@ pub fn add_mention(
     )?
     .execute(params![workspace.as_bytes(), contact.as_bytes(), other.as_bytes()])?;
     Ok(())
+}
+
+/// Takes a mention off the list: somebody has decided what becomes of it. Whether it was on it.
+///
+/// # Errors
+/// What the database says.
+pub fn settle_mention(
+    tx: &Transaction<'_>,
+    workspace: WorkspaceId,
+    contact: ContactId,
+    other: ContactId,
+) -> Result<bool> {
+    let changed = tx.execute(
+        "DELETE FROM erasure_mention WHERE workspace = ? AND contact = ? AND other = ?",
+        params![workspace.as_bytes(), contact.as_bytes(), other.as_bytes()],
+    )?;
+    Ok(changed > 0)
 }
 
 /// Notes that a device holds nothing of an erased contact any more. Returns whether that is news.

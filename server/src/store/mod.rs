@@ -16,13 +16,16 @@
 //! | [`wipes`] | leases, and the wipe of revoked devices |
 //! | [`erasures`] | taking out all about a contact, and who has confirmed it |
 //! | [`ledger`] | what the ledger outside the database is told |
+//! | [`alerts`], [`volumes`], [`canaries`] | what managers are told of, how much who has read, planted contacts |
 //! | [`audit`] | who changed access or destroyed data |
 //!
 //! Functions here decide nothing and never start a transaction of their own: rights, fates and
 //! cursors are decided by [`crate::engine`], which gives them a transaction. Nothing here may read a
 //! clock or randomness.
 
+pub mod alerts;
 pub mod audit;
+pub mod canaries;
 pub mod changes;
 pub mod contacts;
 pub mod devices;
@@ -39,6 +42,7 @@ pub mod schema;
 pub mod sessions;
 pub(crate) mod sql;
 pub mod teams;
+pub mod volumes;
 pub mod wipes;
 pub mod workspaces;
 

@@ -335,6 +335,9 @@ const V3: &[&str] = &[
     super::sessions::TABLES_V3,
     super::factors::TABLES_V3,
     super::wipes::TABLES_V3,
+    super::alerts::TABLES_V3,
+    super::volumes::TABLES_V3,
+    super::canaries::TABLES_V3,
 ];
 
 #[cfg(test)]

@@ -36,6 +36,7 @@ use super::pace::Pace;
 use super::receipts::Receipts;
 use super::service::{self, Identity};
 use super::socket::Socket;
+use crate::engine::Held;
 use crate::http::Peer;
 use crate::store::devices::Seen;
 
@@ -51,6 +52,8 @@ const CLOSING_MAX: Duration = Duration::from_secs(5);
 const LAST_RECEIPTS_MAX: Duration = Duration::from_secs(5);
 /// How often the session hears that time passes, while the handshake lasts.
 const HANDSHAKE_TICK: Duration = Duration::from_secs(1);
+/// A connection from which something is held back is looked at again after this time at the latest.
+const HELD_MAX: Duration = Duration::from_secs(60 * 60);
 /// How often a connected device that says nothing is noted as seen.
 const NOTE_IDLE_EVERY: Duration = Duration::from_secs(120);
 
@@ -116,6 +119,8 @@ pub(super) struct Driver<S> {
     timer: Pin<Box<Sleep>>,
     turn: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
     pub(super) leaving: Leaving,
+    /// Until when no customer data is sent.
+    pub(super) held: Option<Instant>,
     /// The websocket can't be read any more; what is queued is still written.
     deaf: bool,
     broken: bool,
@@ -161,6 +166,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Driver<S> {
             probes: Vec::new(),
             timer: Box::pin(tokio::time::sleep(HANDSHAKE_TICK)),
             leaving: Leaving::No,
+            held: None,
             deaf: false,
             // A challenge that can be foreseen proves nothing.
             broken: random.is_err(),
@@ -270,7 +276,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Driver<S> {
             Leaving::No => self.heard + options.ping_after,
         };
         let nudge = self.pace.paused_until().map(|_| self.nudged + options.ping_after);
-        let others = [self.pace.paused_until(), nudge, self.receipts.due()];
+        let held = self.held.filter(|_| self.leaving == Leaving::No);
+        let others = [self.pace.paused_until(), nudge, self.receipts.due(), held];
         for other in others.into_iter().flatten() {
             due = due.min(other);
         }
@@ -314,6 +321,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Driver<S> {
             self.socket.ping(b"");
         }
         self.pace.time_passed(now);
+        if self.leaving == Leaving::No && self.held.is_some_and(|until| now >= until) {
+            return self.release();
+        }
         let fates = self.receipts.overdue(now);
         if !fates.is_empty() {
             self.event(ServerEvent::Fates(fates));
@@ -450,6 +460,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Driver<S> {
             let payload = self.probe.to_be_bytes();
             self.socket.ping(&payload);
         }
+        if mail.released && self.session.is_held() {
+            return self.release();
+        }
         if mail.erasures && self.session.is_open() {
             self.effect(ServerEffect::LoadErasures);
         }
@@ -466,6 +479,32 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Driver<S> {
         if mail.published > 0 {
             self.event(ServerEvent::Published(mail.published));
         }
+    }
+
+    /// Sends no customer data any more until it may be asked for again: the device hears why and until
+    /// when, goes on uploading, and is led to a new connection then.
+    pub(super) fn hold(&mut self, held: &Held) {
+        if self.held.is_some() {
+            return;
+        }
+        let wait = match held.until {
+            Some(until) => Duration::from_millis(
+                until.saturating_sub(self.hub.engine().now_ms()).max(1_000).unsigned_abs(),
+            ),
+            None => HELD_MAX,
+        };
+        self.held = Some(Instant::now() + wait.min(HELD_MAX));
+        self.unfetched.clear();
+        let problem = problem(ProblemCode::RateLimited, &held.to_string(), Some(wait));
+        self.event(ServerEvent::Hold(problem));
+    }
+
+    /// What was held back may come: by a new connection, which begins where the device is.
+    pub(super) fn release(&mut self) {
+        self.held = None;
+        let message = "what was held back may come now; the app connects again by itself";
+        let wait = Some(self.hub.drain().retry_after());
+        self.refuse(problem(ProblemCode::Unavailable, message, wait), 1012);
     }
 
     /// No further byte of customer data: what is queued goes too.

@@ -20,7 +20,7 @@ use super::hub::Seat;
 use super::jobs;
 use super::offers::Offers;
 use super::service::{self, FetchPart, Identity, Knock};
-use crate::engine::{AppendRequest, Appended};
+use crate::engine::{AppendRequest, Appended, Held};
 use crate::store::devices::Seen;
 use crate::store::{EngineError, Result};
 
@@ -43,6 +43,7 @@ pub(super) enum Done {
     Erasures(Option<Erasures>),
     Page(Option<LoadedPage>),
     Fetched { request: u64, part: FetchPart },
+    Held(Box<Held>),
     Failed(EngineError),
 }
 
@@ -113,7 +114,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Driver<S> {
             }
             (ServerEffect::LoadPage { since }, Some(who)) => {
                 let own = self.receipts.own();
-                self.job(async move { jobs::page(hub, who, since, own).await.map(Done::Page) });
+                self.job(async move {
+                    Ok(match jobs::page(hub, who, since, own).await? {
+                        Some(Ok(page)) => Done::Page(Some(page)),
+                        Some(Err(held)) => Done::Held(Box::new(held)),
+                        None => Done::Page(None),
+                    })
+                });
             }
             (ServerEffect::LoadManifest, Some(who)) => {
                 self.job(async move { jobs::manifest(hub, who).await.map(Done::Event) });
@@ -122,8 +129,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Driver<S> {
                 self.job(async move { jobs::repair(hub, who, heads).await.map(Done::Event) });
             }
             (ServerEffect::LoadFetch { request, contacts }, Some(who)) => self.job(async move {
-                let part = jobs::fetch(hub, who, contacts).await?;
-                Ok(Done::Fetched { request, part })
+                Ok(match jobs::fetch(hub, who, contacts).await? {
+                    Ok(part) => Done::Fetched { request, part },
+                    Err(held) => Done::Held(Box::new(held)),
+                })
             }),
             (ServerEffect::LoadFates(pending), Some(who)) => {
                 self.job(async move { jobs::fates(hub, who, pending).await.map(Done::Event) });
@@ -324,6 +333,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Driver<S> {
                 self.advance();
             }
             Done::Page(page) => self.page(page),
+            Done::Held(held) => self.hold(&held),
             Done::Fetched { request, part } => {
                 let Some(items) = part.items else { return self.revoked() };
                 let last = part.rest.is_empty();

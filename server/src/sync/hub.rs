@@ -83,6 +83,8 @@ pub(super) struct Mail {
     pub(super) revoked: bool,
     /// Another connection of the device took the place of this one.
     pub(super) displaced: bool,
+    /// What was held back may come now.
+    pub(super) released: bool,
     /// Someone asks whether the device answers here.
     pub(super) probes: Vec<oneshot::Sender<()>>,
 }
@@ -96,6 +98,7 @@ impl Mail {
                 || self.directory
                 || self.erasures
                 || self.revoked
+                || self.released
                 || self.displaced)
     }
 }
@@ -326,6 +329,15 @@ impl Hub {
         }
     }
 
+    /// What was held back from these devices, or from all of the workspace, may come now.
+    pub(super) fn released(&self, workspace: WorkspaceId, user: Option<UserId>) {
+        for slot in lock(&self.0.live).devices.values() {
+            if slot.workspace == workspace && user.is_none_or(|user| slot.user == user) {
+                slot.post(|mail| mail.released = true);
+            }
+        }
+    }
+
     /// Others may write in these users' contacts now.
     pub(super) fn directory_changed(&self, workspace: WorkspaceId, users: &[UserId]) {
         let live = lock(&self.0.live);
@@ -348,6 +360,7 @@ impl Hub {
                 // Fates may be among what was missed.
                 mail.fates_lost = true;
                 mail.erasures = true;
+                mail.released = true;
             });
         }
     }

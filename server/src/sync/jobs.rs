@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use super::hub::{Hub, Seat};
 use super::service::{self, FetchPart, Identity, Knock};
 use super::wipe;
-use crate::engine::{Engine, Event};
+use crate::engine::{Engine, Event, Held, Reader, Reading};
 use crate::store::{EngineError, Result, devices};
 
 /// Runs something that blocks, when there is room.
@@ -110,10 +110,15 @@ pub(super) async fn page(
     who: Identity,
     since: Cursor,
     own: HashMap<ChangeHash, ContactId>,
-) -> Result<Option<LoadedPage>> {
+) -> Result<Option<std::result::Result<LoadedPage, Held>>> {
     let limits = hub.options().limits;
     metrics::counter!("roadbook_sync_pages_total").increment(1);
-    read(&hub, move |engine| service::page(engine, &limits, who, since, &own)).await
+    read(&hub, move |engine| {
+        let Some(page) = service::page(engine, &limits, who, since, &own)? else { return Ok(None) };
+        let whole = page.items.iter().filter(|item| !item.snapshot.is_empty()).count();
+        Ok(Some(volume(engine, who, whole)?.map_or(Ok(page), Err)))
+    })
+    .await
 }
 
 /// [`service::manifest`].
@@ -132,8 +137,24 @@ pub(super) async fn repair(
 }
 
 /// [`service::fetch`].
-pub(super) async fn fetch(hub: Hub, who: Identity, contacts: Vec<ContactId>) -> Result<FetchPart> {
-    read(&hub, move |engine| service::fetch(engine, who, contacts)).await
+pub(super) async fn fetch(
+    hub: Hub,
+    who: Identity,
+    contacts: Vec<ContactId>,
+) -> Result<std::result::Result<FetchPart, Held>> {
+    read(&hub, move |engine| {
+        let part = service::fetch(engine, who, contacts)?;
+        let whole = part.items.iter().flatten().filter(|item| !item.snapshot.is_empty()).count();
+        Ok(volume(engine, who, whole)?.map_or(Ok(part), Err))
+    })
+    .await
+}
+
+/// Counts whole contacts that are about to be sent to a device.
+fn volume(engine: &Engine, who: Identity, whole: usize) -> Result<Option<Held>> {
+    let Identity { workspace, device, user } = who;
+    let reader = Reader { workspace, user, device: Some(device) };
+    engine.take_volume(reader, Reading::Device, whole as u64)
 }
 
 /// [`service::fates`].
@@ -213,7 +234,8 @@ pub(super) async fn follow_events(hub: Hub, over: CancellationToken) {
             }
             Ok(Event::Revoked { workspace, device }) => hub.revoked(workspace, device),
             Ok(Event::Erased { workspace, users }) => hub.erased(workspace, &users),
-            Ok(Event::DeviceSeen { .. } | Event::Proposals { .. }) => {}
+            Ok(Event::Released { workspace, user }) => hub.released(workspace, user),
+            Ok(Event::DeviceSeen { .. } | Event::Proposals { .. } | Event::Alert { .. }) => {}
             Err(RecvError::Lagged(missed)) => {
                 tracing::warn!(missed, "events were missed: every device looks for what is new");
                 metrics::counter!("roadbook_sync_events_missed_total").increment(missed);

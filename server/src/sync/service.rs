@@ -14,7 +14,7 @@ use roadbook_protocol::limits::Limits;
 use roadbook_protocol::session::{DeviceRecord, LoadedItem, LoadedPage, Opening, ServerEvent};
 use roadbook_protocol::wire::{
     Access, ContactHeads, Directory, Dropped, DropsKnown, Erasures, Fate, PageItem, PendingChanges,
-    Seal, root, seal_text, statements,
+    Problem, ProblemCode, Seal, root, seal_text, statements,
 };
 
 use super::directory;
@@ -23,7 +23,7 @@ pub use super::gate::{Gated, Refused, answer, judge, keep};
 pub use super::offers::{OfferRoom, Offers, offer};
 pub use super::receipts::Receipts;
 pub use super::wipe::store_sealed;
-use crate::engine::{Engine, PageLimits, TimelineStatus};
+use crate::engine::{Engine, PageLimits, TimelineStatus, review};
 use crate::rights;
 use crate::store::{EngineError, Result, audit, devices, drops, people, workspaces};
 
@@ -105,7 +105,20 @@ pub fn open(engine: &Engine, knock: Knock) -> Result<Opening> {
         lease: Some(engine.lease(workspace, knock.who.device, knock.who.user)?),
         sealing: Some(engine.sealing_key(workspace)?),
         erasures: engine.erasures_for(workspace, knock.who.device)?,
+        hold: hold(engine, workspace)?,
     })
+}
+
+/// Why no customer data goes to any device for now, if it does not (rule 4).
+fn hold(engine: &Engine, workspace: WorkspaceId) -> Result<Option<Problem>> {
+    let since = engine.read(|conn| review::since(conn, workspace))?;
+    Ok(since.map(|_| Problem {
+        code: ProblemCode::Unavailable,
+        message: review::HOLD.to_owned(),
+        retry_after_ms: None,
+        fatal: false,
+        actors: Vec::new(),
+    }))
 }
 
 /// A device holds nothing of these erased contacts any more. Gives what it has still to confirm.

@@ -14,6 +14,7 @@ use roadbook_protocol::session::{
     Outcome, ServerEffect, ServerEvent, ServerOptions, ServerSession,
 };
 use roadbook_protocol::wire::{ChangeFate, Fate, Frame, Problem, ProblemCode};
+use roadbook_server::engine::review;
 use roadbook_server::engine::{
     AppendRequest, Appended, Engine, EngineError, EngineOptions, Event, Step, SystemEntropy,
 };
@@ -162,6 +163,7 @@ impl Server {
             ..EngineOptions::default()
         };
         let engine = Engine::open(&self.dir, options)?;
+        confirm_review(&engine)?;
         self.events = Some(engine.events());
         self.engine = Some(Arc::clone(&engine));
         Ok(engine)
@@ -171,6 +173,17 @@ impl Server {
     pub fn engine(&self) -> Option<Arc<Engine>> {
         self.engine.clone()
     }
+}
+
+/// A restore takes the ledger with it here: the administrator has confirmed at once.
+fn confirm_review(engine: &Engine) -> Result<(), EngineError> {
+    for workspace in engine.workspaces()? {
+        let review = engine.read(|conn| review::read(conn, workspace.id))?;
+        if let Some(review) = review {
+            engine.confirm_review(workspace.id, None, &review.code)?;
+        }
+    }
+    Ok(())
 }
 
 impl World {
@@ -379,7 +392,12 @@ impl World {
                         self.server_event(id, ServerEvent::Revoked);
                     }
                 }
-                Ok(Event::DeviceSeen { .. } | Event::Proposals { .. }) => {}
+                Ok(
+                    Event::DeviceSeen { .. }
+                    | Event::Proposals { .. }
+                    | Event::Alert { .. }
+                    | Event::Released { .. },
+                ) => {}
                 Err(TryRecvError::Lagged(_)) => {
                     for id in self.seats(|_| true) {
                         self.server_event(id, ServerEvent::Published(u64::MAX >> 1));

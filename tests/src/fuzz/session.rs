@@ -335,6 +335,7 @@ fn server_event(script: &mut Script<'_>, now: &mut i64, proven: &mut bool) -> Se
                 lease: None,
                 sealing: None,
                 erasures: None,
+                hold: script.flag().then(|| script.problem()),
             })),
         }),
         14 => {

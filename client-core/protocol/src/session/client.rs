@@ -98,6 +98,8 @@ pub struct ClientSession {
     /// Whether the server takes offers.
     takes_offers: bool,
     fetches: BTreeMap<u64, BTreeSet<ContactId>>,
+    /// Whether the server sends no customer data on this connection.
+    held: bool,
     next_request: u64,
     missing: u32,
     missing_loading: bool,
@@ -127,6 +129,7 @@ impl ClientSession {
             repair: Repair::default(),
             takes_offers: false,
             fetches: BTreeMap::new(),
+            held: false,
             next_request: 1,
             missing: 0,
             missing_loading: false,
@@ -151,7 +154,7 @@ impl ClientSession {
             && !self.outbox_loading
             && self.batches.is_empty()
             && self.fetches.is_empty()
-            && self.missing == 0
+            && (self.missing == 0 || self.held)
             && self.unanswered == 0
             && self.down_idle
             && self.drops.is_over()
@@ -166,7 +169,7 @@ impl ClientSession {
             && !self.outbox_loading
             && self.batches.values().all(|batch| batch.stored)
             && self.fetches.is_empty()
-            && self.missing == 0
+            && (self.missing == 0 || self.held)
             && self.unanswered == 0
             && self.down_idle
             && self.purging == 0
@@ -385,9 +388,11 @@ impl ClientSession {
         if problem.code == ProblemCode::ActorTaken {
             effects.push(ClientEffect::ReplaceActors(problem.actors.clone()));
         }
-        if problem.code == ProblemCode::MinimumVersion {
+        if holds_back(&problem) {
             // No page will come: nothing more is to be expected from that direction.
             self.down_idle = true;
+            self.held = true;
+            self.fetches.clear();
         }
         if problem.fatal {
             self.close(CloseReason::Problem(problem), effects);
@@ -462,6 +467,7 @@ impl ClientSession {
         }
         let fetching: usize = self.fetches.values().map(BTreeSet::len).sum();
         if !self.missing_loading
+            && !self.held
             && self.fetches.len() < FETCHES_IN_FLIGHT_MAX
             && self.missing as usize > fetching
         {
@@ -648,4 +654,13 @@ fn send_heads(items: Vec<ContactHeads>, effects: &mut Vec<ClientEffect>) {
         let last = parts.peek().is_none();
         effects.push(ClientEffect::Send(Heads { items: part.to_vec(), last }.into()));
     }
+}
+
+/// Whether the server takes uploads and sends no customer data, for now or until the app is newer.
+pub fn holds_back(problem: &Problem) -> bool {
+    let told = matches!(
+        problem.code,
+        ProblemCode::MinimumVersion | ProblemCode::RateLimited | ProblemCode::Unavailable
+    );
+    told && !problem.fatal
 }

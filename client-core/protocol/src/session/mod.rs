@@ -37,7 +37,7 @@ mod server_rights;
 #[cfg(test)]
 mod tests;
 
-pub use client::ClientSession;
+pub use client::{ClientSession, holds_back};
 pub use client_events::{
     ClientEffect, ClientEvent, CloseReason, LoadedOffer, OutboxChange, Standing,
 };

@@ -49,7 +49,7 @@ pub struct ServerSession {
     pub(super) uploaded: HashMap<ChangeHash, (u64, u32)>,
     pub(super) appending: usize,
     offering: usize,
-    fetching: usize,
+    pub(super) fetching: usize,
     pub(super) sealing: usize,
     last_batch: u64,
     last_offer: u64,
@@ -69,6 +69,9 @@ pub struct ServerSession {
     pub(super) down_open: bool,
     pub(super) greeted: bool,
     pub(super) uploads_only: bool,
+    /// Whether that is for now only: what is asked for is not answered, so that a device which does
+    /// not know this does not ask again and again.
+    pub(super) held: bool,
     /// What waits for a page that is read from now on.
     pub(super) later: Merged,
     /// What goes out behind the page that is being read.
@@ -100,6 +103,7 @@ impl ServerSession {
             down_open: false,
             greeted: false,
             uploads_only: false,
+            held: false,
             later: Merged::default(),
             behind_page: Merged::default(),
         }
@@ -114,6 +118,11 @@ impl ServerSession {
     /// Whether the handshake is done and the connection lives.
     pub fn is_open(&self) -> bool {
         matches!(self.phase, Phase::Open | Phase::Repairing(_))
+    }
+
+    /// Whether customer data is held back for now.
+    pub fn is_held(&self) -> bool {
+        self.is_open() && self.held
     }
 
     /// Whether the driver should stop reading from the socket for now: as many batches are being
@@ -193,6 +202,7 @@ impl ServerSession {
             ServerEvent::WipeNoted(wiped) => self.wipe_noted(wiped, &mut effects),
             ServerEvent::Erasures(erasures) => self.erasures(erasures, &mut effects),
             ServerEvent::Revoked => self.refuse(revoked(), &mut effects),
+            ServerEvent::Hold(problem) => self.hold(problem, &mut effects),
             ServerEvent::Drain { retry_after_ms } => {
                 let problem = Problem {
                     code: ProblemCode::Unavailable,
@@ -348,6 +358,9 @@ impl ServerSession {
                     );
                     return self.protocol_error(message, effects);
                 }
+                if self.held {
+                    return;
+                }
                 if self.uploads_only {
                     effects.push(ServerEffect::Send(
                         Fetched {
@@ -446,8 +459,10 @@ impl ServerSession {
         self.deadline = i64::MAX;
         self.seals = hello.capabilities.iter().any(|name| name == CAPABILITY_SEALS);
         self.purges = hello.capabilities.iter().any(|name| name == CAPABILITY_ERASURES);
-        self.uploads_only =
+        let outdated =
             self.options.minimum_app.as_deref().is_some_and(|oldest| older(&hello.app, oldest));
+        self.held = opening.hold.is_some() && !outdated;
+        self.uploads_only = outdated || self.held;
         let repair = opening.repair && !self.uploads_only;
         effects.push(ServerEffect::Send(
             Welcome {
@@ -497,7 +512,7 @@ impl ServerSession {
         });
         self.phase = if repair { Phase::Repairing(Vec::new()) } else { Phase::Open };
         self.published = opening.cursor;
-        if self.uploads_only {
+        if outdated {
             let oldest = self.options.minimum_app.as_deref().unwrap_or_default();
             let message = format!(
                 "{} is older than {oldest}, the oldest version that gets customer data here; \
@@ -505,6 +520,8 @@ impl ServerSession {
                 hello.app
             );
             effects.push(ServerEffect::Send(problem(ProblemCode::MinimumVersion, message).into()));
+        } else if let Some(hold) = opening.hold {
+            effects.push(ServerEffect::Send(Problem { fatal: false, ..hold }.into()));
         } else {
             effects.push(ServerEffect::LoadDirectory);
             if repair {

@@ -55,6 +55,8 @@ pub struct Opening {
     pub lease: Option<Lease>,
     /// What to seal to.
     pub sealing: Option<SealingKey>,
+    /// Why no customer data goes down for now, where it does not: uploads are taken all the same.
+    pub hold: Option<Problem>,
 }
 
 /// What became of one change of a batch, in the batch's order.
@@ -183,6 +185,8 @@ pub enum ServerEvent {
     Erasures(Erasures),
     /// The device was revoked.
     Revoked,
+    /// No customer data goes down any more on this connection, and why; uploads are taken all the same.
+    Hold(Problem),
     /// The server is shutting down.
     Drain {
         /// When to come back.
@@ -206,6 +210,7 @@ impl ServerEvent {
                 | Self::Offered { .. }
                 | Self::DropsNoted(_)
                 | Self::Directory(_)
+                | Self::Hold(_)
         )
     }
 }

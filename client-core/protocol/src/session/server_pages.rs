@@ -7,7 +7,9 @@ use super::PAGES_IN_FLIGHT_MAX;
 use super::server::ServerSession;
 use super::server_events::{LoadedItem, LoadedPage, Outcome, ServerEffect};
 use super::server_frames::runs;
-use crate::wire::{Access, ChangeFate, Exception, Fate, Fates, Need, Page, PageItem, Stored, Tips};
+use crate::wire::{
+    Access, ChangeFate, Exception, Fate, Fates, Need, Page, PageItem, Problem, Stored, Tips,
+};
 
 /// Merged changes that the device may hear of only behind a page that brings its cursor past them:
 /// else a server that is restored to a moment between the two would not be noticed, and the device
@@ -87,6 +89,17 @@ impl ServerSession {
             }
         }
         effects.push(ServerEffect::Send(Fates { merged: Vec::new(), fates }.into()));
+    }
+
+    /// Stops what goes down. What waits for a page is told at the next connection, which asks for it.
+    pub(super) fn hold(&mut self, problem: Problem, effects: &mut Vec<ServerEffect>) {
+        self.uploads_only = true;
+        self.held = true;
+        self.fetching = 0;
+        self.page_loading = false;
+        self.later = Merged::default();
+        self.behind_page = Merged::default();
+        effects.push(ServerEffect::Send(Problem { fatal: false, ..problem }.into()));
     }
 
     /// What is to be told behind a page needs one, even an empty one.

@@ -262,6 +262,7 @@ impl Bench {
                     lease: None,
                     sealing: None,
                     erasures: None,
+                    hold: None,
                 };
                 self.to_server.push_back(ServerEvent::Opened(Ok(Box::new(opening))));
             }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use crate::admin::request::AuditFormat;
+use crate::admin::request::{AuditFormat, EraseSettled};
 
 /// `lease`
 #[derive(Debug, Subcommand)]
@@ -105,6 +105,15 @@ pub enum EraseCommand {
     Report {
         /// Of this contact only: its whole id.
         id: Option<String>,
+    },
+    /// Say what became of a mention of an erased person in another contact.
+    Settle {
+        /// The erased contact: its whole id.
+        id: String,
+        /// The other contact: its id, or a unique beginning of it.
+        other: String,
+        /// `edited`: the person was taken out; `left`: it stays as it is.
+        how: EraseSettled,
     },
 }
 

@@ -49,6 +49,7 @@ impl Job<'_> {
             return Err(Failure::refused(format!("`{id}` is not one contact")));
         };
         let all = self.collect(contact)?;
+        self.take_export(&[contact])?;
         let files = [
             ("README.txt", README.as_bytes().to_vec()),
             ("contact.html", all.html().into_bytes()),

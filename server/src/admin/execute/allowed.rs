@@ -32,6 +32,7 @@ fn need(request: &Request) -> Need {
         Request::AuditList { .. } | Request::AuditVerify { .. } | Request::AuditExport { .. } => {
             Need::May(Action::ReadAudit)
         }
+        Request::Alert(_) => Need::May(Action::SeeAlerts),
         Request::Import(_) => Need::Everywhere(Action::Create),
         Request::Export { .. }
         | Request::Conflicts { .. }

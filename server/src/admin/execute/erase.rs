@@ -12,9 +12,9 @@ use serde_json::{Value as Json, json};
 
 use super::{Job, moment, table};
 use crate::admin::base::Base;
-use crate::admin::request::{Answer, Failure};
+use crate::admin::request::{Answer, EraseSettled, Failure};
 use crate::engine::{EngineError, Erase};
-use crate::store::{contacts, devices, erasures, people as users};
+use crate::store::{audit, contacts, devices, erasures, people as users};
 
 /// A family name alone is looked for only if it has so many characters: shorter ones are words.
 const NAME_CHARS_MIN: usize = 4;
@@ -178,6 +178,39 @@ impl Job<'_> {
             ));
         }
         Ok(answer)
+    }
+
+    /// What became of a mention: it is off the list, and in the audit log.
+    pub(super) fn erase_settle(
+        &self,
+        id: &str,
+        other: &str,
+        how: EraseSettled,
+    ) -> Result<Answer, Failure> {
+        let workspace = self.workspace()?;
+        let contact: ContactId = id
+            .trim()
+            .parse()
+            .map_err(|error| Failure::refused(format!("{error}; `erase report` shows all")))?;
+        let [other] = self.contact_ids(workspace, &[other.to_owned()])?[..] else {
+            return Err(Failure::refused(format!("`{other}` is not one contact")));
+        };
+        let (by, now) = (self.who(workspace)?, self.engine.now_ms());
+        let listed = self.engine.write(move |tx| -> Result<bool, EngineError> {
+            let listed = erasures::settle_mention(tx, workspace, contact, other)?;
+            if listed {
+                let detail = json!({ "other": other.to_string(), "how": how });
+                let subject = contact.to_string();
+                audit::append(tx, workspace, now, by, "mention.settle", &subject, &detail)?;
+            }
+            Ok(listed)
+        })?;
+        if !listed {
+            return Err(Failure::refused(format!(
+                "contact {other} is not listed as naming {contact}; `erase report` shows what is"
+            )));
+        }
+        Ok(Answer::new(json!({ "contact": contact, "other": other, "how": how }), String::new()))
     }
 
     /// Reads in nobody's name.

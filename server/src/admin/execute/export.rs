@@ -13,8 +13,8 @@ use super::Job;
 use super::retention::may_be_written_to;
 use crate::admin::base::{Base, read_row};
 use crate::admin::request::{Answer, ExportFormat, Failure, FailureKind};
-use crate::engine::EngineError;
-use crate::store::{contacts, people as users};
+use crate::engine::{EngineError, Touch};
+use crate::store::{canaries, contacts, people as users};
 
 /// So many contacts are read at once.
 const BATCH: usize = 200;
@@ -34,6 +34,7 @@ impl Job<'_> {
     ) -> Result<Answer, Failure> {
         let workspace = self.workspace()?;
         let ids = self.matching(workspace, filter.unwrap_or_default())?;
+        self.take_export(&ids)?;
         self.export_all(&ids, format, output)?;
         let detail = json!({ "contacts": ids.len(), "filtered": filter.is_some() });
         self.record(workspace, "contacts.export", "", detail)?;
@@ -52,12 +53,15 @@ impl Job<'_> {
         let workspace = self.workspace()?;
         let all = self.matching(workspace, filter.unwrap_or_default())?;
         let base = self.reader(workspace);
-        let mut ids = Vec::with_capacity(all.len());
+        let planted = self.engine.read(|conn| canaries::ids(conn, workspace))?;
+        let (mut ids, mut canaries) = (Vec::with_capacity(all.len()), Vec::new());
         for id in &all {
             if may_be_written_to(&base.contact(*id)?, channel, purpose) {
-                ids.push(*id);
+                if planted.contains(id) { &mut canaries } else { &mut ids }.push(*id);
             }
         }
+        self.touch(Touch::Mailing, &canaries)?;
+        self.take_export(&ids)?;
         self.export_all(&ids, format, output)?;
         let detail = json!({
             "contacts": ids.len(), "filtered": filter.is_some(), "channel": channel, "purpose": purpose,
@@ -66,7 +70,7 @@ impl Job<'_> {
         let note = format!(
             "{} contacts; {} left out: no consent for {channel}, or not to be contacted",
             ids.len(),
-            all.len() - ids.len()
+            all.len() - ids.len() - canaries.len()
         );
         Ok(Answer { notes: vec![note], ..Answer::default() })
     }

@@ -1,9 +1,11 @@
 //! What keeps the data: check, backup, state hash, quarantine.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io::Write;
 use std::path::Path;
 
+use roadbook_protocol::ids::ContactId;
 use serde_json::json;
 
 use super::{Job, moment, table};
@@ -133,6 +135,8 @@ impl Job<'_> {
         let all = self.engine.read(|conn| {
             crate::store::changes::set_aside(conn, workspace, None, None, QUARANTINE_MAX)
         })?;
+        let contacts: BTreeSet<ContactId> = all.iter().map(|change| change.contact).collect();
+        self.take_export(&contacts.into_iter().collect::<Vec<_>>())?;
         let lost = |error: std::io::Error| {
             Failure::new(
                 crate::admin::request::FailureKind::File,

@@ -12,6 +12,8 @@
 //! | `erase` | erasure, its report, mentions of the person |
 //! | `access` | everything about one person in one archive |
 //! | `retention` | rules by which contacts are erased after a time |
+//! | `watch`, `canary` | alerts, how much may be read, planted contacts |
+//! | `review` | what is held back after a restore without the ledger |
 //! | `conflicts` | what waits for a decision |
 //! | `proposals` | late edits, and somebody who leaves |
 //! | `lease` | how long devices may be read offline, what wiped ones handed over |
@@ -21,6 +23,7 @@ mod access;
 mod allowed;
 mod assign;
 mod audit;
+mod canary;
 mod conflicts;
 mod contacts;
 mod erase;
@@ -30,7 +33,9 @@ mod lease;
 mod people;
 mod proposals;
 mod retention;
+mod review;
 mod teams;
+mod watch;
 
 use std::io::Write;
 
@@ -46,6 +51,7 @@ use crate::store::workspaces::Workspace;
 
 pub(crate) use audit::write_out;
 pub use people::first_sign_in;
+pub(crate) use watch::what as alert_text;
 
 /// The name of the workspace that is made when there is none.
 const FIRST_WORKSPACE: &str = "Roadbook";
@@ -101,6 +107,10 @@ pub fn execute(
         Request::AuditList { limit, filter } => job.audit_list(limit, &filter),
         Request::AuditVerify { known, accept } => job.audit_verify(&known, accept),
         Request::AuditExport { format, filter } => job.audit_export(format, &filter, output),
+        Request::Alert(command) => job.alert(&command),
+        Request::Volume(command) => job.volume(&command),
+        Request::Canary(command) => job.canary(&command),
+        Request::Review(command) => job.review(&command),
         Request::Assign(wanted) => job.assign(&wanted, files),
         Request::Import(options) => job.import(&options, files),
         Request::Export { format, filter } => job.export(format, filter.as_deref(), output),
@@ -114,6 +124,7 @@ pub fn execute(
         Request::Leaver(wanted) => job.leaver(&wanted),
         Request::Erase { id, reason, dry_run } => job.erase(&id, reason.as_deref(), dry_run),
         Request::EraseReport { id } => job.erase_report(id.as_deref()),
+        Request::EraseSettle { id, other, how } => job.erase_settle(&id, &other, how),
         Request::Access { id } => job.access(&id, output),
         Request::RetentionSet { name, filter, months } => job.retention_set(&name, &filter, months),
         Request::RetentionRemove { name } => job.retention_remove(&name),

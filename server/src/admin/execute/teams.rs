@@ -63,6 +63,9 @@ impl Job<'_> {
             let detail = json!({ "role": role, "team": team, "disabled": disabled, "named": change.name.is_some() });
             audit::append(tx, workspace, now, by, "user.change", &id.to_string(), &detail)
         })?;
+        if wanted.disabled == Some(true) {
+            self.engine.shut_out(workspace, id)?;
+        }
         let user = self.engine.read(|conn| users::user(conn, workspace, id))?;
         let mut answer = Answer::new(json!({ "user": user }), String::new());
         answer.notes.push(format!(

@@ -6,6 +6,7 @@ mod entry;
 mod late;
 mod pages;
 mod rights;
+mod watch;
 
 use std::sync::Arc;
 

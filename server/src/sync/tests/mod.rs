@@ -4,6 +4,7 @@
 mod hostile;
 mod life;
 mod rights;
+mod volume;
 mod work;
 
 use std::collections::HashMap;

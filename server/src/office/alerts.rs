@@ -1,0 +1,219 @@
+//! What managers are told of: who read unusually much, who touched a planted contact, and what can be
+//! done about it from here.
+
+use axum::extract::{Path, Query, State};
+use axum::response::{IntoResponse, Redirect, Response};
+use maud::{Markup, html};
+use roadbook_protocol::ids::{Cursor, UserId};
+use rusqlite::Connection;
+use serde::Deserialize;
+
+use super::error::OfficeError;
+use super::fields::Names;
+use super::layout::{self, Page, Place, Shape};
+use super::session::{Posted, READ_ONLY, Viewer};
+use super::{OfficeState, decide, today};
+use crate::admin::execute::alert_text;
+use crate::rights::{Action, Decision, Rights};
+use crate::store::alerts::{self, Alert};
+use crate::store::{self, audit, devices, sessions, workspaces};
+
+/// Alerts on the page.
+const ROWS: usize = 100;
+/// Alerts that are looked through for those that somebody may see.
+const READ_MAX: u32 = 1_000;
+
+/// How many alerts somebody is told of that nobody has seen.
+pub(super) fn count(conn: &Connection, rights: &Rights) -> store::Result<u64> {
+    if !rights.may(Action::SeeAlerts) {
+        return Ok(0);
+    }
+    let unseen = alerts::list(conn, rights.workspace, false, READ_MAX)?;
+    Ok(unseen.iter().filter(|alert| rights.sees_alert(alert.user)).count() as u64)
+}
+
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Ask {
+    #[serde(default)]
+    all: Option<String>,
+}
+
+struct Found {
+    alerts: Vec<(Alert, Option<String>)>,
+    names: Names,
+    to_decide: u64,
+    cursor: Cursor,
+}
+
+/// `GET /alerts`
+pub(super) async fn page(
+    viewer: Viewer,
+    State(state): State<OfficeState>,
+    Query(ask): Query<Ask>,
+) -> Result<Markup, OfficeError> {
+    viewer.must(Action::SeeAlerts)?;
+    let (rights, all) = (viewer.rights.clone(), ask.all.is_some());
+    let found = state
+        .read(move |conn| {
+            let workspace = rights.workspace;
+            let mut shown = Vec::new();
+            for alert in alerts::list(conn, workspace, all, READ_MAX)? {
+                if shown.len() < ROWS && rights.sees_alert(alert.user) {
+                    let device = match alert.device {
+                        Some(id) => devices::find_device(conn, workspace, id)?,
+                        None => None,
+                    };
+                    let name = device
+                        .filter(|device| device.revoked_at.is_none())
+                        .map(|device| device.name);
+                    shown.push((alert, name));
+                }
+            }
+            Ok(Found {
+                alerts: shown,
+                names: today::names(conn, workspace)?,
+                to_decide: decide::count(conn, &rights)?,
+                cursor: workspaces::cursor(conn, workspace)?,
+            })
+        })
+        .await?;
+    let body = html! {
+        div.bar {
+            h1 { "Alerts" } (layout::live_chip()) span.grow {}
+            @if all { a.btn.small href="/alerts" { "Only new ones" } } @else { a.btn.small href="/alerts?all=1" { "Seen ones too" } }
+        }
+        (layout::unit("alerts", section(&viewer, &found)))
+    };
+    let page = Page {
+        viewer: &viewer,
+        title: "Alerts",
+        place: Some(Place::Alerts),
+        to_decide: found.to_decide,
+        cursor: Some(found.cursor),
+        contact: None,
+        body,
+    };
+    Ok(page.render())
+}
+
+fn section(viewer: &Viewer, found: &Found) -> Markup {
+    html! {
+        @if found.alerts.is_empty() {
+            section.card { (layout::empty("Nothing unusual", html! {
+                "Somebody who reads or exports unusually many contacts, or touches one that was planted, is told here."
+            })) }
+        }
+        div.stack { @for (alert, device) in &found.alerts { (card(viewer, &found.names, alert, device.as_deref())) } }
+    }
+}
+
+fn card(viewer: &Viewer, names: &Names, alert: &Alert, device: Option<&str>) -> Markup {
+    let who = match alert.user {
+        Some(user) => names.of(user).to_owned(),
+        None => "The operator at the shell".to_owned(),
+    };
+    let steers = alert
+        .user
+        .filter(|user| viewer.rights.on_person(Action::SteerDevices, *user) == Decision::Allow);
+    html! {
+        section.card.stack id={ "a-" (alert.n) } aria-label={ "Alert " (alert.n) } {
+            div.bar {
+                h2 { (who) }
+                @if alert.seen_at.is_some() { span.chip { "seen" } }
+                @else { span.chip.stop { @if alert.kind == "canary" { "planted contact" } @else { "unusual volume" } } }
+                span.grow {}
+                span.k { (layout::time(alert.last_at, Shape::Full)) }
+            }
+            p { (alert_text(alert)) "." }
+            p.k {
+                @if alert.times > 1 { (layout::plural(alert.times, "time", "times")) " since " (layout::time(alert.first_at, Shape::Full)) ". " }
+                @if let Some(until) = alert.until { "Held back until " (layout::time(until, Shape::Full)) ". " }
+                @if let Some(name) = device { "Device: " (name) ". " }
+            }
+            div.bar {
+                @if let (Some(device), Some(_), Some(name)) = (alert.device, steers, device) {
+                    form method="post" action={ "/devices/" (device) "/revoke" } data-confirm={ "Revoke the device " (name) " of " (who) "? It gets no further data and wipes itself at its next contact; its unsent edits are handed over." } {
+                        (layout::csrf(viewer)) button.btn.small.danger { "Revoke device" }
+                    }
+                }
+                @if let Some(user) = steers {
+                    form method="post" action={ "/people/" (user) "/sign-out" } data-confirm={ "Sign " (who) " out of the office on every browser?" } {
+                        (layout::csrf(viewer)) button.btn.small { "Sign out everywhere" }
+                    }
+                    @if alert.kind == "volume" && viewer.may(Action::Administer) {
+                        form method="post" action={ "/people/" (user) "/lift" } data-confirm={ "Let " (who) " go on? The count begins anew." } {
+                            (layout::csrf(viewer)) button.btn.small { "Let go on" }
+                        }
+                    }
+                }
+                @if alert.seen_at.is_none() {
+                    form method="post" action={ "/alerts/" (alert.n) "/seen" } data-in-place {
+                        (layout::csrf(viewer)) button.btn.small.go { "Seen" }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// `POST /alerts/{n}/seen`
+pub(super) async fn seen(
+    State(state): State<OfficeState>,
+    Path(n): Path<i64>,
+    posted: Posted,
+) -> Result<Response, OfficeError> {
+    let missing = || OfficeError::NotFound { what: "alert" };
+    let (workspace, by) = (posted.viewer.workspace, posted.viewer.user);
+    let alert = state.read(move |conn| alerts::find(conn, workspace, n)).await;
+    let alert = alert.map_err(|error| match error {
+        OfficeError::NotFound { .. } => missing(),
+        other => other,
+    })?;
+    if !posted.viewer.rights.sees_alert(alert.user) {
+        return Err(missing());
+    }
+    state.engine_do(move |engine| engine.alert_seen(workspace, n, Some(by))).await?;
+    Ok(Redirect::to("/alerts").into_response())
+}
+
+/// The person of a form, whom the viewer steers.
+fn person(posted: &Posted, id: &str) -> Result<UserId, OfficeError> {
+    let missing = || OfficeError::NotFound { what: "person" };
+    let user: UserId = id.parse().map_err(|_| missing())?;
+    match posted.viewer.rights.on_person(Action::SteerDevices, user) {
+        Decision::Allow => Ok(user),
+        Decision::Forbid => Err(OfficeError::Forbidden { reason: READ_ONLY.to_owned() }),
+        Decision::Hide => Err(missing()),
+    }
+}
+
+/// `POST /people/{id}/sign-out`: ends all browser sessions of somebody.
+pub(super) async fn sign_out(
+    State(state): State<OfficeState>,
+    Path(id): Path<String>,
+    posted: Posted,
+) -> Result<Response, OfficeError> {
+    let user = person(&posted, &id)?;
+    let (workspace, by, now) = (posted.viewer.workspace, posted.viewer.user, state.now());
+    state
+        .write(move |tx| {
+            sessions::delete_of(tx, workspace, user)?;
+            let (what, subject) = ("user.sign_out", user.to_string());
+            audit::append(tx, workspace, now, Some(by), what, &subject, &serde_json::json!({}))
+        })
+        .await?;
+    Ok(Redirect::to("/alerts").into_response())
+}
+
+/// `POST /people/{id}/lift`: lets somebody go on who is held back.
+pub(super) async fn lift(
+    State(state): State<OfficeState>,
+    Path(id): Path<String>,
+    posted: Posted,
+) -> Result<Response, OfficeError> {
+    posted.viewer.must(Action::Administer)?;
+    let user = person(&posted, &id)?;
+    let (workspace, by) = (posted.viewer.workspace, posted.viewer.user);
+    state.engine_do(move |engine| engine.lift_volume(workspace, Some(by), user)).await?;
+    Ok(Redirect::to("/alerts").into_response())
+}
