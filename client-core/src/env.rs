@@ -7,6 +7,8 @@ use chrono::NaiveDate;
 use ring::rand::{SecureRandom, SystemRandom};
 use roadbook_protocol::ids::UnixMs;
 
+use crate::keys::KeyStore;
+
 /// Tells the time. It may be wrong by years: nothing but what is shown depends on it.
 pub trait Clock: Send + Sync + 'static {
     /// Milliseconds since 1970.
@@ -116,6 +118,9 @@ pub struct OpenOptions {
     pub entropy: Arc<dyn Entropy>,
     /// Whether commits wait for the disk.
     pub durability: Durability,
+    /// Who keeps the secrets of this replica, the key of its database among them; `None`: files in its
+    /// directory.
+    pub keys: Option<Arc<dyn KeyStore>>,
     /// What identifies the machine; `None` reads it from the operating system. A replica that is
     /// opened on another machine than it was made on takes a new actor before its next edit.
     pub machine_id: Option<String>,
@@ -129,6 +134,7 @@ impl Default for OpenOptions {
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy::default()),
             durability: Durability::Full,
+            keys: None,
             machine_id: None,
             documents_max: 128,
         }

@@ -119,6 +119,27 @@ pub enum Error {
         /// The newest format known here.
         known: i64,
     },
+    /// The replica is encrypted, and this program can't decrypt. Nothing was touched.
+    #[error(
+        "{home} holds an encrypted replica, and this build of the program can't encrypt; it was left untouched: use the program that the office installs (made by `cargo ship`), or another --home"
+    )]
+    Encrypted {
+        /// The replica's directory.
+        home: PathBuf,
+    },
+    /// The key that the replica was encrypted with is not there. Nothing was touched.
+    #[error(
+        "the key of the replica in {home} is lost: {reason}; put the key back if you can, and nothing is lost; if not, use another --home (or move this directory away) and enrol again: everything comes back but the edits that were not sent"
+    )]
+    KeyLost {
+        /// The replica's directory.
+        home: PathBuf,
+        /// What is known of it.
+        reason: String,
+    },
+    /// The secrets can't be had or kept.
+    #[error(transparent)]
+    Keys(#[from] crate::keys::KeyStoreError),
     /// Something stored is damaged.
     #[error("{what} is damaged: {reason}")]
     Damaged {

@@ -1,46 +1,100 @@
-//! Who this replica is, kept outside its database: the lock, the device key, the incarnation.
+//! Who this replica is, kept outside its database: the lock, the secrets, the incarnation.
 //!
 //! A database that was copied or restored still says who it was. What stands beside it tells: the
-//! incarnation is bound to the machine and to the identity of the database file, and the key is a
-//! file of its own. These must never be written into the database.
+//! incarnation is bound to the machine and to the identity of the database file, and the keys are with
+//! the [`KeyStore`]. These must never be written into the database.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{ErrorKind, Read, Seek, Write};
+use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use ring::digest;
 use ring::signature::{Ed25519KeyPair, KeyPair};
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
 
 use crate::env::{Entropy, random16};
 use crate::error::{Error, Result};
+use crate::files::{self, private};
+use crate::keys::{self, DEVICE_KEY, DEVICE_KEY_NEW, FileKeys, KeptBy, KeyStore, KeyStoreError};
 
 const LOCK: &str = "lock";
-const KEY: &str = "device.key";
-const KEY_PENDING: &str = "device.key.new";
 const INCARNATION: &str = "incarnation";
 
 /// The replica's directory, owned by this process while the value lives.
 pub(crate) struct Home {
     path: PathBuf,
+    keys: Arc<dyn KeyStore>,
     /// Holds the lock; `None` while suspended.
     lock: std::sync::Mutex<Option<File>>,
 }
 
 impl Home {
-    /// Creates the directory if it is absent and takes its lock.
+    /// Creates the directory if it is absent and takes its lock. Its secrets are with `keys`, or in
+    /// files of the directory; those that lie there and should not are handed to `keys`.
     ///
     /// # Errors
-    /// [`Error::Locked`] with the process that holds it.
-    pub(crate) fn open(path: &Path) -> Result<Home> {
+    /// [`Error::Locked`] with the process that holds it; [`Error::Keys`] where the secrets are sealed
+    /// under a passphrase and `keys` is `None`.
+    pub(crate) fn open(path: &Path, keys: Option<Arc<dyn KeyStore>>) -> Result<Home> {
         if !path.exists() {
             fs::create_dir_all(path).map_err(Error::file(path))?;
             // Only what is made here: a directory that somebody chose keeps its permissions.
             private(path, 0o700)?;
         }
-        let home = Home { path: path.to_owned(), lock: std::sync::Mutex::new(None) };
+        let keys = match keys {
+            Some(keys) => keys,
+            None if keys::Laptop::new(path).is_sealed() => return Err(keys::locked(path)),
+            None => Arc::new(FileKeys::new(path)),
+        };
+        let home = Home { path: path.to_owned(), keys, lock: std::sync::Mutex::new(None) };
         home.lock()?;
+        home.hand_over_files()?;
         Ok(home)
+    }
+
+    /// Secrets in files, of a time before `keys` kept them.
+    fn hand_over_files(&self) -> Result<()> {
+        if self.keys.kept_by() == KeptBy::File {
+            return Ok(());
+        }
+        let left_over = FileKeys::new(&self.path);
+        for name in keys::SECRETS {
+            let Some(secret) = left_over.get(name)?.map(Zeroizing::new) else { continue };
+            if self.secret(name)?.is_none() {
+                self.put_secret(name, &secret)?;
+            }
+            left_over.delete(name)?;
+        }
+        Ok(())
+    }
+
+    /// Who keeps the secrets.
+    pub(crate) fn keys(&self) -> &dyn KeyStore {
+        self.keys.as_ref()
+    }
+
+    /// A secret, if there is one of this name.
+    pub(crate) fn secret(&self, name: &str) -> Result<Option<Zeroizing<Vec<u8>>>> {
+        Ok(self.keys.get(name)?.map(Zeroizing::new))
+    }
+
+    /// Has a secret kept, and makes sure that it is.
+    pub(crate) fn put_secret(&self, name: &str, secret: &[u8]) -> Result<()> {
+        self.keys.put(name, secret)?;
+        match self.secret(name)? {
+            Some(kept) if kept[..] == *secret => Ok(()),
+            _ => Err(KeyStoreError::Unavailable {
+                reason: format!("it did not keep the secret `{name}`; nothing depends on it yet"),
+            }
+            .into()),
+        }
+    }
+
+    /// Has a secret destroyed.
+    pub(crate) fn forget_secret(&self, name: &str) -> Result<()> {
+        Ok(self.keys.delete(name)?)
     }
 
     /// Takes the lock, at first or after [`Self::unlock`].
@@ -101,35 +155,30 @@ impl Home {
 
     /// The device's key, if the device has one.
     pub(crate) fn key(&self) -> Result<Option<DeviceKey>> {
-        DeviceKey::read(&self.path.join(KEY))
+        self.secret(DEVICE_KEY)?.map(|pkcs8| DeviceKey::parse(&pkcs8)).transpose()
     }
 
     /// Makes a key for an enrolment; it takes effect with [`Self::adopt_key`].
     pub(crate) fn new_key(&self) -> Result<DeviceKey> {
         let pkcs8 = Ed25519KeyPair::generate_pkcs8(&ring::rand::SystemRandom::new())
             .expect("the operating system always has random bytes; without them no key is safe");
-        write_private(&self.path.join(KEY_PENDING), pkcs8.as_ref())?;
-        DeviceKey::parse(pkcs8.as_ref(), &self.path.join(KEY_PENDING))
+        self.put_secret(DEVICE_KEY_NEW, pkcs8.as_ref())?;
+        DeviceKey::parse(pkcs8.as_ref())
     }
 
     /// The key of the enrolment that just succeeded becomes the device's key.
     pub(crate) fn adopt_key(&self) -> Result<()> {
-        let (from, to) = (self.path.join(KEY_PENDING), self.path.join(KEY));
-        fs::rename(&from, &to).map_err(Error::file(&to))?;
-        self.sync();
-        Ok(())
+        let pkcs8 = self.secret(DEVICE_KEY_NEW)?.ok_or_else(|| Error::Damaged {
+            what: "the key of this enrolment".into(),
+            reason: "it is gone; ask the office for another code and enrol again".into(),
+        })?;
+        self.put_secret(DEVICE_KEY, &pkcs8)?;
+        self.forget_secret(DEVICE_KEY_NEW)
     }
 
     /// Destroys the device's key: nobody can speak in its name any more.
     pub(crate) fn forget_key(&self) -> Result<()> {
-        let path = self.path.join(KEY);
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() != ErrorKind::NotFound => Err(Error::file(&path)(error)),
-            _ => {
-                self.sync();
-                Ok(())
-            }
-        }
+        self.forget_secret(DEVICE_KEY)
     }
 
     /// What the incarnation file says.
@@ -145,16 +194,12 @@ impl Home {
 
     /// Writes a small file beside the database, durably: it is there whole, or as it was before.
     pub(crate) fn write_beside(&self, name: &str, bytes: &[u8]) -> Result<()> {
-        let (pending, to) = (self.path.join(format!("{name}.new")), self.path.join(name));
-        write_private(&pending, bytes)?;
-        fs::rename(&pending, &to).map_err(Error::file(&to))?;
-        self.sync();
-        Ok(())
+        files::write_whole(&self.path.join(name), bytes)
     }
 
     /// Makes renames in the directory durable.
     pub(crate) fn sync(&self) {
-        sync_directory(&self.path);
+        files::sync_directory(&self.path);
     }
 }
 
@@ -177,6 +222,11 @@ impl Incarnation {
             machine: machine_digest(machine_id),
             file: file_identity(database)?,
         })
+    }
+
+    /// The same, after the database was written anew as another file.
+    pub(crate) fn moved_to(&self, database: &Path) -> Result<Self> {
+        Ok(Self { file: file_identity(database)?, ..self.clone() })
     }
 
     /// Whether it was made for this machine and this file.
@@ -224,17 +274,9 @@ fn file_identity(path: &Path) -> Result<String> {
 pub(crate) struct DeviceKey(Ed25519KeyPair);
 
 impl DeviceKey {
-    fn read(path: &Path) -> Result<Option<DeviceKey>> {
-        match fs::read(path) {
-            Ok(pkcs8) => Self::parse(&pkcs8, path).map(Some),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(source) => Err(Error::File { path: path.to_owned(), source }),
-        }
-    }
-
-    fn parse(pkcs8: &[u8], path: &Path) -> Result<DeviceKey> {
+    fn parse(pkcs8: &[u8]) -> Result<DeviceKey> {
         Ed25519KeyPair::from_pkcs8(pkcs8).map(DeviceKey).map_err(|error| Error::Damaged {
-            what: path.display().to_string(),
+            what: "the key of this device".into(),
             reason: format!("{error}; enrol the device again with a new code, your edits are kept"),
         })
     }
@@ -250,38 +292,6 @@ impl DeviceKey {
     }
 }
 
-/// Writes a file that only its owner may read, and waits for the disk.
-fn write_private(path: &Path, bytes: &[u8]) -> Result<()> {
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt;
-        options.mode(0o600);
-    }
-    let mut file = options.open(path).map_err(Error::file(path))?;
-    private(path, 0o600)?;
-    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(Error::file(path))
-}
-
-/// Makes a rename durable. Where directories can't be synced (Windows) the rename is enough.
-fn sync_directory(path: &Path) {
-    if let Ok(directory) = File::open(path) {
-        let _ = directory.sync_all();
-    }
-}
-
-/// Lets nobody but the owner at a file or a directory.
-#[cfg_attr(not(unix), allow(unused_variables))]
-pub(crate) fn private(path: &Path, mode: u32) -> Result<()> {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        fs::set_permissions(path, fs::Permissions::from_mode(mode)).map_err(Error::file(path))?;
-    }
-    Ok(())
-}
-
 /// Lower-case hexadecimal.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
@@ -289,4 +299,15 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
         let _ = write!(text, "{byte:02x}");
         text
     })
+}
+
+/// The bytes that a text of hexadecimal digits stands for.
+pub(crate) fn unhex(text: &str) -> Option<Vec<u8>> {
+    if !text.len().is_multiple_of(2) || !text.is_ascii() {
+        return None;
+    }
+    (0..text.len())
+        .step_by(2)
+        .map(|at| u8::from_str_radix(text.get(at..at + 2)?, 16).ok())
+        .collect()
 }

@@ -14,6 +14,8 @@
 //! | `erase` | destroying all of an erased contact |
 //! | `reauthor` | edits of a copied replica, or behind a refused one, are authored anew |
 //! | `identity` | lock, device key, incarnation: what is kept outside the database |
+//! | [`keys`] | who keeps the secrets: the platform, a passphrase, a file |
+//! | `at_rest` | the files encrypted; plain ones of before are |
 //! | `observe` | who is told of what |
 //! | `lease`, `wipe` | how long the replica may be read; destroying it when the device was revoked |
 //! | `state` | status, the hash by which replicas compare |
@@ -23,6 +25,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod apply;
+mod at_rest;
 mod binding;
 mod chunk;
 mod documents;
@@ -32,7 +35,9 @@ mod erase;
 mod error;
 mod evidence;
 mod failpoint;
+mod files;
 mod identity;
+pub mod keys;
 mod lease;
 mod observe;
 mod offers;
@@ -49,6 +54,7 @@ pub mod sync;
 mod tests;
 mod wipe;
 
+pub use at_rest::Encryption;
 pub use edit::{Edit, Edited};
 pub use env::{Clock, Durability, Entropy, OpenOptions, SystemClock, SystemEntropy, Uptime};
 pub use error::{Error, Result};

@@ -13,6 +13,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio_util::sync::CancellationToken;
 
 use crate::apply::Asked;
+use crate::at_rest;
 use crate::documents::{self, Cache};
 use crate::env::{Entropy, OpenOptions, random10, random16};
 use crate::error::{Error, Result};
@@ -88,15 +89,17 @@ impl Replica {
     ///
     /// # Errors
     /// [`Error::Locked`] if another process has it open, [`Error::NewerFile`] if a newer version of
-    /// the program wrote it.
+    /// the program wrote it, [`Error::Encrypted`], [`Error::KeyLost`] or [`Error::Keys`] where it can't be
+    /// decrypted.
     pub fn open(home: &Path, options: OpenOptions) -> Result<Replica> {
-        let home = Home::open(home)?;
+        let home = Home::open(home, options.keys.clone())?;
         let machine_id = options.machine_id.clone().unwrap_or_else(machine_id);
         let mut wiped = wipe::Note::load(&home)?;
         if let Some(note) = &mut wiped {
             wipe::destroy(&home, note)?;
         }
-        let store = salvage::open(&home, &options)?;
+        let key = at_rest::prepare(&home, &options)?;
+        let store = salvage::open(&home, &options, key.as_ref())?;
         let replica = Replica {
             inner: Arc::new(Inner {
                 home,
@@ -156,7 +159,8 @@ impl Replica {
     /// As [`Self::open`].
     pub fn resume(&self) -> Result<()> {
         self.inner.home.lock()?;
-        self.inner.store.connect()?;
+        let key = at_rest::prepare(&self.inner.home, &self.inner.options)?;
+        self.inner.store.connect(key)?;
         self.check_incarnation()?;
         *self.inner.pause() = CancellationToken::new();
         self.inner.nudge.notify_one();

@@ -8,6 +8,7 @@ use roadbook_protocol::projection;
 use rusqlite::Connection;
 use serde::Serialize;
 
+use crate::at_rest::Encryption;
 use crate::documents::contained;
 use crate::error::{Error, Result};
 use crate::lease::Lease;
@@ -130,6 +131,8 @@ pub struct Status {
     pub lease: Option<Lease>,
     /// Set where the office revoked this device and it was wiped.
     pub wiped: Option<WipeStatus>,
+    /// How the replica is kept on the disk.
+    pub encryption: Encryption,
     /// The connection.
     pub connection: Connectivity,
 }
@@ -153,6 +156,7 @@ impl Replica {
     pub fn status(&self) -> Result<Status> {
         let has_key = self.inner.home.key()?.is_some();
         let connection = self.connectivity();
+        let encryption = self.encryption()?;
         self.read(|conn| {
             let text =
                 |key: &str| Ok::<_, Error>(meta::get::<String>(conn, key)?.unwrap_or_default());
@@ -207,6 +211,7 @@ impl Replica {
                 set_aside_file: meta::get(conn, key::SET_ASIDE)?,
                 lease: self.lease(),
                 wiped: self.wipe_status(),
+                encryption,
                 connection,
             })
         })

@@ -1,13 +1,14 @@
 //! Wiping a device that was revoked (rule 20): what was not sent is sealed to the workspace, and
 //! everything else is destroyed.
 //!
-//! Order: the sealed bundle is on the disk, then a note of it beside it, then the data goes. Whatever
+//! Order: the sealed bundle is on the disk, then a note of it beside it, then the key of the data goes,
+//! then the data. Whatever
 //! ends the program in between, the next start goes on; nothing is destroyed before it is sealed, and
 //! the bundle stays until the server has it. The note holds no customer data.
 
-use std::fs::{self, OpenOptions};
-use std::io::{ErrorKind, Read, Seek, SeekFrom, Write as _};
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::io::{ErrorKind, Read, Seek, SeekFrom};
+use std::path::PathBuf;
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
@@ -19,10 +20,13 @@ use roadbook_protocol::wire::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::at_rest;
 use crate::env::random16;
 use crate::error::{Error, Result};
 use crate::failpoint::failpoint;
+use crate::files;
 use crate::identity::Home;
+use crate::keys::DEVICE_KEY_NEW;
 use crate::replica::{Me, Replica};
 use crate::store::changes;
 use crate::store::meta::{self, key};
@@ -32,7 +36,7 @@ const NOTE: &str = "wiped";
 /// The sealed parts, one after the other, each behind its length.
 const BUNDLE: &str = "sealed";
 /// What a replica keeps in its directory; nothing else there is touched.
-const OURS: &[&str] = &["replica.db", "incarnation", "salvage", "examine", "device.key.new"];
+const OURS: &[&str] = &["replica.db", "incarnation", "salvage", "examine"];
 
 /// How far the wipe of a device is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -98,43 +102,23 @@ pub(crate) fn destroy(home: &Home, note: &mut Note) -> Result<()> {
     if note.destroyed {
         return Ok(());
     }
+    // First the key: from here on nothing that was encrypted can be read, whatever becomes of the files.
+    at_rest::destroy_key(home)?;
+    home.forget_secret(DEVICE_KEY_NEW)?;
+    failpoint("wipe_key_destroyed");
     let path = home.path();
     for entry in fs::read_dir(path).map_err(Error::file(path))? {
         let entry = entry.map_err(Error::file(path))?;
         let name = entry.file_name();
         let name = name.to_string_lossy();
         if OURS.iter().any(|ours| name.starts_with(ours)) {
-            erase_file(&entry.path())?;
+            files::erase(&entry.path())?;
         }
     }
     home.sync();
     failpoint("wipe_destroyed");
     note.destroyed = true;
     note.save(home)
-}
-
-/// Writes zeros over a file before it is removed: on a file system that writes in place nothing of it
-/// is left in free space.
-fn erase_file(path: &Path) -> Result<()> {
-    let erase = || -> std::io::Result<()> {
-        let mut file = OpenOptions::new().write(true).open(path)?;
-        let mut left = file.metadata()?.len();
-        let zeros = vec![0; 1 << 20];
-        while left > 0 {
-            let part = left.min(zeros.len() as u64);
-            file.write_all(&zeros[..usize::try_from(part).unwrap_or(zeros.len())])?;
-            left -= part;
-        }
-        file.sync_all()
-    };
-    // What can't be overwritten (a full disk of a copying file system) is removed all the same.
-    if let Err(error) = erase() {
-        tracing::warn!(file = %path.display(), %error, "a file could not be overwritten");
-    }
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(Error::file(path)(error)),
-        _ => Ok(()),
-    }
 }
 
 fn bundle_path(home: &Home) -> PathBuf {
@@ -273,7 +257,8 @@ impl Replica {
         self.inner.dropped.store(false, Ordering::SeqCst);
         let destroyed = destroy(&self.inner.home, &mut note);
         // An empty database, so that everything that asks gets an answer.
-        self.inner.store.connect()?;
+        let key = at_rest::prepare(&self.inner.home, &self.inner.options)?;
+        self.inner.store.connect(key)?;
         destroyed?;
         self.load_lease()?;
         self.check_incarnation()?;
@@ -329,7 +314,7 @@ impl Replica {
         note.stored += 1;
         note.save(&self.inner.home)?;
         if note.stored == note.parts {
-            erase_file(&bundle_path(&self.inner.home))?;
+            files::erase(&bundle_path(&self.inner.home))?;
         }
         self.set_wipe_note(Some(note));
         Ok(())
@@ -340,7 +325,7 @@ impl Replica {
         let Some(mut note) = self.wipe_note() else { return Ok(()) };
         note.confirmed = true;
         note.save(&self.inner.home)?;
-        erase_file(&bundle_path(&self.inner.home))?;
+        files::erase(&bundle_path(&self.inner.home))?;
         self.inner.home.forget_key()?;
         self.set_wipe_note(Some(note));
         Ok(())
@@ -368,7 +353,7 @@ impl Replica {
         if self.wipe_note().is_none() {
             return Ok(());
         }
-        erase_file(&self.inner.home.path().join(NOTE))?;
+        files::erase(&self.inner.home.path().join(NOTE))?;
         self.inner.home.sync();
         self.set_wipe_note(None);
         Ok(())

@@ -48,6 +48,30 @@ pub fn binary(name: &'static str) -> PathBuf {
     dir.join(name)
 }
 
+/// The path of `roadbook` as it is shipped: built alone by `cargo ship`, so that it encrypts, which what
+/// [`binary`] gives does not. It is built if need be, in its own target directory: minutes, the first time.
+pub fn shipped() -> PathBuf {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    let path = BUILT.get_or_init(|| {
+        let plain = binary("roadbook");
+        let (profile, target) =
+            (plain.parent().unwrap(), plain.parent().unwrap().parent().unwrap());
+        if std::env::var_os("ROADBOOK_TESTS_BUILT").is_none() {
+            let status = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+                .args(["ship", "--only", "roadbook"])
+                .args((profile.file_name().unwrap() == "debug").then_some("--dev"))
+                .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+                .env("CARGO_TARGET_DIR", target)
+                .status()
+                .expect("cargo can be run");
+            assert!(status.success(), "the shipped program could not be built");
+        }
+        target.join("ship").join(profile.file_name().unwrap()).join("roadbook")
+    });
+    assert!(path.exists(), "{} is missing: run `cargo ship --dev`", path.display());
+    path.clone()
+}
+
 /// What a finished program left behind.
 #[derive(Debug)]
 pub struct Finished {
@@ -273,12 +297,17 @@ pub fn admin(data: &Path, args: &[&str]) -> Finished {
 /// A rep's device: a home directory that `roadbook` runs in.
 pub struct Rep {
     home: PathBuf,
+    program: PathBuf,
 }
 
 impl Rep {
     /// A device in this directory, not yet enrolled.
     pub fn new(home: impl Into<PathBuf>) -> Self {
-        Self { home: home.into() }
+        Self::running(binary("roadbook"), home)
+    }
+    /// The same with a program of the caller's choice, such as [`shipped`].
+    pub fn running(program: PathBuf, home: impl Into<PathBuf>) -> Self {
+        Self { home: home.into(), program }
     }
     /// Its home.
     pub fn home(&self) -> &Path {
@@ -288,13 +317,18 @@ impl Rep {
     #[track_caller]
     pub fn enrolled(home: impl Into<PathBuf>, server: &ServerProcess, login: &str) -> Self {
         let rep = Self::new(home);
-        let code = server.admin(&["invite", login]).last_line();
-        rep.run(&["enroll", &server.url, &code]).ok();
+        rep.enrol(server, login);
         rep
+    }
+    /// Invites the login at the server and enrols this device.
+    #[track_caller]
+    pub fn enrol(&self, server: &ServerProcess, login: &str) {
+        let code = server.admin(&["invite", login]).last_line();
+        self.run(&["enroll", &server.url, &code]).ok();
     }
     /// The command `roadbook --home HOME`.
     pub fn command(&self) -> Command {
-        let mut command = Command::new(binary("roadbook"));
+        let mut command = Command::new(&self.program);
         command.arg("--home").arg(&self.home).stdin(Stdio::null());
         command
     }

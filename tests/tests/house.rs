@@ -8,9 +8,14 @@ use std::process::Command;
 use serde_json::Value;
 
 fn metadata() -> Value {
+    metadata_with(&[])
+}
+
+fn metadata_with(args: &[&str]) -> Value {
     let output = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
         .args(["metadata", "--format-version", "1", "--locked", "--manifest-path"])
         .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml"))
+        .args(args)
         .output()
         .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -109,6 +114,25 @@ fn there_is_one_sqlite_one_websocket_and_one_tls_provider() {
     }
 }
 
+/// One build of server and app together would give the server the cipher too, and the app none.
+#[test]
+fn nothing_encrypts_but_what_is_built_to_and_openssl_is_there_for_that_alone() {
+    let reachable = reachable(&metadata_with(&["--features", "roadbook/sqlcipher"]));
+    assert!(reachable["roadbook"].contains("sqlcipher-src"), "the feature brings the cipher");
+    for (package, reached) in &reachable {
+        let allowed = ["roadbook", "rusqlite", "libsqlite3-sys", "openssl-sys"];
+        let ours = package.starts_with("roadbook-");
+        assert!(
+            !reached.contains("openssl-sys") || ours || allowed.contains(&package.as_str()),
+            "{package} must not depend on OpenSSL"
+        );
+    }
+    for manifest in ["server/Cargo.toml", "tests/Cargo.toml", "tests/simulate/Cargo.toml"] {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(manifest);
+        assert!(!std::fs::read_to_string(path).unwrap().contains("sqlcipher"), "{manifest}");
+    }
+}
+
 #[test]
 fn every_licence_is_on_the_list_of_deny_toml() {
     let policy =
@@ -117,7 +141,7 @@ fn every_licence_is_on_the_list_of_deny_toml() {
     let allowed: BTreeSet<&str> = list.split('"').skip(1).step_by(2).collect();
     assert!(allowed.contains("MIT"), "the list can be read: {allowed:?}");
     let mut refused = Vec::new();
-    for package in metadata()["packages"].as_array().unwrap() {
+    for package in metadata_with(&["--all-features"])["packages"].as_array().unwrap() {
         let licence = package["license"].as_str().unwrap_or("");
         // `A OR B`, `A/B` leave a choice; `A AND B` demands both.
         let choices = licence.replace(['(', ')'], "").replace('/', " OR ");

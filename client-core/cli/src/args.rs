@@ -15,6 +15,9 @@ pub struct Cli {
     /// Print data as JSON.
     #[arg(long)]
     pub json: bool,
+    /// A file that holds the passphrase of the keys, where they have one; else it is asked for.
+    #[arg(long, env = "ROADBOOK_PASSPHRASE_FILE", value_name = "FILE")]
+    pub passphrase_file: Option<PathBuf>,
     #[command(subcommand)]
     pub verb: Verb,
 }
@@ -22,7 +25,8 @@ pub struct Cli {
 const EXIT_CODES: &str = "\
 Exit codes: 0 done, 1 failed (storage, a damaged or newer file), 2 wrong usage or a value that does \
 not fit, 3 not enrolled, 4 not found or ambiguous, 5 the server can't be reached, 6 the server refused, \
-7 another program has this replica open, 8 reading is locked until the next contact with the server.
+7 another program has this replica open, 8 reading is locked until the next contact with the server, \
+9 the replica can't be decrypted: its key is locked, wrong or lost, or this program does not encrypt.
 
 Contacts, entries and changes are named by the beginning of their id, as far as it is unique.";
 
@@ -185,6 +189,11 @@ pub enum Verb {
         /// Only these.
         #[arg(long)]
         filter: Option<String>,
+    },
+    /// Who keeps the keys of this replica: a file, or a passphrase.
+    Key {
+        #[command(subcommand)]
+        verb: Option<KeyVerb>,
     },
     /// One hash over everything that is merged: equal wherever the contacts are equal.
     StateHash {
@@ -477,6 +486,18 @@ pub enum QuarantineVerb {
         /// The file; standard output if not given.
         file: Option<PathBuf>,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum KeyVerb {
+    /// Seal the keys under a new passphrase, which is asked for at every start from then on.
+    Passphrase {
+        /// A file that holds the new passphrase; without it the passphrase is asked for.
+        #[arg(long, value_name = "FILE")]
+        new_file: Option<PathBuf>,
+    },
+    /// Keep the keys in a file, without a passphrase: whoever gets the disk can read the contacts.
+    File,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]

@@ -54,6 +54,7 @@ impl Failure {
                 Error::Refused { .. } | Error::Wiped { .. } => 6,
                 Error::LeaseEnded { .. } => 8,
                 Error::Locked { .. } => 7,
+                Error::Encrypted { .. } | Error::KeyLost { .. } | Error::Keys(_) => 9,
                 _ => 1,
             },
         }

@@ -9,6 +9,7 @@ mod args;
 mod edit;
 mod error;
 mod export;
+mod key;
 mod output;
 mod read;
 mod sync;
@@ -49,8 +50,13 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: &Cli) -> Result<(), Failure> {
-    let replica = Replica::open(&cli.home, OpenOptions::default())?;
     let out = Output::new(cli.json);
+    let typed = cli.passphrase_file.as_deref();
+    if let Verb::Key { verb } = &cli.verb {
+        return key::run(&cli.home, &out, typed, verb.as_ref());
+    }
+    let options = OpenOptions { keys: Some(key::store(&cli.home, typed)?), ..Default::default() };
+    let replica = Replica::open(&cli.home, options)?;
     let done = dispatch(&replica, &out, &cli.verb);
     replica.close();
     done
@@ -81,6 +87,8 @@ fn dispatch(replica: &Replica, out: &Output, verb: &Verb) -> Result<(), Failure>
             export::quarantine(replica, file.as_deref())
         }
         Verb::Export { format, filter } => export::contacts(replica, *format, filter.as_deref()),
+        // Done without opening the replica.
+        Verb::Key { .. } => Ok(()),
         Verb::StateHash { each, ids } => read::state_hash(replica, out, *each, ids),
         Verb::Add { assignments } => edit::add(replica, out, assignments),
         Verb::Set { id, assignments } => edit::set(replica, out, id, assignments),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use roadbook_client_core::{Lease, LeaseState, ListQuery, Replica, Sort};
+use roadbook_client_core::{Encryption, Lease, LeaseState, ListQuery, Replica, Sort};
 use roadbook_protocol::document::schema::{Collection, FIELDS};
 use roadbook_protocol::document::{Conflict, Contact, Entry, Value};
 use roadbook_protocol::ids::{ContactId, UserId};
@@ -42,6 +42,10 @@ pub fn status(replica: &Replica, out: &Output) -> Result<(), Failure> {
             };
             row("wiped", format!("revoked by the office on {}; {handed}", time(wiped.revoked_at)));
         }
+        row("encryption", encryption_line(&status.encryption));
+        if let Some(warning) = &status.encryption.warning {
+            row("WARNING", warning.clone());
+        }
         if let Some(lease) = &status.lease
             && lease.state != LeaseState::Valid
         {
@@ -69,6 +73,14 @@ pub fn status(replica: &Replica, out: &Output) -> Result<(), Failure> {
         }
         table(&rows)
     })
+}
+
+fn encryption_line(encryption: &Encryption) -> String {
+    let kept_by = encryption.keys_kept_by.describe();
+    match &encryption.cipher {
+        Some(cipher) => format!("SQLCipher {cipher}; the keys are kept by {kept_by}"),
+        None => format!("none; the device's key is kept by {kept_by}"),
+    }
 }
 
 fn lease_line(lease: &Lease) -> String {

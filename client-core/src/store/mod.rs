@@ -23,9 +23,10 @@ use rusqlite::functions::FunctionFlags;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags};
 
+use crate::at_rest::{self, DataKey};
 use crate::env::Durability;
 use crate::error::{Error, Result};
-use crate::identity::private;
+use crate::files::private;
 
 /// Read connections: lists and searches may overlap with opening a contact.
 const READERS: usize = 2;
@@ -38,6 +39,8 @@ const STATEMENTS: usize = 96;
 pub(crate) struct Store {
     path: PathBuf,
     durability: Durability,
+    /// What the file is encrypted with; `None` if it is not, and while it is closed.
+    key: Mutex<Option<DataKey>>,
     writer: Mutex<Option<Connection>>,
     readers: Mutex<Readers>,
     returned: Condvar,
@@ -51,22 +54,27 @@ struct Readers {
 }
 
 impl Store {
-    /// Opens or creates the file and migrates it.
-    pub(crate) fn open(path: &Path, durability: Durability) -> Result<Store> {
+    /// Opens or creates the file, encrypted with this key, and migrates it.
+    pub(crate) fn open(
+        path: &Path,
+        durability: Durability,
+        key: Option<&DataKey>,
+    ) -> Result<Store> {
         let store = Store {
             path: path.to_owned(),
             durability,
+            key: Mutex::new(None),
             writer: Mutex::new(None),
             readers: Mutex::new(Readers { idle: Vec::new(), lent: 0, open: false }),
             returned: Condvar::new(),
             log_file: Mutex::new(LogFile::of(path)),
         };
-        store.connect()?;
+        store.connect(key.cloned())?;
         Ok(store)
     }
 
     /// Opens the file handles, at first or after [`Self::disconnect`].
-    pub(crate) fn connect(&self) -> Result<()> {
+    pub(crate) fn connect(&self, key: Option<DataKey>) -> Result<()> {
         let mut writer = self.lock_writer();
         if writer.is_some() {
             return Ok(());
@@ -80,6 +88,7 @@ impl Store {
                 ),
             });
         }
+        *self.lock_key() = key;
         let (conn, idle) = self.open_connections()?;
         *writer = Some(conn);
         *self.lock_readers() = Readers { idle, lent: 0, open: true };
@@ -90,7 +99,8 @@ impl Store {
     fn open_connections(&self) -> Result<(Connection, Vec<Connection>)> {
         // What a program left behind may be in memory alone, if a sync failed it.
         roadbook_wal::renew(&self.path).map_err(Error::file(&self.path))?;
-        let mut conn = Connection::open(&self.path)?;
+        let key = self.lock_key().clone();
+        let mut conn = at_rest::connect(&self.path, OpenFlags::default(), key.as_ref())?;
         schema::refuse_newer(&conn, &self.path)?;
         // The log and its index take the permissions of the file.
         private(&self.path, 0o600)?;
@@ -98,9 +108,10 @@ impl Store {
         schema::migrate(&mut conn, &self.path)?;
         let mut idle = Vec::with_capacity(READERS);
         for _ in 0..READERS {
-            let reader = Connection::open_with_flags(
+            let reader = at_rest::connect(
                 &self.path,
                 OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+                key.as_ref(),
             )?;
             configure(&reader, self.durability)?;
             reader.pragma_update(None, "query_only", true)?;
@@ -170,6 +181,7 @@ impl Store {
             // A failing checkpoint loses nothing: the log stays beside the file.
             let _ = conn.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
         }
+        *self.lock_key() = None;
     }
 
     /// The writer, for as long as the guard lives.
@@ -204,6 +216,15 @@ impl Store {
         let _ = tx.finish();
         drop(lent);
         result
+    }
+
+    fn lock_key(&self) -> MutexGuard<'_, Option<DataKey>> {
+        self.key.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the file that is open is encrypted.
+    pub(crate) fn is_encrypted(&self) -> bool {
+        self.lock_key().is_some()
     }
 
     /// The file.
@@ -290,7 +311,7 @@ mod tests {
     #[test]
     fn an_edit_waits_for_the_disk() {
         let dir = tempfile::TempDir::new().unwrap();
-        let store = Store::open(&dir.path().join("replica.db"), Durability::Full).unwrap();
+        let store = Store::open(&dir.path().join("replica.db"), Durability::Full, None).unwrap();
         let writer = store.lock_writer();
         let pragma = |name: &str| {
             writer
@@ -313,7 +334,7 @@ mod tests {
     #[test]
     fn a_page_in_the_middle_of_any_order_is_found_in_an_index() {
         let dir = tempfile::TempDir::new().unwrap();
-        let store = Store::open(&dir.path().join("replica.db"), Durability::Off).unwrap();
+        let store = Store::open(&dir.path().join("replica.db"), Durability::Off, None).unwrap();
         for sort in crate::Sort::ALL {
             let plan: String = store
                 .read(|conn| {

@@ -10,6 +10,7 @@ use roadbook_protocol::ids::UnixMs;
 use rusqlite::{Connection, OpenFlags, Row};
 
 use super::{Store, contacts, lists, meta};
+use crate::at_rest::{self, DataKey};
 use crate::env::OpenOptions;
 use crate::error::{Error, Result};
 use crate::identity::Home;
@@ -31,17 +32,17 @@ pub(crate) fn mark_as_damaged(home: &Home, found: &Error) {
 }
 
 /// Opens the replica's database; a broken one is set aside and replaced.
-pub(crate) fn open(home: &Home, options: &OpenOptions) -> Result<Store> {
+pub(crate) fn open(home: &Home, options: &OpenOptions, key: Option<&DataKey>) -> Result<Store> {
     let path = home.database();
     let examine = home.path().join(EXAMINE);
     let store = match under_way(home)? {
-        Some(aside) => replace(home, options, &aside)?,
-        None => match open_whole(&path, &examine, options) {
+        Some(aside) => replace(home, options, &aside, key)?,
+        None => match open_whole(&path, &examine, options, key) {
             Err(error) if is_broken(&error) => {
                 let aside = aside_name(&path, options.clock.now_ms());
                 tracing::error!(aside = %aside.display(), %error, "the database is damaged; setting it aside");
                 begin(home, &aside)?;
-                replace(home, options, &aside)?
+                replace(home, options, &aside, key)?
             }
             other => other?,
         },
@@ -61,7 +62,12 @@ fn is_broken(error: &Error) -> bool {
     error.is_corruption() || matches!(error, Error::Damaged { .. })
 }
 
-fn open_whole(path: &Path, examine: &Path, options: &OpenOptions) -> Result<Store> {
+fn open_whole(
+    path: &Path,
+    examine: &Path,
+    options: &OpenOptions,
+    key: Option<&DataKey>,
+) -> Result<Store> {
     if examine.exists() && path.exists() {
         // What was found already, where it was.
         let found = fs::read(examine).map_err(Error::file(examine))?;
@@ -69,16 +75,16 @@ fn open_whole(path: &Path, examine: &Path, options: &OpenOptions) -> Result<Stor
             let reason = String::from_utf8_lossy(&found).into_owned();
             return Err(Error::Damaged { what: path.display().to_string(), reason });
         }
-        examine_file(path)?;
+        examine_file(path, key)?;
     }
-    let store = Store::open(path, options.durability)?;
+    let store = Store::open(path, options.durability, key)?;
     // One read of a real table: a torn header or a lost page shows here.
     store.read(|conn| meta::get::<String>(conn, key::INCARNATION))?;
     Ok(store)
 }
 
-fn examine_file(path: &Path) -> Result<()> {
-    let conn = Connection::open(path)?;
+fn examine_file(path: &Path, key: Option<&DataKey>) -> Result<()> {
+    let conn = at_rest::connect(path, OpenFlags::default(), key)?;
     let verdict: String = conn.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
     if verdict == "ok" {
         return Ok(());
@@ -115,22 +121,32 @@ fn under_way(home: &Home) -> Result<Option<PathBuf>> {
     Ok((!name.trim().is_empty() && aside.exists()).then_some(aside))
 }
 
+/// Whether a database was being set aside when the program ended.
+pub(crate) fn is_under_way(home: &Home) -> bool {
+    matches!(under_way(home), Ok(Some(_)))
+}
+
 /// Sets the database aside, makes a new one and takes over what the old one holds. Each step may have
 /// been done by an earlier start already.
-fn replace(home: &Home, options: &OpenOptions, aside: &Path) -> Result<Store> {
+fn replace(
+    home: &Home,
+    options: &OpenOptions,
+    aside: &Path,
+    key: Option<&DataKey>,
+) -> Result<Store> {
     let path = home.database();
     set_aside(home, &path, aside)?;
     // What was found in it says nothing about the file that takes its place.
     forget_findings(&home.path().join(EXAMINE))?;
-    let store = match Store::open(&path, options.durability) {
+    let store = match Store::open(&path, options.durability, key) {
         // So is the new one. There is nothing in it that the old one has not got.
         Err(error) if is_broken(&error) => {
             set_aside(home, &path, &aside_name(&path, options.clock.now_ms()))?;
-            Store::open(&path, options.durability)?
+            Store::open(&path, options.durability, key)?
         }
         other => other?,
     };
-    take_over(&store, aside)?;
+    take_over(&store, aside, key)?;
     let note = home.path().join(SALVAGE);
     fs::remove_file(&note).map_err(Error::file(&note))?;
     Ok(store)
@@ -171,7 +187,7 @@ const IDENTITY: &[&str] = &[
 /// Takes over what nobody else has: who the replica is, its unsettled local changes with their
 /// commands, and the quarantine. Documents are fetched again; a contact with unsettled changes waits
 /// for its document, then its commands are replayed by a new actor.
-fn take_over(store: &Store, aside: &Path) -> Result<()> {
+fn take_over(store: &Store, aside: &Path, key: Option<&DataKey>) -> Result<()> {
     let mut writer = store.lock_writer();
     let conn = writer.as_mut().ok_or(Error::Suspended)?;
     let tx = conn.transaction()?;
@@ -181,10 +197,10 @@ fn take_over(store: &Store, aside: &Path) -> Result<()> {
         return Ok(());
     }
     meta::set(&tx, key::SET_ASIDE, name)?;
-    if read_over(aside, &tx).is_err() {
+    if read_over(aside, &tx, key).is_err() {
         // Not even its tables can be found: they are where they are in every replica.
         let mended = with_extension(aside, ".mended");
-        let read = reroot(aside, &mended).and_then(|()| read_over(&mended, &tx));
+        let read = reroot(aside, &mended).and_then(|()| read_over(&mended, &tx, key));
         if let Err(error) = read {
             tracing::error!(%error, "nothing could be taken over from the damaged database");
         }
@@ -200,8 +216,8 @@ fn take_over(store: &Store, aside: &Path) -> Result<()> {
 ///
 /// # Errors
 /// Where nothing at all can be read.
-fn read_over(from: &Path, tx: &Connection) -> Result<()> {
-    let old = Connection::open_with_flags(from, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+fn read_over(from: &Path, tx: &Connection, key: Option<&DataKey>) -> Result<()> {
+    let old = at_rest::connect(from, OpenFlags::SQLITE_OPEN_READ_WRITE, key)?;
     old.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
     let _ = identity(&old, tx);
     let _ = unsettled(&old, tx);

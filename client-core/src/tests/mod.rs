@@ -53,6 +53,7 @@ pub(crate) fn options(seed: u64) -> OpenOptions {
         clock: Arc::new(TestClock(AtomicI64::new(1_773_100_000_000))),
         entropy: Arc::new(TestEntropy(AtomicU64::new(seed.wrapping_mul(0x1234_5678_9abc_def1)))),
         durability: Durability::Off,
+        keys: None,
         machine_id: Some("machine".into()),
         documents_max: 16,
     }

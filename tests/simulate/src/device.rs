@@ -168,6 +168,7 @@ impl World {
             clock: Arc::clone(&device.clock) as Arc<dyn Clock>,
             entropy: Arc::new(SystemEntropy::default()),
             durability: Durability::Full,
+            keys: None,
             machine_id: Some(device.machine.clone()),
             documents_max: 32,
         };

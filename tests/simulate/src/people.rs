@@ -88,6 +88,7 @@ impl World {
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             entropy: Arc::new(SystemEntropy::default()),
             durability: Durability::Full,
+            keys: None,
             machine_id: Some(machine.clone()),
             documents_max: 32,
         };

@@ -1,0 +1,156 @@
+//! Who keeps the secrets of a replica: the platform, through [`KeyStore`].
+//!
+//! There are two secrets, each under a name: the data key that the database is encrypted with, and the
+//! device key that speaks for the device at the server. Both stand outside the database, and nothing
+//! else of a replica is secret. A phone keeps them in its keystore; on a laptop [`FileKeys`] keeps them
+//! in files beside the database, or [`PassphraseKeys`] seals them under a passphrase.
+
+mod file;
+mod laptop;
+mod passphrase;
+
+pub use file::FileKeys;
+pub(crate) use laptop::locked;
+pub use laptop::{Laptop, Passphrase};
+pub use passphrase::PassphraseKeys;
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+/// The 256-bit key that the database is encrypted with.
+pub const DATA_KEY: &str = "data.key";
+/// The private key of the device, PKCS#8.
+pub const DEVICE_KEY: &str = "device.key";
+/// The private key of an enrolment under way, PKCS#8; [`DEVICE_KEY`] once the server has granted it.
+pub const DEVICE_KEY_NEW: &str = "device.key.new";
+/// All names that a replica asks for.
+pub const SECRETS: [&str; 3] = [DATA_KEY, DEVICE_KEY, DEVICE_KEY_NEW];
+
+/// Keeps small named secrets for one replica. The platform implements it.
+///
+/// Each method may block (a keystore in hardware takes tens of milliseconds) and may be called from any
+/// thread. What was put is durable, and is what `get` returns, once `put` has returned. Two replicas
+/// must not share the names of one store.
+pub trait KeyStore: Send + Sync + 'static {
+    /// The secret of this name; `None` where there is none.
+    ///
+    /// # Errors
+    /// Where the store can't tell. It must never say `None` of a secret that it has and can't open now.
+    fn get(&self, name: &str) -> Result<Option<Vec<u8>>, KeyStoreError>;
+
+    /// Keeps a secret (at most 4 KiB) in the place of what had its name.
+    ///
+    /// # Errors
+    /// Nothing was changed then.
+    fn put(&self, name: &str, secret: &[u8]) -> Result<(), KeyStoreError>;
+
+    /// Destroys a secret; one that is not there is fine.
+    ///
+    /// # Errors
+    /// It may be there still.
+    fn delete(&self, name: &str) -> Result<(), KeyStoreError>;
+
+    /// How it keeps them, for people.
+    fn kept_by(&self) -> KeptBy;
+}
+
+/// How secrets are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KeptBy {
+    /// The keystore of the platform.
+    Platform,
+    /// Sealed under a passphrase.
+    Passphrase,
+    /// A file that its owner may read: whoever can read the disk has it.
+    File,
+}
+
+impl KeptBy {
+    /// As a person reads it.
+    pub fn describe(self) -> &'static str {
+        match self {
+            KeptBy::Platform => "the platform's keystore",
+            KeptBy::Passphrase => "a passphrase",
+            KeptBy::File => "a file",
+        }
+    }
+}
+
+/// Why a secret can't be had or kept. Nothing was destroyed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeyStoreError {
+    /// The store has to be opened by a person first.
+    #[error("the keys of {what} are locked: {reason}")]
+    Locked {
+        /// Which store.
+        what: String,
+        /// What opens it.
+        reason: String,
+    },
+    /// Not the passphrase that the keys were sealed with.
+    #[error(
+        "the passphrase is wrong: the keys in {file} stay locked, nothing was changed; try again, and if it is forgotten see \"A forgotten passphrase\" in docs/operations.md"
+    )]
+    WrongPassphrase {
+        /// Where the sealed keys lie.
+        file: PathBuf,
+    },
+    /// The passphrase can't be taken as a new one.
+    #[error("this passphrase can't be used: {reason}")]
+    BadPassphrase {
+        /// Why.
+        reason: String,
+    },
+    /// What the store holds can't be read.
+    #[error("{what} is damaged: {reason}")]
+    Damaged {
+        /// What.
+        what: String,
+        /// How, and the way out.
+        reason: String,
+    },
+    /// The platform's store fails.
+    #[error("the keystore can't be used: {reason}")]
+    Unavailable {
+        /// What the platform says.
+        reason: String,
+    },
+}
+
+impl KeyStoreError {
+    /// For a file of the store.
+    fn file(error: crate::Error) -> Self {
+        KeyStoreError::Unavailable { reason: error.to_string() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What every store has to hold, whoever implements it.
+    fn keeps_what_it_is_given(store: &dyn KeyStore) {
+        for name in SECRETS {
+            assert_eq!(store.get(name).unwrap(), None);
+            store.delete(name).unwrap();
+            store.put(name, name.as_bytes()).unwrap();
+        }
+        store.put(DATA_KEY, &[0, 255, 10]).unwrap();
+        assert_eq!(store.get(DATA_KEY).unwrap().unwrap(), [0, 255, 10]);
+        store.delete(DEVICE_KEY_NEW).unwrap();
+        assert_eq!(store.get(DEVICE_KEY_NEW).unwrap(), None);
+        assert_eq!(store.get(DEVICE_KEY).unwrap().unwrap(), DEVICE_KEY.as_bytes());
+    }
+
+    #[test]
+    fn a_store_gives_back_what_was_put_and_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        keeps_what_it_is_given(&FileKeys::new(dir.path()));
+        let dir = tempfile::tempdir().unwrap();
+        let made = PassphraseKeys::create(dir.path(), &Passphrase::from("correct horse"), &[]);
+        keeps_what_it_is_given(&made.unwrap());
+    }
+}
