@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{OpenFlags, params};
 
-use super::{DataKey, connect};
+use super::{DataKey, connect, seal};
 use crate::env::OpenOptions;
 use crate::error::{Error, Result};
 use crate::failpoint::failpoint;
@@ -19,7 +19,7 @@ const COPY: &str = "replica.db.encrypting";
 /// Another name of the plain file, so that it can be overwritten once it is replaced.
 const OLD: &str = "replica.db.plain";
 /// What SQLite puts beside a database.
-const BESIDE: [&str; 3] = ["", "-wal", "-shm"];
+const BESIDE: [&str; 4] = ["", "-wal", "-shm", "-journal"];
 
 /// Encrypts the database. A damaged one is set aside first, as ever.
 pub(super) fn run(home: &Home, options: &OpenOptions, key: &DataKey) -> Result<()> {
@@ -44,6 +44,7 @@ pub(super) fn run(home: &Home, options: &OpenOptions, key: &DataKey) -> Result<(
     }
     export(&database, &copy, key)?;
     failpoint("encrypt_exported");
+    seal::damaged_files(home, key)?;
     // Without a second name the old file is removed all the same, but not overwritten.
     if let Err(error) = fs::hard_link(&database, &old) {
         tracing::warn!(%error, "the plain database can't be overwritten before it is removed");
@@ -117,10 +118,8 @@ fn counts(conn: &rusqlite::Connection) -> Result<Vec<(String, i64)>> {
     Ok(counts)
 }
 
-/// Once the database is encrypted: what is left of plain ones is destroyed, but damaged ones, which are
-/// kept, encrypted.
-pub(super) fn sweep(home: &Home, options: &OpenOptions, key: &DataKey) -> Result<()> {
-    let _ = (options, key);
+/// Once the database is encrypted: what is left of the plain one is destroyed.
+pub(super) fn sweep(home: &Home) -> Result<()> {
     for suffix in BESIDE {
         let path = home.path().join(format!("{OLD}{suffix}"));
         if is_same_file(&path, &home.database()) {

@@ -10,9 +10,11 @@
 
 mod key;
 mod migrate;
+mod seal;
 
 pub(crate) use key::DataKey;
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::Path;
@@ -154,7 +156,7 @@ pub(crate) fn prepare(home: &Home, options: &OpenOptions) -> Result<Option<DataK
     if !encrypted && found != Found::Nothing {
         migrate::run(home, options, &key)?;
     }
-    migrate::sweep(home, options, &key)?;
+    migrate::sweep(home)?;
     Ok(Some(key))
 }
 
@@ -203,22 +205,44 @@ pub(crate) fn destroy_key(home: &Home) -> Result<()> {
 /// # Errors
 /// `NotADatabase` where the file's first page can't be read with this key.
 pub(crate) fn connect(path: &Path, flags: OpenFlags, key: Option<&DataKey>) -> Result<Connection> {
+    let Some(key) = key else { return Ok(Connection::open_with_flags(path, flags)?) };
+    let conn = unlocked(path, flags, key)?;
+    conn.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
+    Ok(conn)
+}
+
+/// A connection that has read nothing yet.
+fn unlocked(path: &Path, flags: OpenFlags, key: &DataKey) -> Result<Connection> {
     let conn = Connection::open_with_flags(path, flags)?;
-    if let Some(key) = key {
-        // What it has to say, it says by its errors.
-        conn.pragma_update(None, "cipher_log_level", "NONE")?;
-        key.unlock(&conn)?;
-        if cipher_version(&conn)?.is_none() {
-            return Err(Error::Damaged {
-                what: "this program".into(),
-                reason:
-                    "it was built to encrypt, and its SQLite does not: build it with `cargo ship`"
-                        .into(),
-            });
-        }
-        conn.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
+    // What it has to say, it says by its errors.
+    conn.pragma_update(None, "cipher_log_level", "NONE")?;
+    key.unlock(&conn)?;
+    if cipher_version(&conn)?.is_none() {
+        return Err(Error::Damaged {
+            what: "this program".into(),
+            reason: "it was built to encrypt, and its SQLite does not: build it with `cargo ship`"
+                .into(),
+        });
     }
     Ok(conn)
+}
+
+/// The numbers of the pages that don't decrypt, counted from 1. Reads the whole file.
+///
+/// # Errors
+/// Where the file can't be opened.
+pub(crate) fn unreadable_pages(path: &Path, key: &DataKey) -> Result<BTreeSet<u64>> {
+    let conn = unlocked(path, OpenFlags::SQLITE_OPEN_READ_WRITE, key)?;
+    let mut statement = conn.prepare("PRAGMA cipher_integrity_check")?;
+    let told = statement.query_map([], |row| row.get::<_, String>(0))?;
+    let mut pages = BTreeSet::new();
+    for text in told {
+        // Such as `HMAC verification failed for page 7`, `page 9 has an invalid size of 12 bytes`.
+        let text = text?;
+        let mut words = text.split_whitespace().skip_while(|word| *word != "page").skip(1);
+        pages.extend(words.next().and_then(|number| number.parse::<u64>().ok()));
+    }
+    Ok(pages)
 }
 
 /// As SQLCipher says it; `None` from a SQLite that does not encrypt.
@@ -229,6 +253,17 @@ fn cipher_version(conn: &Connection) -> Result<Option<String>> {
         Some(row) => row.get::<_, Option<String>>(0)?.filter(|version| !version.is_empty()),
         None => None,
     })
+}
+
+/// The database of a replica whose keys are in files, beside whatever else has it open.
+#[cfg(test)]
+pub(crate) fn open_file(home: &Path) -> Connection {
+    let header = files::read(&home.join(HEADER)).unwrap();
+    let key = header.and_then(|header| {
+        let header: Header = serde_json::from_slice(&header).unwrap();
+        header.key(&files::read(&home.join(DATA_KEY)).unwrap()?)
+    });
+    connect(&home.join("replica.db"), OpenFlags::default(), key.as_ref()).unwrap()
 }
 
 impl Replica {

@@ -9,6 +9,7 @@ pub(crate) mod drops;
 pub(crate) mod erasures;
 pub(crate) mod evidence;
 pub(crate) mod lists;
+mod mend;
 pub(crate) mod meta;
 pub(crate) mod projections;
 pub(crate) mod salvage;

@@ -7,8 +7,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use roadbook_protocol::ids::UnixMs;
-use rusqlite::{Connection, OpenFlags, Row};
+use rusqlite::{Connection, OpenFlags, Row, Transaction};
 
+use super::mend::{self, Layout, mend};
 use super::{Store, contacts, lists, meta};
 use crate::at_rest::{self, DataKey};
 use crate::env::OpenOptions;
@@ -19,6 +20,16 @@ use meta::key;
 const EXAMINE: &str = "examine";
 /// Holds the name of a file that is being set aside, until everything was taken over from it.
 const SALVAGE: &str = "salvage";
+
+/// How the names of files begin that were set aside.
+pub(crate) const ASIDE: &str = "replica.db.damaged-";
+/// Behind the name of a copy that was mended, while it is read.
+const MENDED: &str = ".mended";
+
+/// Whether a file is left over from reading one that was set aside.
+pub(crate) fn mended_from(name: &str) -> bool {
+    name.contains(MENDED) || name.contains(mend::PATTERN)
+}
 
 /// At the next start the whole file is examined before anything is written to it.
 pub(crate) fn mark_for_examination(home: &Home) {
@@ -96,7 +107,7 @@ fn examine_file(path: &Path, key: Option<&DataKey>) -> Result<()> {
 fn aside_name(path: &Path, now_ms: UnixMs) -> PathBuf {
     let name = |attempt: u32| {
         let again = if attempt == 0 { String::new() } else { format!("-{attempt}") };
-        with_extension(path, &format!(".damaged-{now_ms}{again}"))
+        path.with_file_name(format!("{ASIDE}{now_ms}{again}"))
     };
     (0..).map(name).find(|name| !name.exists()).unwrap_or_else(|| name(0))
 }
@@ -190,26 +201,59 @@ const IDENTITY: &[&str] = &[
 fn take_over(store: &Store, aside: &Path, key: Option<&DataKey>) -> Result<()> {
     let mut writer = store.lock_writer();
     let conn = writer.as_mut().ok_or(Error::Suspended)?;
-    let tx = conn.transaction()?;
+    let mut tx = conn.transaction()?;
     let name = aside.file_name().map(|name| name.to_string_lossy().into_owned());
     if meta::get::<String>(&tx, key::SET_ASIDE)? == name {
         // An earlier start did it, and ended before it could say so.
         return Ok(());
     }
     meta::set(&tx, key::SET_ASIDE, name)?;
-    if read_over(aside, &tx, key).is_err() {
-        // Not even its tables can be found: they are where they are in every replica.
-        let mended = with_extension(aside, ".mended");
-        let read = reroot(aside, &mended).and_then(|()| read_over(&mended, &tx, key));
-        if let Err(error) = read {
-            tracing::error!(%error, "nothing could be taken over from the damaged database");
-        }
-        for suffix in ["", "-wal", "-shm"] {
-            let _ = fs::remove_file(with_extension(&mended, suffix));
-        }
+    let mended = with_extension(aside, MENDED);
+    let read = read_all(aside, &mended, &mut tx, key);
+    mend::remove(&mended)?;
+    if let Err(error) = read {
+        tracing::error!(%error, "nothing could be taken over from the damaged database");
     }
     tx.commit()?;
     Ok(())
+}
+
+/// Reads the damaged file itself if it can be read, else copies of it that were mended.
+fn read_all(
+    aside: &Path,
+    mended: &Path,
+    tx: &mut Transaction<'_>,
+    key: Option<&DataKey>,
+) -> Result<()> {
+    let whole = match key {
+        Some(key) => at_rest::unreadable_pages(aside, key)?.is_empty(),
+        None => true,
+    };
+    if whole && read_over(aside, tx, key).is_ok() {
+        return Ok(());
+    }
+    let mut read = |layout, wanted: i64| -> Result<bool> {
+        mend::remove(mended)?;
+        mend(aside, mended, layout, key)?;
+        let part = tx.savepoint()?;
+        read_over(mended, &part, key)?;
+        let found: i64 = part.query_row("SELECT count(*) FROM change", [], |row| row.get(0))?;
+        // One that is not committed is taken back.
+        if found >= wanted {
+            part.commit()?;
+        }
+        Ok(found >= wanted)
+    };
+    if !whole && read(Layout::Own, 0).is_ok() {
+        return Ok(());
+    }
+    // Not even its tables can be found: they are where they are in every replica.
+    for (layout, wanted) in [(Layout::Migrated, 1), (Layout::Vacuumed, 1), (Layout::Migrated, 0)] {
+        if matches!(read(layout, wanted), Ok(true)) {
+            return Ok(());
+        }
+    }
+    Err(Error::Damaged { what: aside.display().to_string(), reason: "no page is readable".into() })
 }
 
 /// Each part is read as far as it can be read: a lost page must not cost what lies on others.
@@ -231,46 +275,6 @@ fn with_extension(path: &Path, extension: &str) -> PathBuf {
     let mut text = path.as_os_str().to_owned();
     text.push(extension);
     text.into()
-}
-
-/// Copies the damaged file, with the pages that say where the tables are taken from a new database:
-/// they are made by the same statements in the same order, so they lie in the same places.
-fn reroot(aside: &Path, to: &Path) -> Result<()> {
-    let pattern = with_extension(aside, ".pattern");
-    let _ = fs::remove_file(&pattern);
-    let mut conn = Connection::open(&pattern)?;
-    super::schema::migrate(&mut conn, &pattern)?;
-    let pages: Vec<u64> = conn
-        .prepare("SELECT pageno FROM dbstat WHERE name = 'sqlite_schema'")?
-        .query_map([], |row| Ok(row.get::<_, i64>(0)?.unsigned_abs()))?
-        .collect::<Result<_, _>>()?;
-    let page_size: i64 = conn.query_row("PRAGMA page_size", [], |row| row.get(0))?;
-    drop(conn);
-    let size = usize::try_from(page_size).unwrap_or(4096);
-    let new = fs::read(&pattern).map_err(Error::file(&pattern))?;
-    let _ = fs::remove_file(&pattern);
-    let mut bytes = fs::read(aside).map_err(Error::file(aside))?;
-    for page in pages {
-        let at = usize::try_from(page.saturating_sub(1)).unwrap_or(usize::MAX).saturating_mul(size);
-        let end = at.saturating_add(size);
-        if let (Some(to), Some(from)) = (bytes.get_mut(at..end), new.get(at..end)) {
-            to.copy_from_slice(from);
-        }
-    }
-    let wal = with_extension(aside, "-wal");
-    // The file format: how many pages there are, none of them free, and whether there is a log.
-    let count = u32::try_from(bytes.len() / size).unwrap_or(u32::MAX).to_be_bytes();
-    if let Some(header) = bytes.get_mut(..100) {
-        header[18..20].fill(if wal.exists() { 2 } else { 1 });
-        header[28..32].copy_from_slice(&count);
-        header[32..40].fill(0);
-    }
-    fs::write(to, bytes).map_err(Error::file(to))?;
-    if wal.exists() {
-        let copy = with_extension(to, "-wal");
-        fs::copy(&wal, &copy).map_err(Error::file(&copy))?;
-    }
-    Ok(())
 }
 
 fn identity(old: &Connection, new: &Connection) -> Result<()> {

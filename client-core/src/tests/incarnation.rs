@@ -199,7 +199,7 @@ fn a_file_with_a_text_that_can_not_be_read_is_set_aside_at_the_next_start() {
     office.exchange(&a.replica);
     a.replica.edit(id, &[set("company", "Unsent")]).unwrap();
     // A bit flips in a text: SQLite itself never notices.
-    let conn = rusqlite::Connection::open(a.home().join("replica.db")).unwrap();
+    let conn = crate::at_rest::open_file(a.home());
     conn.execute("UPDATE projection SET row = CAST(x'7bff7d' AS TEXT)", []).unwrap();
     let verdict: String = conn.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
     assert_eq!(verdict, "ok");
@@ -216,22 +216,71 @@ fn a_file_with_a_text_that_can_not_be_read_is_set_aside_at_the_next_start() {
     assert_eq!(salvaged.replica.list(&ListQuery::default()).unwrap().total, 1);
 }
 
+/// A file that is damaged is kept; that it was plain is no reason to leave it so.
+#[test]
+fn a_damaged_plain_database_is_kept_encrypted_where_the_replica_is() {
+    let dir = TempDir::new().unwrap();
+    fs::write(dir.path().join("replica.db"), b"MarkerOfDamage".repeat(2000)).unwrap();
+    fs::write(dir.path().join("replica.db.damaged-7"), b"MarkerOfDamage".repeat(9)).unwrap();
+    let replica = Replica::open(dir.path(), options(1)).unwrap();
+    let aside = replica.status().unwrap().set_aside_file.unwrap();
+    replica.close();
+    let held = |name: &str| fs::read(dir.path().join(name)).unwrap_or_default();
+    let encrypted = crate::at_rest::BUILT_IN;
+    for name in [aside.as_str(), "replica.db.damaged-7"] {
+        let sealed = held(&format!("{name}.sealed"));
+        assert_eq!((held(name).is_empty(), sealed.is_empty()), (encrypted, !encrypted), "{name}");
+        assert!(!sealed.windows(14).any(|part| part == b"MarkerOfDamage"), "{name}");
+    }
+}
+
+/// Where the tables are is said on the first page; they lie elsewhere once the database was written anew
+/// as a whole, as it is when a contact has left.
+#[test]
+fn a_database_that_lost_its_first_page_still_gives_up_its_unsent_edits() {
+    for vacuumed in [false, true] {
+        let (mut office, a) = (Office::new(), Device::new(1));
+        let id = person(&a.replica, "Karen", "Holm");
+        for n in 0..50 {
+            person(&a.replica, "Filler", &format!("Nr {n}"));
+        }
+        office.exchange(&a.replica);
+        a.replica.edit(id, &[set("company", "Unsent")]).unwrap();
+        a.replica.close();
+        if vacuumed {
+            crate::at_rest::open_file(a.home()).execute_batch("VACUUM").unwrap();
+        }
+        overwrite(&a.home().join("replica.db"), 0, 4096);
+        let replica = Replica::open(a.home(), options(3)).unwrap();
+        let status = replica.status().unwrap();
+        assert!(status.set_aside_file.is_some());
+        assert!(status.enrolled && status.unsent == 1, "vacuumed {vacuumed}: {status:?}");
+        let salvaged = Device { dir: a.dir, replica, seed: 3 };
+        office.converge(&[&salvaged]);
+        assert_eq!(office.text(id, "company"), "Unsent");
+    }
+}
+
 /// Overwrites the root page of a table.
 fn damage(database: &Path, table: &str) {
-    let conn = rusqlite::Connection::open(database).unwrap();
+    let conn = crate::at_rest::open_file(database.parent().unwrap());
     conn.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
     let (root, size): (u64, u64) = conn
         .query_row(
-            "SELECT rootpage, (SELECT page_size FROM pragma_page_size) FROM sqlite_schema WHERE name = ?1",
+            "SELECT rootpage, (SELECT CAST(page_size AS INTEGER) FROM pragma_page_size) FROM sqlite_schema WHERE name = ?1",
             [table],
             |row| Ok((row.get::<_, i64>(0)? as u64, row.get::<_, i64>(1)? as u64)),
         )
         .unwrap();
     drop(conn);
+    overwrite(database, (root - 1) * size, size);
+}
+
+fn overwrite(database: &Path, at: u64, bytes: u64) {
     use std::io::{Seek, SeekFrom, Write};
     let mut file = fs::OpenOptions::new().write(true).open(database).unwrap();
-    file.seek(SeekFrom::Start((root - 1) * size)).unwrap();
-    file.write_all(&vec![0xa5; size as usize]).unwrap();
+    file.seek(SeekFrom::Start(at)).unwrap();
+    file.write_all(&vec![0xa5; bytes as usize]).unwrap();
 }
 
 #[test]
