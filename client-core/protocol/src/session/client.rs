@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use automerge::ChangeHash;
 
+use super::batch::Batch;
 use super::client_events::{
     ClientEffect, ClientEvent, CloseReason, LoadedOffer, OutboxChange, Standing,
 };
@@ -31,14 +32,6 @@ enum Phase {
     /// The device was revoked: it hands over what it has sealed.
     Wiping,
     Closed,
-}
-
-/// A batch whose changes have not all met their fate.
-#[derive(Debug)]
-struct Batch {
-    changes: Vec<Option<(ContactId, ChangeHash)>>,
-    open: usize,
-    stored: bool,
 }
 
 /// Bringing back what a restored server has lost (rule 3). Nothing else goes up meanwhile, since the
@@ -152,7 +145,7 @@ impl ClientSession {
             && self.repair.is_over()
             && self.outbox_drained
             && !self.outbox_loading
-            && self.batches.is_empty()
+            && self.batches.values().all(Batch::is_quiet)
             && self.fetches.is_empty()
             && (self.missing == 0 || self.held)
             && self.unanswered == 0
@@ -488,14 +481,8 @@ impl ClientSession {
             self.outbox_drained = false;
             let batch = self.next_batch;
             self.next_batch += 1;
-            self.batches.insert(
-                batch,
-                Batch {
-                    open: changes.len(),
-                    stored: false,
-                    changes: changes.iter().map(|c| Some((c.contact, c.hash))).collect(),
-                },
-            );
+            let sent = changes.iter().map(|change| (change.contact, change.hash));
+            self.batches.insert(batch, Batch::new(sent));
             let left = unsent.saturating_sub(changes.len() as u32);
             let changes = changes
                 .into_iter()
@@ -589,7 +576,7 @@ impl ClientSession {
             .filter(|(index, _)| !excepted.contains(index))
             .filter_map(|(_, change)| *change)
             .collect();
-        if batch.open == 0 {
+        if batch.is_over() {
             // All of it met its fate before the receipt came.
             self.batches.remove(&number);
         }
@@ -615,27 +602,19 @@ impl ClientSession {
         }
     }
 
-    /// Hands fates on, and forgets the changes that met a final one. A change that waits is not
-    /// waited for: it stays `saved` until a later fate says otherwise.
+    /// Hands fates on, and forgets the changes that met a final one.
     fn record(&mut self, fates: Vec<ChangeFate>, effects: &mut Vec<ClientEffect>) {
         let Some(timeline) = self.timeline else { return };
         if fates.is_empty() {
             return;
         }
         // By contact too: bootstrap changes have the same hash in every contact.
-        let done: BTreeSet<(ContactId, ChangeHash)> =
-            fates.iter().filter(|f| f.fate != Fate::Stored).map(|f| (f.contact, f.hash)).collect();
-        if !done.is_empty() {
-            for batch in self.batches.values_mut() {
-                for change in &mut batch.changes {
-                    if change.is_some_and(|change| done.contains(&change)) {
-                        *change = None;
-                        batch.open -= 1;
-                    }
-                }
-            }
-            self.batches.retain(|_, batch| batch.open > 0 || !batch.stored);
+        let met: BTreeMap<(ContactId, ChangeHash), Fate> =
+            fates.iter().map(|f| ((f.contact, f.hash), f.fate)).collect();
+        for batch in self.batches.values_mut() {
+            batch.meet(&met);
         }
+        self.batches.retain(|_, batch| !batch.is_over());
         if fates.iter().any(|f| f.fate == Fate::Unknown) {
             // The replica puts these back to `saved`; they lie before the present position.
             self.restart_outbox();

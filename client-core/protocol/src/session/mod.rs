@@ -27,6 +27,7 @@
 //! ```
 //! This module must never decide about data: it says what to load, store and send, and nothing else.
 
+mod batch;
 mod client;
 mod client_events;
 mod server;
