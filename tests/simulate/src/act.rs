@@ -320,7 +320,9 @@ impl World {
         let Some(report) = self.office("an assignment", report) else { return };
         for id in report.changed {
             let used = self.holders_by_evidence(&engine, id);
+            self.tell(|| format!("contact {id} is given to user {user}; by evidence: {used:?}"));
             self.oracle.assigned(id, user, &used);
+            self.tell_rights(id);
             self.cover.count("event.handed_over");
         }
     }
@@ -348,6 +350,14 @@ impl World {
         may.into_iter().collect()
     }
 
+    fn tell_rights(&self, contact: ContactId) {
+        self.tell(|| {
+            let (rights, regains) =
+                (self.oracle.rights.get(&contact), self.oracle.may_have_regained(contact));
+            format!("contact {contact}: {rights:?}, may be regained by {regains:?}")
+        });
+    }
+
     fn collaborate(&mut self, contact: u32, user: u32, add: bool) {
         let chosen = match add {
             true => self.nth_contact(contact).map(|id| (id, self.nth_user(user))),
@@ -366,7 +376,11 @@ impl World {
         let Some(report) = self.office("a collaboration", report) else { return };
         for id in report.changed {
             let used = self.holders_by_evidence(&engine, id);
+            self.tell(|| {
+                format!("contact {id}: user {user} collaborates {add}; by evidence: {used:?}")
+            });
             self.oracle.collaborates(id, user, add, &used);
+            self.tell_rights(id);
             self.cover.count(match add {
                 true => "event.collaborator_added",
                 false => "event.collaborator_removed",

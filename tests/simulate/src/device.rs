@@ -182,6 +182,7 @@ impl World {
                 true
             }
             Err(error) => {
+                self.tell(|| format!("device {index} does not open: {error:?}"));
                 if !self.device_trouble(index) {
                     self.violated("a replica opens", format!("device {index}: {error}"));
                 }
@@ -520,7 +521,7 @@ impl World {
                 self.settle_client(id);
             }
             Err(error) => {
-                self.tell(|| format!("device {index}: {error}"));
+                self.tell(|| format!("device {index} can't: {error:?}"));
                 self.close(id, End::Client);
                 if !self.device_trouble(index) {
                     let detail = format!("device {index}: {error}");

@@ -60,7 +60,7 @@ struct Args {
     /// What never happened does not fail the run: for few seeds.
     #[arg(long)]
     no_coverage: bool,
-    /// Tells everything that happens in the run of a plan.
+    /// Tells everything that happens in the run of a plan, or of seeds with `--jobs 1`.
     #[arg(long)]
     tell: bool,
     /// Prints every seed.
@@ -145,6 +145,7 @@ fn many_seeds(args: &Args) -> ExitCode {
     let done = AtomicU64::new(0);
     let stop = AtomicBool::new(false);
     let begun = Instant::now();
+    TELL.store(args.tell && jobs == 1, Ordering::Relaxed);
     let totals = Mutex::new(Totals {
         coverage: Coverage::default(),
         edits: 0,

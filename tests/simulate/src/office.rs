@@ -110,6 +110,7 @@ impl World {
             }
         }
         self.cover.count("fault.server_restored");
+        self.tell(|| format!("backup {which} is put back, {acknowledged} acknowledged by then"));
         self.oracle.restored(acknowledged, granted, rights, regains);
         for (index, device) in self.devices.iter_mut().enumerate() {
             if device.standing == Standing::Revoked && !revoked.contains(&index) {
