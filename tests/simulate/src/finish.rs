@@ -3,14 +3,14 @@
 
 use std::collections::BTreeMap;
 
-use automerge::ReadDoc;
-use roadbook_client_core::Receipt;
+use automerge::{Automerge, ReadDoc};
+use roadbook_client_core::{Receipt, Replica};
 use roadbook_protocol::ChangeHash;
 use roadbook_protocol::document::{self, ProposedKind};
 use roadbook_protocol::ids::{ContactId, EditId};
 use roadbook_server::engine::{Engine, Step};
-use roadbook_server::store::EngineError;
 use roadbook_server::store::proposals::{ItemState, Wanted};
+use roadbook_server::store::{EngineError, changes};
 
 use crate::device::Standing;
 use crate::net::End;
@@ -281,7 +281,7 @@ impl World {
                 None if entry.is_some() || self.arrived_anew(&edit) => {}
                 // The same, where a restore has taken from the server what it knew of that: the
                 // edit itself is looked for.
-                None if edit.marker != Marker::Passing => {}
+                None if !matches!(edit.marker, Marker::Passing(_)) => {}
                 None if self.devices[index].tidied => continue,
                 // It left the device with its contact, which goes only when nothing is unsent.
                 None if self
@@ -312,20 +312,23 @@ impl World {
                     continue;
                 }
                 other => {
+                    self.tell_entry(&replica, &edit);
                     let word = other.map_or("unknown to the replica", Receipt::as_str);
                     let detail = format!("{named} is {word} at the end");
                     return self.violated("P4: every edit arrives or is listed", detail);
                 }
             }
             let Some(engine) = self.server.engine() else { return };
-            if edit.marker == Marker::Passing {
+            if let Marker::Passing(words) = &edit.marker {
                 // A later edit may stand in its place; the change itself is in the log, under the
                 // hash that it was authored anew with, if it was.
                 let hash = self.present_hash(index, &edit, &mut hashes);
-                if self.oracle.ever_forked.contains(&(edit.contact, hash)) {
-                    // Merged without a change of its own: the value was there already.
-                    continue;
+                match self.came_to_nothing(&mut contents, &edit, hash, words.as_deref()) {
+                    Ok(true) => continue,
+                    Ok(false) => {}
+                    Err(error) => return self.violated("the server can be read", error),
                 }
+                self.tell_entry(&replica, &edit);
                 let one = Acknowledged { contact: edit.contact, hash, device: Some(index) };
                 self.verify(&[one], "P6: an edit that is merged for its device is at the server");
                 continue;
@@ -339,6 +342,40 @@ impl World {
                 }
                 Err(error) => return self.violated("the server can be read", error),
             }
+        }
+    }
+
+    /// What a replica says of an edit that is missed.
+    fn tell_entry(&self, replica: &Replica, edit: &EditRecord) {
+        self.tell(|| {
+            let outbox = replica.outbox(true).unwrap_or_default();
+            let entry = outbox.iter().find(|entry| entry.edit_id == edit.edit);
+            format!("first it was change {}, now {entry:?}", edit.hash)
+        });
+    }
+
+    /// Whether an edit is part of its contact without the change that carries it on the device: another
+    /// of its changes came first, or the contact was as it wants it when it was authored anew, and it
+    /// was merged without a change (a device that finds the fork itself tells nobody of it).
+    fn came_to_nothing(
+        &self,
+        contents: &mut Contents,
+        edit: &EditRecord,
+        hash: ChangeHash,
+        words: Option<&str>,
+    ) -> Result<bool, String> {
+        let Some(engine) = self.server.engine() else { return Ok(true) };
+        let workspace = self.server.workspace;
+        let found = engine
+            .read(|conn| changes::find(conn, workspace, edit.contact, &hash))
+            .map_err(|error: EngineError| error.to_string())?;
+        if found.is_some() || self.arrived_anew(edit) {
+            return Ok(true);
+        }
+        match words {
+            Some(words) => contents.ever_had(&engine, self, &edit.contact, words),
+            // It took something away, and there was nothing to be taken away.
+            None => Ok(!self.oracle.ever_stored.contains(&(edit.contact, hash))),
         }
     }
 
@@ -497,7 +534,11 @@ fn difference(
 
 /// The contents of contacts at the server, read once.
 #[derive(Default)]
-struct Contents(BTreeMap<ContactId, Content>);
+struct Contents {
+    read: BTreeMap<ContactId, Content>,
+    /// All changes of contacts' histories, as text.
+    histories: BTreeMap<ContactId, String>,
+}
 
 #[derive(Default)]
 struct Content {
@@ -514,13 +555,42 @@ impl Contents {
         contact: &ContactId,
         marker: &Marker,
     ) -> Result<usize, String> {
-        if !self.0.contains_key(contact) {
-            let doc = engine
-                .document(world.server.workspace, *contact)
-                .map_err(|error| error.to_string())?;
-            if !doc.get_missing_deps(&[]).is_empty() {
-                return Err(format!("the document of {contact} lacks dependencies"));
-            }
+        let content = self.content(engine, world, contact)?;
+        Ok(match marker {
+            Marker::Interaction(id, summary) => content
+                .interactions
+                .get(&id.to_string())
+                .map_or(0, |text| text.matches(summary.as_str()).count()),
+            Marker::Note(words) => content.note.matches(words.as_str()).count(),
+            Marker::Passing(_) => 1,
+        })
+    }
+
+    /// Whether some change of a contact wrote these words, whatever stands there now.
+    fn ever_had(
+        &mut self,
+        engine: &Engine,
+        world: &World,
+        contact: &ContactId,
+        words: &str,
+    ) -> Result<bool, String> {
+        if !self.histories.contains_key(contact) {
+            let doc = document_of(engine, world, contact)?;
+            let changes = doc.get_changes(&[]);
+            let texts = changes.iter().map(|change| format!("{:?}", change.decode().operations));
+            self.histories.insert(*contact, texts.collect());
+        }
+        Ok(self.histories[contact].contains(&format!("{words:?}")))
+    }
+
+    fn content(
+        &mut self,
+        engine: &Engine,
+        world: &World,
+        contact: &ContactId,
+    ) -> Result<&Content, String> {
+        if !self.read.contains_key(contact) {
+            let doc = document_of(engine, world, contact)?;
             let read = document::read(*contact, &doc);
             let interactions = read
                 .interactions
@@ -530,16 +600,18 @@ impl Contents {
                     (entry.id.to_string(), text)
                 })
                 .collect();
-            self.0.insert(*contact, Content { interactions, note: read.note });
+            self.read.insert(*contact, Content { interactions, note: read.note });
         }
-        let content = &self.0[contact];
-        Ok(match marker {
-            Marker::Interaction(id, summary) => content
-                .interactions
-                .get(&id.to_string())
-                .map_or(0, |text| text.matches(summary.as_str()).count()),
-            Marker::Note(words) => content.note.matches(words.as_str()).count(),
-            Marker::Passing => 1,
-        })
+        Ok(&self.read[contact])
     }
+}
+
+/// The document of a contact at the server.
+fn document_of(engine: &Engine, world: &World, contact: &ContactId) -> Result<Automerge, String> {
+    let doc =
+        engine.document(world.server.workspace, *contact).map_err(|error| error.to_string())?;
+    if !doc.get_missing_deps(&[]).is_empty() {
+        return Err(format!("the document of {contact} lacks dependencies"));
+    }
+    Ok(doc)
 }

@@ -23,8 +23,9 @@ pub enum Marker {
     Interaction(EntryId, String),
     /// These words in the note, once.
     Note(String),
-    /// Nothing that stays: a later edit may lawfully take its place.
-    Passing,
+    /// Nothing that stays: a later edit may lawfully take its place. The words that it wrote stay in
+    /// the contact's history; one that takes something away has none.
+    Passing(Option<String>),
 }
 
 /// What has become of the replica that made an edit.
@@ -169,9 +170,8 @@ impl Oracle {
         self.handed_over.extend(void.into_iter().map(|user| (contact, user)));
         let rights = self.rights.entry(contact).or_default();
         if added {
-            if rights.owner == Some(user) {
-                return;
-            }
+            // To the server it was not the owner, or nothing would have changed: evidence may have
+            // given the contact to another since a restore.
             rights.collaborators.insert(user);
             self.granted.push((contact, user));
             return;

@@ -379,7 +379,7 @@ impl World {
         if self.devices[index].conn.is_none() && created.is_ok() {
             self.cover.count("event.contact_created_offline");
         }
-        self.edited(index, created, Marker::Passing);
+        self.edited(index, created, Marker::Passing(None));
     }
 
     /// What an edit came to.

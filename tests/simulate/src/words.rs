@@ -14,14 +14,14 @@ const FIELDS: &[&str] = &["title", "company", "industry", "given_name", "family_
 pub fn commands(rng: &mut Rng, now: UnixMs) -> (Vec<Command>, Marker) {
     match rng.u32(..100) {
         0..40 => interaction(rng, now),
-        40..68 => (vec![set(rng)], Marker::Passing),
+        40..68 => passing(set(rng)),
         68..84 => note(rng),
-        84..90 => (vec![tag(rng, now)], Marker::Passing),
-        90..95 => (vec![phone(rng)], Marker::Passing),
+        84..90 => passing(tag(rng, now)),
+        90..95 => passing(phone(rng)),
         95..96 => {
             // What is there already: an edit that comes to nothing.
             let field = "status".to_owned();
-            (vec![Command::Set { field, value: Some("lead".into()) }], Marker::Passing)
+            (vec![Command::Set { field, value: Some("lead".into()) }], Marker::Passing(None))
         }
         _ => {
             // A group is one change.
@@ -31,6 +31,18 @@ pub fn commands(rng: &mut Rng, now: UnixMs) -> (Vec<Command>, Marker) {
             (group, marker)
         }
     }
+}
+
+/// An edit of one command, and the words that it writes.
+fn passing(command: Command) -> (Vec<Command>, Marker) {
+    let words = match &command {
+        Command::Set { value, .. } => value.as_ref().and_then(Value::as_text),
+        Command::Tag { tag, .. } => Some(tag.as_str()),
+        Command::Put { fields, .. } => fields.values().flatten().find_map(Value::as_text),
+        _ => None,
+    };
+    let words = words.map(str::to_owned);
+    (vec![command], Marker::Passing(words))
 }
 
 /// The commands that make a contact.
