@@ -340,10 +340,9 @@ impl Replica {
         let writer = self.inner.store.lock_writer();
         let conn = writer.as_ref().ok_or(Error::Suspended)?;
         self.inner.dropped.store(false, Ordering::SeqCst);
-        // Once may only end a merge of the index that was under way.
-        for _ in 0..2 {
-            conn.execute("INSERT INTO search(search) VALUES ('optimize')", [])?;
-        }
+        // Not `optimize`: it goes only so far as to leave one segment, and where that was merged in parts
+        // it holds the words of rows that are gone (seen by the simulator).
+        conn.execute("INSERT INTO search(search) VALUES ('rebuild')", [])?;
         // Where SQLite balances its pages it leaves copies of rows behind in their unused parts, where a
         // deletion never comes: only a database that is written anew holds nothing but its rows.
         conn.execute_batch("VACUUM")?;
