@@ -378,6 +378,12 @@ fn assign_again(
     let wanted = Wanted { owner: Some(claim.owner), add: claim.collaborators, remove };
     let changed = assign_one(tx, workspace, contact, &wanted, &mut Done::default())?;
     contacts::raise_epoch(tx, found.n, claim.epoch)?;
+    if changed == Some(false) {
+        // It is so again, after it was otherwise: what devices have been told meanwhile says nothing.
+        let cursor = workspaces::assign_cursors(tx, workspace, 1)?;
+        contacts::set_assigned(tx, found.n, cursor)?;
+        contacts::raise_sort_cursor(tx, workspace, contact, cursor)?;
+    }
     Ok(changed == Some(true) || claim.epoch > found.epoch)
 }
 
