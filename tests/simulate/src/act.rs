@@ -16,7 +16,7 @@ use crate::words;
 use crate::world::{Happening, World};
 
 /// How long a replica keeps the rows of edits that have arrived, at least.
-const KEPT_MS: i64 = 30 * 24 * 60 * 60 * 1000;
+pub const KEPT_MS: i64 = 30 * 24 * 60 * 60 * 1000;
 
 impl World {
     /// The device that a step names, among those that take part.
@@ -35,14 +35,16 @@ impl World {
         (!present.is_empty()).then(|| present[number as usize % present.len()])
     }
 
-    fn nth_contact(&self, number: u32) -> Option<ContactId> {
+    /// A contact that the office knows of.
+    pub fn nth_contact(&self, number: u32) -> Option<ContactId> {
         let contacts = self.oracle.rights.len();
         (contacts > 0)
             .then(|| self.oracle.rights.keys().nth(number as usize % contacts).copied())
             .flatten()
     }
 
-    fn nth_user(&self, number: u32) -> usize {
+    /// A user.
+    pub fn nth_user(&self, number: u32) -> usize {
         number as usize % self.server.users.len().max(1)
     }
 
@@ -61,6 +63,8 @@ impl World {
             }
             Op::OfficeEdit { contact, times, salt } => self.office_edit(contact, times, salt),
             Op::Assign { contact, count, user } => self.assign(contact, count, user),
+            Op::Erase { contact, salt } => self.erase(contact, salt),
+            Op::Team { user, joins } => self.change_team(user, joins),
             Op::Collaborate { contact, user, add } => self.collaborate(contact, user, add),
             Op::Join { user } => {
                 let user = self.nth_user(user);
@@ -101,6 +105,7 @@ impl World {
             | Op::RestoreDevice { device, .. }
             | Op::Revoke { device }
             | Op::Lose { device }
+            | Op::StayAway { device, .. }
             | Op::AppVersion { device, .. } => {
                 if let Some(index) = self.nth_device(device) {
                     self.act_on_device(index, op);
@@ -185,7 +190,7 @@ impl World {
             Op::DeviceClock { ms, .. } => {
                 self.cover.count("fault.clock_jump_device");
                 self.devices[index].clock.jump(ms);
-                self.devices[index].tidied |= ms > KEPT_MS;
+                self.devices[index].tidied |= self.devices[index].clock.went_ahead_ms() > KEPT_MS;
             }
             Op::Copy { same_machine, .. } => self.copy_device(index, same_machine),
             Op::SaveDevice { .. } => self.save_device(index),
@@ -202,6 +207,9 @@ impl World {
                 }
             }
             Op::Revoke { .. } => self.revoke(index),
+            Op::StayAway { days, turned_ms, code, salt, .. } => {
+                self.stay_away(index, days, turned_ms, code, salt);
+            }
             Op::Lose { .. } => self.lose(index),
             Op::AppVersion { version, .. } => self.devices[index].version = version,
             _ => {}
@@ -246,7 +254,9 @@ impl World {
             }
             Op::MinimumVersion { version } => self.set_minimum_version(version),
             Op::Backup => self.back_up(),
-            Op::Restore { salt, by_hand } => self.restore_server(salt, by_hand),
+            Op::Restore { salt, by_hand, keep_ledger } => {
+                self.restore_server(salt, by_hand, keep_ledger);
+            }
             Op::Checkpoint => {
                 if let Some(engine) = self.server.engine() {
                     engine.step(Step::Checkpoint);
@@ -281,7 +291,8 @@ impl World {
         };
         let mut rng = fastrand::Rng::with_seed(salt);
         for _ in 0..times {
-            let (commands, _) = words::commands(&mut rng, engine.now_ms());
+            let (commands, marker) = words::commands(&mut rng, engine.now_ms());
+            self.oracle.erasures.write(contact, &marker);
             let items = vec![Authored::edit(contact, commands)];
             let outcome = engine.author(self.server.workspace, self.server.office, items);
             let Some(mut outcomes) = self.office("an edit", outcome) else { return };
@@ -324,6 +335,7 @@ impl World {
             self.oracle.assigned(id, user, &used);
             self.tell_rights(id);
             self.cover.count("event.handed_over");
+            self.cover.count("act.assign");
         }
     }
 
@@ -385,6 +397,7 @@ impl World {
                 true => "event.collaborator_added",
                 false => "event.collaborator_removed",
             });
+            self.cover.count(if add { "act.share" } else { "act.unshare" });
         }
     }
 
@@ -400,6 +413,15 @@ impl World {
             let Some(contact) = self.pick_contact(index, &mut contacts) else { return };
             let now = self.devices[index].clock_now();
             let (commands, marker) = words::commands(&mut rng, now);
+            self.edit(index, contact, &commands, marker);
+        }
+    }
+
+    /// A device edits this contact.
+    pub fn edit_one(&mut self, index: usize, contact: ContactId, rng: &mut fastrand::Rng) {
+        if self.open_app(index) {
+            let now = self.devices[index].clock_now();
+            let (commands, marker) = words::commands(rng, now);
             self.edit(index, contact, &commands, marker);
         }
     }

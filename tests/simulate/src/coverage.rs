@@ -35,9 +35,24 @@ pub const FAULTS: &[&str] = &[
     "fault.server_io_error",
     "fault.server_restart",
     "fault.server_restored",
+    "fault.server_restored_with_ledger",
     "fault.stall",
     "fault.torn_write",
     "fault.unsynced_write_dropped",
+];
+
+/// Everything that is done with rights.
+pub const ACTS: &[&str] = &[
+    "act.assign",
+    "act.clock_turned_ahead",
+    "act.clock_turned_back",
+    "act.erase",
+    "act.join_team",
+    "act.lease_end",
+    "act.leave_team",
+    "act.revoke",
+    "act.share",
+    "act.unshare",
 ];
 
 /// Every event that must happen sometimes.
@@ -49,7 +64,10 @@ pub const EVENTS: &[&str] = &[
     "event.conflict",
     "event.contact_created_offline",
     "event.device_enrolled",
+    "event.edit_while_locked",
     "event.edit_unchanged",
+    "event.erased_bytes_found_before",
+    "event.erased_by_the_ledger",
     "event.first_sync",
     "event.forked",
     "event.frame_lost",
@@ -57,20 +75,32 @@ pub const EVENTS: &[&str] = &[
     "event.handed_over",
     "event.proposed",
     "event.idle",
+    "event.late_refused_erased",
+    "event.lease_extended",
+    "event.lease_locked",
+    "event.lease_renewed",
     "event.merged",
     "event.need",
     "event.office_edit",
     "event.others_changes_due_back",
     "event.others_changes_offered",
     "event.page",
+    "event.purged",
     "event.removed_from_device",
     "event.repair",
     "event.reoffered",
     "event.salvaged_or_reopened_after_damage",
+    "event.sealed_edit_recovered",
     "event.second_connection_of_a_device",
     "event.snapshot_sent",
     "event.stored",
+    "event.wiped",
 ];
+
+/// Everything that must be seen.
+pub fn all() -> impl Iterator<Item = &'static str> {
+    FAULTS.iter().chain(ACTS).chain(EVENTS).copied()
+}
 
 /// The counts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -85,7 +115,7 @@ impl Coverage {
     /// Some more of a kind.
     pub fn add(&mut self, name: &'static str, n: u64) {
         debug_assert!(
-            FAULTS.contains(&name) || EVENTS.contains(&name),
+            all().any(|known| known == name),
             "{name} is not in the list of what must be seen"
         );
         *self.0.entry(name).or_default() += n;
@@ -100,11 +130,6 @@ impl Coverage {
 
     /// What never happened.
     pub fn unseen(&self) -> Vec<&'static str> {
-        FAULTS
-            .iter()
-            .chain(EVENTS)
-            .copied()
-            .filter(|name| self.0.get(name).copied().unwrap_or_default() == 0)
-            .collect()
+        all().filter(|name| self.0.get(name).copied().unwrap_or_default() == 0).collect()
     }
 }

@@ -11,12 +11,14 @@ use roadbook_client_core::{
     Clock, Durability, OpenOptions, Receipt, Replica, SystemEntropy, Uptime,
 };
 use roadbook_faults::disk::Loss;
+use roadbook_protocol::ChangeHash;
 use roadbook_protocol::ids::{ContactId, DeviceId, TimelineId};
 use roadbook_protocol::limits::Limits;
 use roadbook_protocol::session::{ClientEffect, ClientEvent, ClientSession, CloseReason};
 use roadbook_protocol::wire::{Frame, ProblemCode};
 use roadbook_server::engine;
 
+use crate::lease::Lent;
 use crate::net::{Conn, End, Link};
 use crate::oracle;
 use crate::plan::Ending;
@@ -28,18 +30,43 @@ use crate::world::{Happening, World};
 #[derive(Debug)]
 pub struct SimClock {
     world: Arc<AtomicI64>,
+    /// How far the wall clock is ahead.
     offset_ms: AtomicI64,
+    /// How far it was ahead at the least.
+    lowest_ms: AtomicI64,
+    /// How much more time has passed here than in the world.
+    away_ms: AtomicI64,
+    /// The boot that the clock which nobody can turn counts from.
+    boot: String,
 }
 
 impl SimClock {
-    /// A clock that is right.
-    pub fn new(world: &Arc<AtomicI64>) -> Arc<SimClock> {
-        Arc::new(SimClock { world: Arc::clone(world), offset_ms: AtomicI64::new(0) })
+    /// A clock that is right, of a machine with a boot of this name.
+    pub fn new(world: &Arc<AtomicI64>, boot: String) -> Arc<SimClock> {
+        let [offset_ms, lowest_ms, away_ms] = [0; 3].map(AtomicI64::new);
+        Arc::new(SimClock { world: Arc::clone(world), offset_ms, lowest_ms, away_ms, boot })
     }
 
     /// Makes it wrong.
     pub fn jump(&self, ms: i64) {
-        self.offset_ms.fetch_add(ms, Ordering::Relaxed);
+        let now = self.offset_ms.fetch_add(ms, Ordering::Relaxed) + ms;
+        self.lowest_ms.fetch_min(now, Ordering::Relaxed);
+    }
+
+    /// Time passes here, and nowhere else: what counts from the boot goes on with it.
+    pub fn pass(&self, ms: i64) {
+        self.jump(ms);
+        self.away_ms.fetch_add(ms, Ordering::Relaxed);
+    }
+
+    /// How far the wall clock ever went ahead.
+    pub fn went_ahead_ms(&self) -> i64 {
+        self.offset_ms.load(Ordering::Relaxed) - self.lowest_ms.load(Ordering::Relaxed)
+    }
+
+    /// Milliseconds that have passed since the boot, whatever the wall clock says.
+    pub fn since_boot_ms(&self) -> i64 {
+        self.world.load(Ordering::Relaxed) + self.away_ms.load(Ordering::Relaxed)
     }
 
     fn now(&self) -> i64 {
@@ -57,13 +84,7 @@ impl Clock for SimClock {
     }
     fn since_boot(&self) -> Option<Uptime> {
         // Nobody turns this one back.
-        Some(Uptime { boot: "simulated".to_owned(), ms: self.world() })
-    }
-}
-
-impl SimClock {
-    fn world(&self) -> i64 {
-        self.world.load(Ordering::Relaxed)
+        Some(Uptime { boot: self.boot.clone(), ms: self.since_boot_ms() })
     }
 }
 
@@ -140,14 +161,20 @@ pub struct Device {
     pub used: i64,
     /// Whether it reached the end of an exchange since this was cleared.
     pub reached_idle: bool,
+    /// The permission to read that it was given last, if that is known.
+    pub lease: Option<Lent>,
+    /// The same when its files were saved.
+    pub saved_lease: Option<Lent>,
+    /// What was unsent when it got the order to wipe.
+    pub sealed: Vec<(ContactId, ChangeHash)>,
 }
 
 /// The device's end of a connection.
 pub struct ClientEnd {
     /// The session.
     pub session: ClientSession,
-    worker: Worker,
-    jobs: VecDeque<ClientEffect>,
+    pub(super) worker: Worker,
+    pub(super) jobs: VecDeque<ClientEffect>,
     busy: bool,
     marked: bool,
 }
@@ -179,6 +206,7 @@ impl World {
                 device.used = self.now;
                 device.stale = true;
                 self.prove_saved(index);
+                self.check_lease(index);
                 true
             }
             Err(error) => {
@@ -437,6 +465,9 @@ impl World {
                     {
                         self.violated("both ends speak the protocol", what.clone());
                     }
+                    if reason == CloseReason::Wiped {
+                        return self.wiped(id);
+                    }
                     return self.close(id, End::Client);
                 }
                 other => {
@@ -481,8 +512,10 @@ impl World {
             ClientEffect::RecordOffered { .. } => self.cover.count("event.others_changes_offered"),
             ClientEffect::VoidAcknowledgements { .. } => self.cover.count("event.repair"),
             ClientEffect::Reoffer { .. } => self.cover.count("event.reoffered"),
+            ClientEffect::Wipe(_) => self.note_unsent(index),
             _ => {}
         }
+        let lent = matches!(&effect, ClientEffect::Opened(_));
         if let Some(items) = news {
             self.devices[index].stale = true;
             for item in items {
@@ -501,6 +534,14 @@ impl World {
         let acknowledged = matches!(&effect, ClientEffect::RecordStored { .. });
         match client.worker.perform(effect) {
             Ok(events) => {
+                self.note_purged(index, &events);
+                if lent {
+                    self.note_lent(index);
+                }
+                let Some(client) = self.conns.get_mut(&id).and_then(|conn| conn.client.as_mut())
+                else {
+                    return;
+                };
                 // What it brought belongs together: it is not idle in between.
                 client.busy = true;
                 for event in events {
@@ -522,6 +563,7 @@ impl World {
             }
             Err(error) => {
                 self.tell(|| format!("device {index} can't: {error:?}"));
+                self.devices[index].lease = None;
                 self.close(id, End::Client);
                 if !self.device_trouble(index) {
                     let detail = format!("device {index}: {error}");

@@ -86,6 +86,7 @@ impl World {
             }
         }
         self.check_server();
+        self.check_erased_on_devices();
         self.check_returned();
         self.check_edits();
         self.check_equal();
@@ -195,6 +196,7 @@ impl World {
                 return self.violated("the server's check is clean", error.to_string());
             }
         }
+        self.check_erased_at_server();
         let all = self.oracle.acknowledged.clone();
         self.verify(&all, "P2: an acknowledged change is durable");
     }
@@ -206,12 +208,14 @@ impl World {
             .held
             .iter()
             .filter(|(one, holders)| {
-                holders.iter().any(|holder| {
-                    let device = &self.devices[*holder];
-                    device.standing == Standing::Alive
-                        && !device.damaged
-                        && !self.oracle.handed_over.contains(&(one.contact, device.user))
-                })
+                // Who held it has destroyed it since.
+                !self.oracle.erasures.was_erased(&one.contact)
+                    && holders.iter().any(|holder| {
+                        let device = &self.devices[*holder];
+                        device.standing == Standing::Alive
+                            && !device.damaged
+                            && !self.oracle.handed_over.contains(&(one.contact, device.user))
+                    })
             })
             .map(|(one, _)| *one)
             .collect();
@@ -248,6 +252,9 @@ impl World {
             let edit = self.oracle.edits[number].clone();
             let index = edit.device;
             if edit.fate == Fate::Lost || self.devices[index].standing != Standing::Alive {
+                continue;
+            }
+            if self.oracle.erasures.excuses(&edit.contact, number) {
                 continue;
             }
             if !self.open_app(index) {

@@ -52,8 +52,36 @@ pub fn steps(seed: u64, shape: &Shape) -> Vec<Step> {
         let at = rng.i64(0..shape.span_ms);
         steps.push(Step { at, op: fault(&mut rng) });
     }
+    steps.extend(rights(seed, shape));
     steps.sort_by_key(|step| step.at);
     steps
+}
+
+/// What is done with rights, beside what is among the faults. It has a chance of its own: with it, and
+/// without, the rest of a seed is the same.
+fn rights(seed: u64, shape: &Shape) -> Vec<Step> {
+    let mut rng = Rng::with_seed(seed ^ 0x0c75_0f81);
+    let count = (shape.faults / 3).clamp(2, 40);
+    (0..count).map(|_| Step { at: rng.i64(0..shape.span_ms), op: right(&mut rng) }).collect()
+}
+
+fn right(rng: &mut Rng) -> Op {
+    let (device, contact, user) = (rng.u32(..), rng.u32(..), rng.u32(..));
+    let salt = rng.u64(..);
+    match rng.u32(..100) {
+        0..25 => Op::Erase { contact, salt },
+        25..47 => {
+            // A lease has 14 days.
+            let (days, turned_ms) = (rng.u32(13..18), clock_jump(rng));
+            Op::StayAway { device, days, turned_ms, code: rng.bool(), salt }
+        }
+        47..60 => Op::Team { user, joins: rng.u8(..3) > 0 },
+        60..70 => Op::Assign { contact, count: rng.u32(1..4), user },
+        70..77 => Op::Collaborate { contact, user, add: rng.bool() },
+        77..84 => Op::Revoke { device },
+        84..92 => Op::Restore { salt, by_hand: rng.bool(), keep_ledger: true },
+        _ => Op::Backup,
+    }
 }
 
 fn ending(rng: &mut Rng) -> Ending {
@@ -118,7 +146,7 @@ fn fault(rng: &mut Rng) -> Op {
         90..92 => Op::ServerDiskSlow { delay_ms: rng.u32(100..5_000), ms },
         92..94 => Op::ServerClock { ms: clock_jump(rng) },
         94..97 => Op::Backup,
-        97..98 => Op::Restore { salt, by_hand: rng.bool() },
+        97..98 => Op::Restore { salt, by_hand: rng.bool(), keep_ledger: false },
         98..100 => Op::Checkpoint,
         // What is rare otherwise, and must be seen.
         100..104 => Op::SaveDevice { device },

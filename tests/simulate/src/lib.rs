@@ -15,6 +15,7 @@
 //! | `power`, `trouble` | how the server ends and starts; which errors the simulation made itself |
 //! | `watch` | what is looked at while a run goes on |
 //! | `act`, `people`, `office`, `words` | the steps, carried out |
+//! | `erasure`, `lease`, `team`, `wiping` | rights: erased contacts, ended leases, teams, revoked devices |
 //! | `evidence` | what devices hold of a past that the server loses, and bring back |
 //! | `oracle`, `finish` | what must be true, at every moment and at the end |
 //! | `coverage` | what happened, counted; what never happened fails a long run |
@@ -24,10 +25,12 @@
 mod act;
 pub mod coverage;
 mod device;
+pub mod erasure;
 mod evidence;
 mod finish;
 mod generate;
 mod jobs;
+mod lease;
 mod net;
 mod office;
 pub mod oracle;
@@ -38,7 +41,9 @@ pub mod run;
 mod server;
 pub mod shape;
 pub mod shrink;
+mod team;
 mod trouble;
 mod watch;
+mod wiping;
 mod words;
 pub mod world;

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use clap::Parser;
-use roadbook_simulate::coverage::{Coverage, EVENTS, FAULTS};
+use roadbook_simulate::coverage::{self, Coverage};
 use roadbook_simulate::plan::{Mode, Plan};
 use roadbook_simulate::run::run;
 use roadbook_simulate::shape::Shape;
@@ -210,7 +210,7 @@ fn many_seeds(args: &Args) -> ExitCode {
 
 fn report(args: &Args, totals: &Totals, seeds: u64, took: Duration) -> ExitCode {
     println!("\nwhat was done                                     times");
-    for name in FAULTS.iter().chain(EVENTS) {
+    for name in coverage::all() {
         let n = totals.coverage.0.get(name).copied().unwrap_or_default();
         println!("  {name:<44} {n:>10}");
     }

@@ -30,6 +30,12 @@ pub struct Backup {
     pub revoked: Vec<usize>,
     /// How many devices there were.
     pub devices: usize,
+    /// What was erased by then.
+    pub erased: BTreeSet<ContactId>,
+    /// Who was in the team.
+    pub team: BTreeSet<usize>,
+    /// How many ledgers had been lost by then.
+    pub ledgers_lost: u32,
 }
 
 impl World {
@@ -65,6 +71,9 @@ impl World {
                 .filter(|index| self.devices[*index].standing == Standing::Revoked)
                 .collect(),
             devices: self.devices.len(),
+            erased: self.oracle.erasures.now().clone(),
+            team: self.oracle.team.clone(),
+            ledgers_lost: self.server.ledgers_lost,
         };
         if self.office("a backup", engine.backup(&path)).is_some() {
             self.cover.count("event.backup");
@@ -72,8 +81,8 @@ impl World {
         }
     }
 
-    /// Puts an older backup in the place of the server's database.
-    pub fn restore_server(&mut self, salt: u64, by_hand: bool) {
+    /// Puts an older backup in the place of the server's database, beside the ledger or without one.
+    pub fn restore_server(&mut self, salt: u64, by_hand: bool, keep_ledger: bool) {
         if self.server.backups.is_empty() || self.server.disk.disk.is_crashed() {
             return;
         }
@@ -90,7 +99,11 @@ impl World {
         let (path, rights) = (from.path.clone(), from.rights.clone());
         let (granted, regains) = (from.granted, from.regains.clone());
         let (revoked, devices) = (from.revoked.clone(), from.devices);
-        let removed = remove_database(&self.server.dir);
+        let (erased, team) = (from.erased.clone(), from.team.clone());
+        // A ledger that was begun after the backup can't say what was before it.
+        let keep_ledger = keep_ledger && from.ledgers_lost == self.server.ledgers_lost;
+        self.server.ledgers_lost += u32::from(!keep_ledger);
+        let removed = remove_database(&self.server.dir, keep_ledger);
         let put = match (removed, by_hand) {
             (Err(error), _) => Err(error.to_string()),
             (Ok(()), true) => fs::copy(&path, self.server.dir.join(DATABASE_FILE))
@@ -109,9 +122,22 @@ impl World {
                 return;
             }
         }
+        self.oracle.team = team;
+        for device in &mut self.devices {
+            // What was handed over sealed is lost with the rest, and the device has it no more.
+            device.sealed.clear();
+        }
+        if keep_ledger {
+            self.cover.count("fault.server_restored_with_ledger");
+            let again = self.oracle.erasures.now().difference(&erased).count();
+            self.cover.add("event.erased_by_the_ledger", again as u64);
+            self.oracle.restored_with_ledger(acknowledged, &rights);
+            return self.start_server_in(500);
+        }
         self.cover.count("fault.server_restored");
         self.tell(|| format!("backup {which} is put back, {acknowledged} acknowledged by then"));
         self.oracle.restored(acknowledged, granted, rights, regains);
+        self.oracle.erasures_forgotten(&erased);
         for (index, device) in self.devices.iter_mut().enumerate() {
             if device.standing == Standing::Revoked && !revoked.contains(&index) {
                 // The restored server does not know of it; the admin revokes it again.
@@ -156,17 +182,20 @@ impl World {
             self.apply_server_loss();
         }
         let last = self.server.backups.len() as u64 - 1;
-        self.restore_server(last, true);
+        self.restore_server(last, true, false);
     }
 }
 
-fn remove_database(dir: &Path) -> std::io::Result<()> {
+fn remove_database(dir: &Path, keep_ledger: bool) -> std::io::Result<()> {
     for ending in ["", "-wal", "-shm"] {
         let path = dir.join(format!("{DATABASE_FILE}{ending}"));
         match fs::remove_file(&path) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
+    }
+    if keep_ledger {
+        return Ok(());
     }
     // The ledger is lost with it: devices' evidence is what brings rights back then (rule 3). With the
     // ledger nothing of them would be lost.

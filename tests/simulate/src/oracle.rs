@@ -7,6 +7,8 @@ use roadbook_client_core::Receipt;
 use roadbook_protocol::ChangeHash;
 use roadbook_protocol::ids::{ContactId, EditId, EntryId, TimelineId};
 
+use crate::erasure::Erasures;
+
 /// A promise that was broken.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Violation {
@@ -111,6 +113,13 @@ pub struct Oracle {
     /// Everything that the server ever took for a copy's: its device authors it anew, or finds the
     /// contact as the edit wants it already.
     pub ever_forked: HashSet<(ContactId, ChangeHash)>,
+    /// What is erased, and what was written about it.
+    pub erasures: Erasures,
+    /// Who is in the team.
+    pub team: BTreeSet<usize>,
+    /// Contacts that a restore took from the server while its ledger goes on saying whose they are:
+    /// whoever brings one back writes to it once more, whoever holds it.
+    pub absent: BTreeSet<ContactId>,
     /// Edits, the office's included.
     pub edits_made: u64,
     /// How far the present acknowledgements were verified.
@@ -190,6 +199,7 @@ impl Oracle {
 
     /// The server has a contact that a device of this user sent: who makes it owns it.
     pub fn created(&mut self, contact: ContactId, user: usize) {
+        self.absent.remove(&contact);
         if let std::collections::btree_map::Entry::Vacant(slot) = self.rights.entry(contact) {
             slot.insert(Rights { owner: Some(user), ..Rights::default() });
             self.granted.push((contact, user));
@@ -233,11 +243,29 @@ impl Oracle {
         rights: BTreeMap<ContactId, Rights>,
         regains: BTreeSet<(ContactId, usize)>,
     ) {
+        self.take_back(acknowledged, &rights);
+        self.regains.extend(regains);
+        self.regains.extend(&self.granted[granted.min(self.granted.len())..]);
+        self.absent.clear();
+        self.rights = rights;
+    }
+
+    /// The same, and the ledger was kept: whose contacts are, and who had which device, is as it was
+    /// before.
+    pub fn restored_with_ledger(
+        &mut self,
+        acknowledged: usize,
+        rights: &BTreeMap<ContactId, Rights>,
+    ) {
+        self.take_back(acknowledged, rights);
+        let here = |contact: &&ContactId| !rights.contains_key(contact);
+        self.absent.extend(self.rights.keys().filter(here).copied());
+    }
+
+    fn take_back(&mut self, acknowledged: usize, rights: &BTreeMap<ContactId, Rights>) {
         let lost = self.acknowledged.split_off(acknowledged.min(self.acknowledged.len()));
         self.taken_back.extend(lost);
         self.verified = self.verified.min(self.acknowledged.len());
-        self.regains.extend(regains);
-        self.regains.extend(&self.granted[granted.min(self.granted.len())..]);
         // Where the past that is gone differs from the rows that are back, anybody may lose it.
         for contact in self.rights.keys().chain(rights.keys()) {
             let (before, now) = (self.rights.get(contact), rights.get(contact));
@@ -248,7 +276,6 @@ impl Oracle {
                 }
             }
         }
-        self.rights = rights;
     }
 }
 

@@ -82,7 +82,7 @@ impl World {
         let number = self.devices.len();
         let home = self.directory(&format!("device{number}"));
         let mut disk = SimDisk::new(Disk::mount(&home, self.plan.seed ^ (number as u64) << 20));
-        let clock = SimClock::new(self.clock());
+        let clock = SimClock::new(self.clock(), format!("boot of {number}"));
         let machine = format!("machine {number}");
         let options = || OpenOptions {
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
@@ -170,6 +170,9 @@ impl World {
             ending: Ending::Killed,
             used: self.now,
             reached_idle: false,
+            lease: None,
+            saved_lease: None,
+            sealed: Vec::new(),
         }
     }
 
@@ -185,7 +188,8 @@ impl World {
             return;
         }
         let disk = SimDisk::new(Disk::mount(&home, self.plan.seed ^ (number as u64) << 20));
-        let clock = SimClock::new(self.clock());
+        // Nothing is known of its lease: it began by another clock.
+        let clock = SimClock::new(self.clock(), format!("boot of {number}"));
         let from = &self.devices[index];
         let machine = match same_machine {
             true => from.machine.clone(),
@@ -232,6 +236,7 @@ impl World {
         let from = self.devices[index].home.clone();
         if self.copy_files(index, &from, &to) {
             self.devices[index].saved = Some((to, self.oracle.edits.len()));
+            self.devices[index].saved_lease = self.devices[index].lease;
         }
     }
 
@@ -268,6 +273,7 @@ impl World {
         let device = &mut self.devices[index];
         device.unproved.clear();
         device.timeline = None;
+        device.lease = device.saved_lease;
         device.open_edits.clear();
         for record in self.oracle.edits[edits..].iter_mut().filter(|edit| edit.device == index) {
             record.fate = Fate::Lost;
@@ -318,6 +324,7 @@ impl World {
             return;
         }
         self.cover.count("fault.device_revoked");
+        self.cover.count("act.revoke");
         for copy in 0..self.devices.len() {
             if self.devices[copy].id == id {
                 self.devices[copy].standing = Standing::Revoked;
@@ -349,6 +356,8 @@ impl World {
             let replica = self.devices[index].replica.clone()?;
             match replica.ids(None) {
                 Ok(ids) => self.devices[index].contacts = ids,
+                // Its user goes on with what was on the screen.
+                Err(Error::LeaseEnded { .. }) => self.devices[index].stale = true,
                 Err(error) => {
                     drop(replica);
                     if !self.device_trouble(index) {
@@ -389,6 +398,10 @@ impl World {
             Ok(Edited::Saved(edit)) => {
                 let number = self.oracle.edits.len();
                 self.oracle.edits_made += 1;
+                self.oracle.erasures.write(edit.contact_id, &marker);
+                if self.devices[index].is_locked() {
+                    self.cover.count("event.edit_while_locked");
+                }
                 let device = &mut self.devices[index];
                 self.oracle.edits.push(EditRecord {
                     device: index,

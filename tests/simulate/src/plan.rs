@@ -92,6 +92,13 @@ pub enum Op {
     OfficeEdit { contact: u32, times: u32, salt: u64 },
     /// Contacts get another owner.
     Assign { contact: u32, count: u32, user: u32 },
+    /// A contact is erased.
+    Erase { contact: u32, salt: u64 },
+    /// A device stays away for so many days, by its own clock; then that is turned. Perhaps the office
+    /// gives its user a code.
+    StayAway { device: u32, days: u32, turned_ms: i64, code: bool, salt: u64 },
+    /// A user joins or leaves a team.
+    Team { user: u32, joins: bool },
     /// A user becomes, or stops being, a collaborator.
     Collaborate { contact: u32, user: u32, add: bool },
     /// The server is shut down and started again.
@@ -112,8 +119,14 @@ pub enum Op {
     ServerClock { ms: i64 },
     /// The server is backed up.
     Backup,
-    /// An older backup is restored; `by_hand`: its files are copied back.
-    Restore { salt: u64, by_hand: bool },
+    /// An older backup is restored; `by_hand`: its files are copied back. The ledger is lost with the
+    /// database, or kept as it should be.
+    Restore {
+        salt: u64,
+        by_hand: bool,
+        #[serde(default)]
+        keep_ledger: bool,
+    },
     /// The server writes its log back into its database.
     Checkpoint,
 }

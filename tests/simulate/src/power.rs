@@ -19,6 +19,7 @@ impl World {
                 self.merge_soon();
                 drop(engine);
                 self.tell(|| "the server has started".to_owned());
+                self.erasures_after_start();
                 self.verify_acknowledged();
             }
             Err(error) => {

@@ -50,6 +50,8 @@ pub struct Server {
     pub users: Vec<UserId>,
     /// Backups, oldest first.
     pub backups: Vec<Backup>,
+    /// How many ledgers were lost.
+    pub ledgers_lost: u32,
     /// Whether a start is scheduled.
     pub starting: bool,
     /// How a crash in the middle of a write ends, and how long it is away then.
@@ -126,6 +128,7 @@ impl Server {
             office: nobody,
             users: Vec::new(),
             backups: Vec::new(),
+            ledgers_lost: 0,
             starting: false,
             crash: (Ending::Killed, 0),
             slow: (0, 0),
@@ -297,6 +300,7 @@ impl World {
         let Some(device) = self.conns.get(&id).map(|conn| conn.device) else { return };
         let user = self.devices[device].user;
         for outcome in &appended.outcomes {
+            self.note_erased_fate(device, outcome);
             match outcome.fate {
                 Fate::Forked => {
                     self.cover.count("event.forked");
@@ -517,6 +521,7 @@ impl World {
             .iter()
             .map(|(contact, ..)| *contact)
             .filter(|contact| known(contact) && !self.oracle.is_held(contact, user))
+            .filter(|contact| !self.oracle.absent.contains(contact))
             .collect()
     }
 

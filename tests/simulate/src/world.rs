@@ -163,7 +163,8 @@ impl World {
         virtual_world::set_now_ms(START_MS);
         let dir = root.path().join("server");
         let disk = Disk::mount(&dir, plan.seed);
-        let server = Server::new(dir, SimDisk::new(disk), SimClock::new(&clock));
+        let server =
+            Server::new(dir, SimDisk::new(disk), SimClock::new(&clock, "the server".to_owned()));
         let mut world = World {
             now: START_MS,
             rng: Rng::with_seed(plan.seed ^ 0x0a11_ce55),
