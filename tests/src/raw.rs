@@ -22,6 +22,10 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 /// The server answers within this time; normally at once.
 const ANSWER_MAX: Duration = Duration::from_secs(60);
 
+/// What a device takes: more than a server does.
+pub const LIMITS: Limits =
+    Limits { message_bytes_max: 16 << 20, message_inflated_bytes_max: 64 << 20, ..Limits::DEFAULT };
+
 /// A websocket to a server's `/sync`.
 pub struct Raw {
     socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
@@ -102,12 +106,23 @@ impl Raw {
                 .expect("the server answers")?;
             match message {
                 Ok(Message::Binary(bytes)) => {
-                    let limits = Limits {
-                        message_bytes_max: 16 << 20,
-                        message_inflated_bytes_max: 64 << 20,
-                        ..Limits::DEFAULT
-                    };
-                    return Some(wire::decode(&bytes, &limits).expect("the server sends frames"));
+                    return Some(wire::decode(&bytes, &LIMITS).expect("the server sends frames"));
+                }
+                Ok(Message::Close(_)) | Err(_) => return None,
+                Ok(_) => {}
+            }
+        }
+    }
+
+    /// The next message as its plain bytes, behind the byte that says so: what a capture looks into, and
+    /// what [`wire::decode`] reads. Nothing is confirmed. May be given up while it waits: no message is
+    /// lost.
+    pub async fn capture(&mut self) -> Option<Vec<u8>> {
+        loop {
+            match self.socket.next().await? {
+                Ok(Message::Binary(bytes)) => {
+                    let plain = wire::plain(&bytes, &LIMITS).expect("the server sends messages");
+                    return Some([&[0], &plain[..]].concat());
                 }
                 Ok(Message::Close(_)) | Err(_) => return None,
                 Ok(_) => {}
