@@ -261,7 +261,7 @@ impl Driver {
         }
         self.reached_idle = true;
         let due = self.marked.is_none_or(|marked| marked.elapsed() >= MARK_EVERY);
-        if self.unmarked && due {
+        if self.unmarked && due && self.notice.is_none() {
             self.unmarked = false;
             self.marked = Some(Instant::now());
             self.job(Job::MarkSynced);

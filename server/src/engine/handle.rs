@@ -395,7 +395,9 @@ impl Engine {
             .filter(|item| item.create_for.is_none() && item.decision.is_none())
             .map(|item| item.contact)
             .collect();
-        self.touch_canaries(workspace, Some(by), Touch::Edit, edited)?;
+        if !edited.is_empty() {
+            self.touch_canaries(workspace, Some(by), Touch::Edit, edited)?;
+        }
         let shards = &self.shared.shards;
         let mut divided: Vec<VecDeque<(usize, Authored)>> =
             (0..shards.threads()).map(|_| VecDeque::new()).collect();

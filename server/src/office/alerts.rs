@@ -16,7 +16,7 @@ use super::{OfficeState, decide, today};
 use crate::admin::execute::alert_text;
 use crate::rights::{Action, Decision, Rights};
 use crate::store::alerts::{self, Alert};
-use crate::store::{self, audit, devices, sessions, workspaces};
+use crate::store::{self, audit, contacts, devices, projections, sessions, workspaces};
 
 /// Alerts on the page.
 const ROWS: usize = 100;
@@ -38,8 +38,17 @@ pub(super) struct Ask {
     all: Option<String>,
 }
 
+/// One alert, with what its ids are called.
+struct Shown {
+    alert: Alert,
+    /// A device that is not revoked yet.
+    device: Option<String>,
+    /// A planted contact that the viewer may read.
+    contact: Option<String>,
+}
+
 struct Found {
-    alerts: Vec<(Alert, Option<String>)>,
+    alerts: Vec<Shown>,
     names: Names,
     to_decide: u64,
     cursor: Cursor,
@@ -66,7 +75,15 @@ pub(super) async fn page(
                     let name = device
                         .filter(|device| device.revoked_at.is_none())
                         .map(|device| device.name);
-                    shown.push((alert, name));
+                    let contact = match alert.contact {
+                        Some(id) if rights.sees(conn, id)? => contacts::find(conn, workspace, id)?,
+                        _ => None,
+                    };
+                    let contact = match contact {
+                        Some(contact) => projections::display_name(conn, contact.n)?,
+                        None => None,
+                    };
+                    shown.push(Shown { alert, device: name, contact });
                 }
             }
             Ok(Found {
@@ -103,11 +120,12 @@ fn section(viewer: &Viewer, found: &Found) -> Markup {
                 "Somebody who reads or exports unusually many contacts, or touches one that was planted, is told here."
             })) }
         }
-        div.stack { @for (alert, device) in &found.alerts { (card(viewer, &found.names, alert, device.as_deref())) } }
+        div.stack { @for shown in &found.alerts { (card(viewer, &found.names, shown)) } }
     }
 }
 
-fn card(viewer: &Viewer, names: &Names, alert: &Alert, device: Option<&str>) -> Markup {
+fn card(viewer: &Viewer, names: &Names, shown: &Shown) -> Markup {
+    let (alert, device) = (&shown.alert, shown.device.as_deref());
     let who = match alert.user {
         Some(user) => names.of(user).to_owned(),
         None => "The operator at the shell".to_owned(),
@@ -124,11 +142,14 @@ fn card(viewer: &Viewer, names: &Names, alert: &Alert, device: Option<&str>) -> 
                 span.grow {}
                 span.k { (layout::time(alert.last_at, Shape::Full)) }
             }
+            div {
             p { (alert_text(alert)) "." }
             p.k {
+                @if let Some(name) = &shown.contact { "It is called " (name) ". " }
                 @if alert.times > 1 { (layout::plural(alert.times, "time", "times")) " since " (layout::time(alert.first_at, Shape::Full)) ". " }
                 @if let Some(until) = alert.until { "Held back until " (layout::time(until, Shape::Full)) ". " }
                 @if let Some(name) = device { "Device: " (name) ". " }
+            }
             }
             div.bar {
                 @if let (Some(device), Some(_), Some(name)) = (alert.device, steers, device) {

@@ -139,7 +139,7 @@ impl Freshness {
         let device = &self.device;
         html! {
             tr id={ "d-" (device.id) } {
-                th scope="row" { b { (self.user) } div.k { (device.name) " · " (device.platform) } div.narrow { (self.chip(now)) div.k { (self.difference()) } div.k { (device.app) " · readable " (self.lease(now)) } } }
+                th scope="row" { b { (self.user) } div.k { (device.name) " · " (device.platform) } div.narrow { (self.chip(now)) div.k { (self.difference()) } div.k { (device.app) " · " @if !self.revoked() { "readable " } (self.lease(now)) } } }
                 td.mid { (self.chip(now)) }
                 td.mid.muted { @match device.last_seen { Some(at) => (layout::time(at, Shape::Full)), None => "never" } }
                 td.wide.muted { (self.difference()) }

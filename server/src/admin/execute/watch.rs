@@ -196,7 +196,7 @@ pub(crate) fn what(alert: &Alert) -> String {
                 _ => "in an export for mailing",
             };
             let id = alert.contact.map(|contact| contact.to_string()).unwrap_or_default();
-            format!("canary {id} {done}")
+            format!("planted contact {id} {done}")
         }
         (kind, how) => format!("{kind}: {how}"),
     }
