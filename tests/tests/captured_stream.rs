@@ -187,7 +187,7 @@ impl Device {
 
     fn ask(&self, contacts: Vec<ContactId>) -> oneshot::Receiver<Instant> {
         let (answered, answer) = oneshot::channel();
-        self.asks.send(Ask::Fetch(contacts, answered)).ok().expect("the device runs");
+        self.asks.send(Ask::Fetch(contacts, answered)).expect("the device runs");
         answer
     }
 
@@ -198,7 +198,7 @@ impl Device {
     }
 
     async fn end(self) -> Vec<Captured> {
-        self.asks.send(Ask::End).ok().expect("the device runs");
+        self.asks.send(Ask::End).expect("the device runs");
         self.recorder.await.unwrap()
     }
 }
