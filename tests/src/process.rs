@@ -58,7 +58,7 @@ pub fn shipped() -> PathBuf {
             (plain.parent().unwrap(), plain.parent().unwrap().parent().unwrap());
         if std::env::var_os("ROADBOOK_TESTS_BUILT").is_none() {
             let status = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-                .args(["ship", "--only", "roadbook"])
+                .args(["ship", "--only", "apps"])
                 .args((profile.file_name().unwrap() == "debug").then_some("--dev"))
                 .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
                 .env("CARGO_TARGET_DIR", target)

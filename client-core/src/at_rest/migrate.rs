@@ -42,7 +42,13 @@ pub(super) fn run(home: &Home, options: &OpenOptions, key: &DataKey) -> Result<(
             reason: "it can't be written back into the database, which therefore is not encrypted; close every program that has the database open, then try again".into(),
         });
     }
-    export(&database, &copy, key)?;
+    if let Err(error) = export(&database, &copy, key) {
+        // On a full disk it would stand in the way of everything else.
+        for suffix in BESIDE {
+            let _ = files::remove(&beside(&copy, suffix));
+        }
+        return Err(error);
+    }
     failpoint("encrypt_exported");
     seal::damaged_files(home, key)?;
     // Without a second name the old file is removed all the same, but not overwritten.

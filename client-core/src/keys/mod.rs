@@ -129,7 +129,12 @@ impl KeyStoreError {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::{Arc, Mutex};
+
     use super::*;
+    use crate::tests::{Device, options, person};
+    use crate::{OpenOptions, Replica};
 
     /// What every store has to hold, whoever implements it.
     fn keeps_what_it_is_given(store: &dyn KeyStore) {
@@ -143,6 +148,76 @@ mod tests {
         store.delete(DEVICE_KEY_NEW).unwrap();
         assert_eq!(store.get(DEVICE_KEY_NEW).unwrap(), None);
         assert_eq!(store.get(DEVICE_KEY).unwrap().unwrap(), DEVICE_KEY.as_bytes());
+    }
+
+    /// As a phone has it; or one that says it keeps things and does not.
+    #[derive(Default)]
+    struct Platform {
+        secrets: Mutex<BTreeMap<String, Vec<u8>>>,
+        forgets: bool,
+    }
+
+    impl KeyStore for Platform {
+        fn get(&self, name: &str) -> Result<Option<Vec<u8>>, KeyStoreError> {
+            Ok(self.secrets.lock().unwrap().get(name).cloned())
+        }
+        fn put(&self, name: &str, secret: &[u8]) -> Result<(), KeyStoreError> {
+            if !self.forgets {
+                self.secrets.lock().unwrap().insert(name.to_owned(), secret.to_vec());
+            }
+            Ok(())
+        }
+        fn delete(&self, name: &str) -> Result<(), KeyStoreError> {
+            self.secrets.lock().unwrap().remove(name);
+            Ok(())
+        }
+        fn kept_by(&self) -> KeptBy {
+            KeptBy::Platform
+        }
+    }
+
+    fn open(device: &Device, keys: &Arc<Platform>) -> crate::Result<Replica> {
+        let keys = Some(Arc::clone(keys) as Arc<dyn KeyStore>);
+        Replica::open(device.home(), OpenOptions { keys, ..options(2) })
+    }
+
+    #[test]
+    fn secrets_that_lay_in_files_are_handed_to_the_platform() {
+        let device = Device::new(1);
+        let id = person(&device.replica, "Karen", "Holm");
+        device.replica.close();
+        let before = FileKeys::new(device.home());
+        let (data, own) = (before.get(DATA_KEY).unwrap(), before.get(DEVICE_KEY).unwrap());
+        assert_eq!(data.is_some(), crate::at_rest::BUILT_IN);
+        let keys = Arc::new(Platform::default());
+        let replica = open(&device, &keys).unwrap();
+        assert_eq!((keys.get(DATA_KEY).unwrap(), keys.get(DEVICE_KEY).unwrap()), (data, own));
+        assert!(SECRETS.iter().all(|name| !device.home().join(name).exists()));
+        assert!(replica.contact(id).is_ok());
+        let status = replica.status().unwrap();
+        assert!(status.enrolled && status.encryption.keys_kept_by == KeptBy::Platform);
+        assert_eq!(status.encryption.warning.is_none(), status.encryption.encrypted);
+        replica.close();
+        // Without the platform nobody speaks for the device, and nobody reads what is encrypted.
+        match Replica::open(device.home(), options(3)) {
+            Ok(replica) => assert!(!replica.status().unwrap().enrolled),
+            Err(error) => assert!(matches!(error, crate::Error::KeyLost { .. }), "{error}"),
+        }
+    }
+
+    #[test]
+    fn a_store_that_keeps_nothing_is_found_out_before_anything_depends_on_it() {
+        let device = Device::new(1);
+        device.replica.close();
+        let own = FileKeys::new(device.home()).get(DEVICE_KEY).unwrap();
+        let forgetful = Arc::new(Platform { forgets: true, ..Default::default() });
+        let refused = open(&device, &forgetful).unwrap_err();
+        assert!(
+            matches!(refused, crate::Error::Keys(KeyStoreError::Unavailable { .. })),
+            "{refused}"
+        );
+        assert_eq!(FileKeys::new(device.home()).get(DEVICE_KEY).unwrap(), own);
+        assert!(Replica::open(device.home(), options(3)).unwrap().status().unwrap().enrolled);
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! `cargo ship`: builds what people install.
 //!
 //! One build of the whole workspace has one SQLite for all of it. What is shipped has two: the server a
-//! plain one, the rep's program and the library for phones one that encrypts. So each is built alone, in
-//! a target directory of its own, and looked at before it is called good.
+//! plain one, the rep's program and the library for phones one that encrypts. So the two are built apart,
+//! in a target directory of their own, and what comes out is looked at before it is called good.
 #![forbid(unsafe_code)]
+#![cfg_attr(test, allow(clippy::unwrap_used))]
 
+use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
@@ -12,28 +14,32 @@ const USAGE: &str = "\
 Builds the server, the rep's program and the library for phones as people install them, in
 <target>/ship/<profile>.
 
-usage: cargo ship [--dev] [--only PACKAGE[,PACKAGE..]]
+usage: cargo ship [--dev] [--only server|apps]
   --dev     unoptimised, for tests: the same features
-  --only    some of: roadbook-server, roadbook, roadbook-ffi";
+  --only    the server alone, or the program and the library, which encrypt";
 
-/// What is shipped.
-struct Artifact {
-    package: &'static str,
-    /// The file that comes out, in the profile's directory.
-    file: String,
+/// What is shipped, and built in one go.
+struct Part {
+    name: &'static str,
+    /// Each with the file that comes out, in the profile's directory.
+    packages: Vec<(&'static str, String)>,
     encrypts: bool,
 }
 
-fn artifacts() -> Vec<Artifact> {
+fn parts() -> Vec<Part> {
     let program = |name: &str| format!("{name}{}", std::env::consts::EXE_SUFFIX);
-    let library = |name: &str| {
-        format!("{}{name}{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX)
-    };
-    let artifact = |package, file, encrypts| Artifact { package, file, encrypts };
+    let library = format!("{DLL_PREFIX}roadbook_ffi{DLL_SUFFIX}");
     vec![
-        artifact("roadbook-server", program("roadbook-server"), false),
-        artifact("roadbook", program("roadbook"), true),
-        artifact("roadbook-ffi", library("roadbook_ffi"), true),
+        Part {
+            name: "server",
+            packages: vec![("roadbook-server", program("roadbook-server"))],
+            encrypts: false,
+        },
+        Part {
+            name: "apps",
+            packages: vec![("roadbook", program("roadbook")), ("roadbook-ffi", library)],
+            encrypts: true,
+        },
     ]
 }
 
@@ -52,18 +58,16 @@ fn main() -> ExitCode {
 
 fn ship(mut args: impl Iterator<Item = String>) -> Result<String, String> {
     let mut profile = "release";
-    let mut wanted = artifacts();
+    let mut wanted = parts();
     while let Some(arg) = args.next() {
         match arg.as_str() {
             "--dev" => profile = "dev",
             "--only" => {
-                let names = args.next().ok_or(USAGE)?;
-                for name in names.split(',') {
-                    if !wanted.iter().any(|artifact| artifact.package == name) {
-                        return Err(format!("`{name}` is not shipped\n{USAGE}"));
-                    }
+                let name = args.next().ok_or(USAGE)?;
+                wanted.retain(|part| part.name == name);
+                if wanted.is_empty() {
+                    return Err(format!("`{name}` is not shipped\n{USAGE}"));
                 }
-                wanted.retain(|artifact| names.split(',').any(|name| name == artifact.package));
             }
             "--help" | "-h" => return Ok(USAGE.to_owned()),
             other => return Err(format!("`{other}` is not known\n{USAGE}")),
@@ -73,48 +77,50 @@ fn ship(mut args: impl Iterator<Item = String>) -> Result<String, String> {
     let target = target(&root);
     let directory = target.join(if profile == "dev" { "debug" } else { profile });
     let mut lines = Vec::new();
-    for artifact in &wanted {
-        build(&root, &target, profile, artifact)?;
-        let path = directory.join(&artifact.file);
-        let bytes = inspect(&path, artifact)?;
-        let encrypts = if artifact.encrypts { "encrypts" } else { "plain SQLite" };
-        lines.push(format!("{:>8.1} MB  {encrypts:<12}  {}", bytes as f64 / 1e6, path.display()));
+    for part in &wanted {
+        build(&root, &target, profile, part)?;
+        for (_, file) in &part.packages {
+            let path = directory.join(file);
+            let megabytes = inspect(&path, part.encrypts)? as f64 / 1e6;
+            let encrypts = if part.encrypts { "encrypts" } else { "plain SQLite" };
+            lines.push(format!("{megabytes:>8.1} MB  {encrypts:<12}  {}", path.display()));
+        }
     }
     Ok(lines.join("\n"))
 }
 
-/// `<target>/ship`, wherever cargo was told to put its target directory.
+/// `ship` in the target directory: that of the environment, or the workspace's.
 fn target(root: &Path) -> PathBuf {
     let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
     target.unwrap_or_else(|| root.join("target")).join("ship")
 }
 
-fn build(root: &Path, target: &Path, profile: &str, artifact: &Artifact) -> Result<(), String> {
+fn build(root: &Path, target: &Path, profile: &str, part: &Part) -> Result<(), String> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     command.current_dir(root).args(["build", "--quiet", "--locked", "--profile", profile]);
-    command.args(["--package", artifact.package]).arg("--target-dir").arg(target);
-    if artifact.encrypts {
-        command.args(["--features", "sqlcipher"]);
+    command.arg("--target-dir").arg(target);
+    for (package, _) in &part.packages {
+        command.args(["--package", package]);
+        if part.encrypts {
+            command.arg("--features").arg(format!("{package}/sqlcipher"));
+        }
     }
+    let needs = if part.encrypts { "; the cipher needs perl, make and a C compiler" } else { "" };
     match command.status() {
         Ok(status) if status.success() => Ok(()),
-        Ok(status) if artifact.encrypts => Err(format!(
-            "{} could not be built ({status}); encryption needs perl, make and a C compiler",
-            artifact.package
-        )),
-        Ok(status) => Err(format!("{} could not be built ({status})", artifact.package)),
+        Ok(status) => Err(format!("the {} could not be built ({status}){needs}", part.name)),
         Err(error) => Err(format!("cargo can't be run: {error}")),
     }
 }
 
 /// That it has the SQLite it is to have; and its size.
-fn inspect(path: &Path, artifact: &Artifact) -> Result<usize, String> {
+fn inspect(path: &Path, is_to_encrypt: bool) -> Result<usize, String> {
     let bytes = std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
     // The name of a function that only SQLCipher has.
     let name = b"sqlcipher_export";
     let encrypts = bytes.windows(name.len()).any(|window| window == name);
-    if encrypts != artifact.encrypts {
+    if encrypts != is_to_encrypt {
         return Err(format!(
             "{} {}; it must not be installed",
             path.display(),
@@ -122,4 +128,31 @@ fn inspect(path: &Path, artifact: &Artifact) -> Result<usize, String> {
         ));
     }
     Ok(bytes.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_the_wrong_sqlite_is_not_called_good() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("program");
+        for (bytes, encrypts) in
+            [(&b"..sqlcipher_export.."[..], true), (b"..sqlite3_open..", false)]
+        {
+            std::fs::write(&path, bytes).unwrap();
+            for is_to_encrypt in [true, false] {
+                let good = inspect(&path, is_to_encrypt);
+                assert_eq!(good.is_ok(), is_to_encrypt == encrypts, "{good:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_not_shipped_is_named() {
+        let args = |text: &str| ship(text.split(' ').map(str::to_owned)).unwrap_err();
+        assert!(args("--only tests").contains("`tests` is not shipped"));
+        assert!(args("--release").contains("usage"));
+    }
 }
