@@ -142,6 +142,41 @@ impl Replica {
         contained(|| format!("contact {id}"), || document::note_splices(&doc, new_text))
     }
 
+    /// The same for a text that was written over an older state of the note, `shown`: what others
+    /// wrote into it meanwhile stays.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub fn note_splices_from(
+        &self,
+        id: ContactId,
+        shown: &str,
+        new_text: &str,
+    ) -> Result<Vec<Splice>> {
+        let doc = self.document(id)?;
+        let what = || format!("contact {id}");
+        contained(what, || document::note_splices_from(&doc, shown, new_text))
+    }
+
+    /// The splices that add a line at the end of the note. Works while reading is locked.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub fn note_line(&self, id: ContactId, line: &str) -> Result<Vec<Splice>> {
+        let doc = self.document(id)?;
+        contained(
+            || format!("contact {id}"),
+            || {
+                let mut text = document::read(id, &doc).note;
+                if !text.is_empty() && !text.ends_with('\n') {
+                    text.push('\n');
+                }
+                text.push_str(line);
+                document::note_splices(&doc, &text)
+            },
+        )
+    }
+
     /// Takes back the last edit that was made on this replica (of one contact, or of all), unless
     /// somebody changed the same fields since. Undoing again takes back the one before.
     ///

@@ -99,6 +99,26 @@ impl Replica {
     /// # Errors
     /// Only if the storage fails.
     pub fn outbox(&self, all: bool) -> Result<Vec<OutboxEntry>> {
+        self.outbox_where(all, i64::MAX)
+    }
+
+    /// The edits that are still on their way or were refused, and all that were made after a position,
+    /// whatever became of them; with the position to ask from the next time. For those who follow
+    /// receipts: an edit that is merged between two looks is not missed.
+    ///
+    /// # Errors
+    /// Only if the storage fails.
+    pub fn outbox_after(&self, position: Option<i64>) -> Result<(Vec<OutboxEntry>, i64)> {
+        // First the position: what is made meanwhile is told twice and not left out.
+        let newest = self.read(|conn| {
+            Ok(conn
+                .prepare_cached("SELECT coalesce(max(pos), 0) FROM change")?
+                .query_row([], |row| row.get(0))?)
+        })?;
+        Ok((self.outbox_where(false, position.unwrap_or(i64::MAX))?, newest))
+    }
+
+    fn outbox_where(&self, all: bool, after: i64) -> Result<Vec<OutboxEntry>> {
         let locked = self.may_read().is_err();
         self.read(|conn| {
             let mut statement = conn.prepare_cached(
@@ -107,7 +127,7 @@ impl Replica {
                  FROM change c JOIN contact k ON k.num = c.contact
                  LEFT JOIN projection p ON p.num = c.contact
                  WHERE c.local = 1 AND c.edit IS NOT NULL
-                   AND (?1 OR c.receipt NOT IN ('merged', 'replaced', 'erased'))
+                   AND (?1 OR c.receipt NOT IN ('merged', 'replaced', 'erased') OR c.pos > ?2)
                    AND c.receipt <> 'proposed'
                    AND NOT EXISTS (SELECT 1 FROM change other
                                    WHERE other.edit = c.edit AND other.pos <> c.pos
@@ -115,7 +135,7 @@ impl Replica {
                                          THEN other.pos > c.pos ELSE c.receipt = 'replaced' END)
                  ORDER BY c.pos",
             )?;
-            let rows = statement.query_map(params![all], |row| {
+            let rows = statement.query_map(params![all, after], |row| {
                 Ok(OutboxEntry {
                     edit_id: EditId::from_bytes(row.get(0)?),
                     contact_id: ContactId::from_bytes(row.get(1)?),

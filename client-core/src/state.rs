@@ -44,6 +44,11 @@ pub struct Connectivity {
     /// Why the last connection ended, if it ended with an error.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// The stable short code of the server's refusal, where `error` is one: as in
+    /// [`Error::Refused`]. `minimum_version` while connected says that this program will not be
+    /// served much longer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refused: Option<String>,
     /// When the next attempt is due, milliseconds since 1970.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_at: Option<UnixMs>,

@@ -102,6 +102,15 @@ pub(crate) fn destroy(home: &Home, note: &mut Note) -> Result<()> {
     if note.destroyed {
         return Ok(());
     }
+    destroy_files(home)?;
+    failpoint("wipe_destroyed");
+    note.destroyed = true;
+    note.save(home)
+}
+
+/// Destroys the key of the database, and then everything that is a replica's but the device's key and
+/// the bundle.
+fn destroy_files(home: &Home) -> Result<()> {
     // First the key: from here on nothing that was encrypted can be read, whatever becomes of the files.
     at_rest::destroy_key(home)?;
     home.forget_secret(DEVICE_KEY_NEW)?;
@@ -116,9 +125,7 @@ pub(crate) fn destroy(home: &Home, note: &mut Note) -> Result<()> {
         }
     }
     home.sync();
-    failpoint("wipe_destroyed");
-    note.destroyed = true;
-    note.save(home)
+    Ok(())
 }
 
 fn bundle_path(home: &Home) -> PathBuf {
@@ -329,6 +336,39 @@ impl Replica {
         self.inner.home.forget_key()?;
         self.set_wipe_note(Some(note));
         Ok(())
+    }
+
+    /// Destroys the replica on this device because its user asks for it: contacts, edits, key. The
+    /// replica is closed then; the directory may be enrolled anew. The server keeps what it has.
+    ///
+    /// # Errors
+    /// [`Error::NotAllowed`] where there are edits that only this device has, unless
+    /// `discard_unsent`. Nothing is done then.
+    pub fn forget(&self, discard_unsent: bool) -> Result<()> {
+        let writer = self.inner.store.lock_writer();
+        let conn = writer.as_ref().ok_or(Error::Suspended)?;
+        let here = unsent(conn)?.iter().filter(|edit| edit.edit.is_some()).count() as u64;
+        let sealed = self.wipe_note().filter(|note| note.stored < note.parts);
+        let only_here = here + sealed.map_or(0, |note| note.edits);
+        if only_here > 0 && !discard_unsent {
+            return Err(Error::NotAllowed {
+                reason: format!(
+                    "{only_here} edits are on this device only: sync once and export the quarantine first, or \
+                     say that they are to be thrown away"
+                ),
+            });
+        }
+        drop(writer);
+        self.close();
+        // Closing gave the lock back; nobody may open the directory while it is emptied.
+        self.inner.home.lock()?;
+        let destroyed = destroy_files(&self.inner.home)
+            .and_then(|()| files::erase(&bundle_path(&self.inner.home)))
+            .and_then(|()| self.inner.home.forget_key())
+            .and_then(|()| files::erase(&self.inner.home.path().join(NOTE)));
+        self.inner.home.sync();
+        self.inner.home.unlock();
+        destroyed
     }
 
     /// What stands in the way of enrolling this directory anew.

@@ -250,6 +250,8 @@ impl Driver {
             let notice = self.notice.clone();
             self.replica.set_connectivity(|state| {
                 state.phase = phase;
+                // The one notice that a server gives on a connection that goes on.
+                state.refused = notice.is_some().then(|| "minimum_version".to_owned());
                 state.error = notice;
                 state.retry_at = None;
                 state.bytes_up = up;

@@ -122,19 +122,33 @@ impl Engine {
     /// [`Error::NotEnrolled`], [`Error::Offline`] (also when `deadline` passes; what was exchanged
     /// until then stays), [`Error::Refused`], [`Error::Untrusted`].
     pub async fn sync_once(&self, deadline: Duration) -> Result<SyncReport> {
-        let cancel = CancellationToken::new();
-        let work = self.connection(Until::Idle, &cancel);
+        self.sync_once_until(deadline, CancellationToken::new()).await
+    }
+
+    /// The same, until `cancel` is cancelled: the exchange then ends in good order, and what it
+    /// brought so far is told.
+    ///
+    /// # Errors
+    /// As [`Self::sync_once`]; [`Error::Offline`] where it was cancelled before it began.
+    pub async fn sync_once_until(
+        &self,
+        deadline: Duration,
+        cancel: CancellationToken,
+    ) -> Result<SyncReport> {
+        // The deadline ends the exchange too, and says so.
+        let stop = cancel.child_token();
+        let work = self.connection(Until::Idle, &stop);
         tokio::pin!(work);
         let ended = tokio::select! {
             ended = &mut work => ended,
             () = tokio::time::sleep(deadline) => {
-                cancel.cancel();
-                let ended = work.await;
-                let reason = format!("not complete after {} seconds", deadline.as_secs());
-                ended.map(|ended| Ended {
-                    error: ended.error.or(Some(Error::Offline { reason })),
-                    ..ended
-                })
+                stop.cancel();
+                let late = || Error::Offline { reason: format!("not complete after {deadline:?}") };
+                match work.await {
+                    Ok(ended) => Ok(Ended { error: ended.error.or_else(|| Some(late())), ..ended }),
+                    Err(Error::Offline { .. }) => Err(late()),
+                    Err(error) => Err(error),
+                }
             }
         };
         self.offline(ended.as_ref().err());
@@ -235,7 +249,14 @@ impl Engine {
         })
         .await?;
         // Two connections with one device key would be taken for a copied replica.
-        let _alone = self.replica.inner.exchange.lock().await;
+        let _alone = tokio::select! {
+            alone = self.replica.inner.exchange.lock() => alone,
+            () = cancel.cancelled() => {
+                return Err(Error::Offline {
+                    reason: "stopped while another exchange was under way".into(),
+                });
+            }
+        };
         let pin = pin.as_deref().map(Fingerprint::parse).transpose()?;
         let address = Address::parse(&url)?;
         self.replica.set_connectivity(|state| {
@@ -265,10 +286,15 @@ impl Engine {
 
     fn offline(&self, error: Option<&Error>) {
         let text = error.map(ToString::to_string);
+        let code = match error {
+            Some(Error::Refused { code, .. }) => Some(code.clone()),
+            _ => None,
+        };
         self.replica.set_connectivity(|state| {
             state.phase = Phase::Offline;
             state.retry_at = None;
             state.error = text;
+            state.refused = code;
         });
     }
 }

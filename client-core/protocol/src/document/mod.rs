@@ -51,7 +51,8 @@ pub use error::CommandError;
 pub use history::history;
 pub use money::{minor_digits, parse_money};
 pub use name::split_name;
-pub use note::{in_parts, note_splices};
+pub use note::{in_parts, note_splices, note_splices_from};
+pub use path::Path;
 pub use propose::{ProposedItem, ProposedKind, current, proposed};
 pub use read::{authorship, change_message, heads_before, read, read_at, read_with_deleted};
 pub use schema::Collection;
@@ -61,7 +62,6 @@ pub use value::Value;
 pub(crate) use bootstrap::note_text;
 pub(crate) use conflict::{count_in_entry, differs};
 pub(crate) use name::full_name;
-pub(crate) use path::Path;
 pub(crate) use scan::{Found, FoundEntry, View, Visitor, scan};
 
 #[cfg(test)]

@@ -38,6 +38,21 @@ pub fn note_splices(doc: &Automerge, new_text: &str) -> Vec<Splice> {
     splices
 }
 
+/// The same for a text that somebody wrote over an older state of the note, `shown`: only what they
+/// changed of it is changed, what others wrote meanwhile stays. What has no place any more is put at
+/// the end.
+pub fn note_splices_from(doc: &Automerge, shown: &str, new_text: &str) -> Vec<Splice> {
+    let now = doc.text(note_text()).unwrap_or_default();
+    if now == shown {
+        return note_splices(doc, new_text);
+    }
+    let mut plan = Plan::new(&now);
+    for splice in &splices_between(shown, new_text) {
+        plan.relocate(splice, None);
+    }
+    note_splices(doc, &plan.text())
+}
+
 /// The smallest splices from one text to another, with the words around them, without cursors.
 pub(crate) fn splices_between(old: &str, new: &str) -> Vec<Splice> {
     let (old, new): (Vec<char>, Vec<char>) = (old.chars().collect(), new.chars().collect());

@@ -7,7 +7,7 @@ use crate::ids::EntryId;
 
 /// Where a value stands in a contact.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Path {
+pub enum Path {
     /// `job_title`
     Root(String),
     /// `custom.NAME`
@@ -40,7 +40,7 @@ impl fmt::Display for Path {
 
 impl Path {
     /// Reads what [`fmt::Display`] writes. A text that is nothing else is the name of a root field.
-    pub(crate) fn parse(text: &str) -> Path {
+    pub fn parse(text: &str) -> Path {
         if text == NOTE {
             return Path::Note;
         }
