@@ -158,9 +158,15 @@ fn every_licence_is_on_the_list_of_deny_toml() {
 #[test]
 fn every_dependency_is_pinned_in_the_one_table() {
     let root = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
-    for member in
-        ["client-core", "client-core/protocol", "client-core/cli", "server", "mobile-ffi", "tests"]
-    {
+    for member in [
+        "client-core",
+        "client-core/protocol",
+        "client-core/cli",
+        "server",
+        "mobile-ffi",
+        "mobile-ffi/bindgen",
+        "tests",
+    ] {
         let manifest = std::fs::read_to_string(root.join(member).join("Cargo.toml")).unwrap();
         for line in manifest.lines() {
             assert!(
