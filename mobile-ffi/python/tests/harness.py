@@ -1,0 +1,94 @@
+"""A real server of its own for each test, and devices that are enrolled with it."""
+
+import logging
+import os
+import subprocess
+import tempfile
+import unittest
+from datetime import timedelta
+from pathlib import Path
+
+import roadbook
+from roadbook import Edit, Field, ListQuery, OpenSettings, Roadbook, Value
+
+# Tests of asyncio run in its debug mode, which remarks on every call that takes a tenth of a second.
+logging.getLogger("asyncio").setLevel(logging.ERROR)
+
+SERVER = os.environ["ROADBOOK_SERVER"]
+# Generous: machines are shared.
+WAIT = timedelta(seconds=60)
+WAIT_SECONDS = WAIT.total_seconds()
+
+
+class Server:
+    """A running `roadbook-server serve` with one rep."""
+
+    def __init__(self, data, address="127.0.0.1:0"):
+        self.data = str(data)
+        command = [SERVER, "serve", "--data", self.data, "--plain", "--listen", address]
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        )
+        for line in self.process.stdout:
+            if line.startswith("listening on "):
+                self.url = line.removeprefix("listening on ").strip()
+                break
+        else:
+            raise RuntimeError("the server did not become ready")
+
+    def admin(self, *arguments):
+        """Runs a command of the office; gives the last line that it printed."""
+        command = [SERVER, *arguments, "--data", self.data]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise RuntimeError(f"{command}: {done.stderr}")
+        return (done.stdout.splitlines() or [""])[-1]
+
+    def signal(self, number):
+        self.process.send_signal(number)
+
+    def stop(self):
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+
+
+class Case(unittest.IsolatedAsyncioTestCase):
+    """A test with a directory, a server and devices of its own."""
+
+    def setUp(self):
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.dir = Path(directory.name)
+
+    def serve(self):
+        self.server = Server(self.dir / "server")
+        self.addCleanup(self.server.stop)
+        self.server.admin("user", "add", "rep", "--role", "rep", "--name", "Rita Rep")
+        return self.server
+
+    async def open(self, name="phone"):
+        book = await Roadbook.open(OpenSettings(home=str(self.dir / name)))
+        self.addCleanup(book.close)
+        return book
+
+    async def device(self, name="phone"):
+        book = await self.open(name)
+        code = self.server.admin("invite", "rep")
+        await book.enrol(self.server.url, code, name)
+        return book
+
+
+def text(field, value):
+    return Edit.SET(field, Value.TEXT(value))
+
+
+def company(name):
+    return [text(Field.COMPANY, name)]
+
+
+def everything(**more):
+    return ListQuery(**more)
+
+
+__all__ = ["Case", "Server", "WAIT", "WAIT_SECONDS", "company", "everything", "roadbook", "text"]
