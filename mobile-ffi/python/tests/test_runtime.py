@@ -213,7 +213,7 @@ class Much(Case):
         async with roadbook.watch_sync(phone) as syncs:
             call = asyncio.create_task(phone.sync_once(timedelta(minutes=5)))
             progress = await until(syncs, lambda state: state.first_sync is not None)
-            self.assertEqual(progress.first_sync.total, 10_000)
+            self.assertLess(progress.first_sync.done, progress.first_sync.total)
             await call
         page = phone.list(everything(offset=5_000, limit=50))
         self.assertEqual((page.total, len(page.rows)), (10_000, 50))
