@@ -192,6 +192,17 @@ impl Error {
         )
     }
 
+    /// Whether a statement of ours was refused that a sound file takes: an index may say what its table
+    /// does not.
+    pub(crate) fn is_contradiction(&self) -> bool {
+        use rusqlite::ErrorCode::{ConstraintViolation, TypeMismatch};
+        matches!(
+            self,
+            Error::Storage(rusqlite::Error::SqliteFailure(failure, _))
+                if matches!(failure.code, ConstraintViolation | TypeMismatch)
+        )
+    }
+
     /// Whether a value that was read can't be one that was written: SQLite does not look inside
     /// values, so that a bit that flipped in a text is found by its reader alone.
     pub(crate) fn is_unreadable_value(&self) -> bool {

@@ -216,6 +216,20 @@ fn a_file_with_a_text_that_can_not_be_read_is_set_aside_at_the_next_start() {
     assert_eq!(salvaged.replica.list(&ListQuery::default()).unwrap().total, 1);
 }
 
+/// An index that says what its table does not shows as a statement that is refused.
+#[test]
+fn a_file_that_contradicts_itself_is_examined_at_the_next_start_and_kept_where_it_is_sound() {
+    let a = Device::new(1);
+    let twice = "INSERT INTO meta(key) VALUES ('twice'), ('twice')";
+    let refused = a.replica.write("test", |write| Ok(write.tx.execute(twice, [])?));
+    assert!(refused.unwrap_err().to_string().contains("constraint"));
+    assert!(a.home().join("examine").exists());
+    a.replica.close();
+    let replica = Replica::open(a.home(), options(3)).unwrap();
+    assert_eq!(replica.status().unwrap().set_aside_file, None);
+    assert!(!a.home().join("examine").exists());
+}
+
 /// A file that is damaged is kept; that it was plain is no reason to leave it so.
 #[test]
 fn a_damaged_plain_database_is_kept_encrypted_where_the_replica_is() {
