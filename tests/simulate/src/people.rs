@@ -15,6 +15,7 @@ use roadbook_faults::disk::{Disk, DiskFault, IoKind, Loss};
 use roadbook_protocol::ids::{ContactId, DeviceId, UserId};
 use roadbook_server::engine::{AuthorOutcome, Authored};
 use roadbook_server::store::people::{self, NewUser, Purpose, Role};
+use roadbook_server::store::{EngineError, devices};
 use roadbook_server::sync::service;
 
 use crate::device::{Device, SimClock, Standing};
@@ -325,10 +326,34 @@ impl World {
         }
         self.cover.count("fault.device_revoked");
         self.cover.count("act.revoke");
+        self.revoked(id);
+    }
+
+    fn revoked(&mut self, id: DeviceId) {
         for copy in 0..self.devices.len() {
             if self.devices[copy].id == id {
                 self.devices[copy].standing = Standing::Revoked;
                 self.lose_edits(copy);
+            }
+        }
+    }
+
+    /// A revocation whose answer a crash took may have been written: the server is asked.
+    pub fn revocations_after_start(&mut self) {
+        let (Some(engine), workspace) = (self.server.engine(), self.server.workspace) else {
+            return;
+        };
+        for index in 0..self.devices.len() {
+            let id = self.devices[index].id;
+            if self.devices[index].standing != Standing::Alive {
+                continue;
+            }
+            let found = engine.read(|conn| devices::find_device(conn, workspace, id));
+            if let Ok::<_, EngineError>(Some(found)) = found
+                && found.revoked_at.is_some()
+            {
+                self.tell(|| format!("device {index} was revoked, and nobody heard so"));
+                self.revoked(id);
             }
         }
     }

@@ -20,6 +20,7 @@ impl World {
                 drop(engine);
                 self.tell(|| "the server has started".to_owned());
                 self.erasures_after_start();
+                self.revocations_after_start();
                 self.verify_acknowledged();
             }
             Err(error) => {
