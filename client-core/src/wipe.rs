@@ -50,7 +50,9 @@ pub(crate) struct Note {
     pub revoked_at: UnixMs,
     /// When it was sealed, by the device's clock.
     pub sealed_at: UnixMs,
+    /// The bundle, the last one where one did not hold everything.
     pub bundle: EditId,
+    /// Parts of all bundles.
     pub parts: u32,
     /// Parts that the server has.
     pub stored: u32,
@@ -158,6 +160,14 @@ fn read_part(home: &Home, number: u32) -> Result<Sealed> {
     Err(damaged())
 }
 
+/// How many of so many parts are in the last bundle.
+fn in_last_bundle(parts: u32) -> u32 {
+    match parts {
+        0 => 0,
+        parts => (parts - 1) % SEALED_PARTS_MAX + 1,
+    }
+}
+
 /// Cuts edits into parts, in their order.
 fn parts(edits: Vec<SealedEdit>) -> Vec<Vec<SealedEdit>> {
     let (mut parts, mut bytes) = (vec![Vec::new()], 0);
@@ -229,7 +239,6 @@ impl Replica {
             });
         }
         let Me { workspace, user, device } = me;
-        let bundle = EditId::from_bytes(random16(self.entropy()));
         // Nothing is edited between sealing and the note.
         let writer = self.inner.store.lock_writer();
         let edits = match writer.as_ref() {
@@ -237,7 +246,7 @@ impl Replica {
             None => return Err(Error::Suspended),
         };
         let count = edits.iter().filter(|edit| edit.edit.is_some()).count() as u64;
-        let parts = self.seal(me, order, bundle, edits)?;
+        let (bundle, parts) = self.seal(me, order, parts(edits), SEALED_PARTS_MAX)?;
         failpoint("wipe_sealed");
         let mut note = Note {
             workspace,
@@ -273,25 +282,28 @@ impl Replica {
         Ok(())
     }
 
-    /// Seals edits and writes the bundle, durably. Returns the number of its parts.
+    /// Seals parts and writes them, durably: bundles of at most so many, since that is what a server
+    /// takes of one. Returns the id of the last bundle and the number of all parts.
     fn seal(
         &self,
         me: Me,
         order: &WipeOrder,
-        bundle: EditId,
-        edits: Vec<SealedEdit>,
-    ) -> Result<u32> {
-        let parts = parts(edits);
+        parts: Vec<Vec<SealedEdit>>,
+        bundle_parts_max: u32,
+    ) -> Result<(EditId, u32)> {
         let count = u32::try_from(parts.len()).unwrap_or(u32::MAX);
-        if count > SEALED_PARTS_MAX {
-            tracing::error!(parts = count, "more is unsent than one bundle holds");
-        }
+        let mut bundle = EditId::from_bytes(random16(self.entropy()));
         let mut bytes = Vec::new();
         for (number, edits) in (0..).zip(parts) {
+            let in_bundle = number % bundle_parts_max;
+            if number > 0 && in_bundle == 0 {
+                bundle = EditId::from_bytes(random16(self.entropy()));
+            }
+            let of = (count - (number - in_bundle)).min(bundle_parts_max);
             let mut random = [0; 32];
             self.entropy().fill(&mut random);
             let whose = (&me.workspace, &me.device, &me.user);
-            let place = (bundle, number, count);
+            let place = (bundle, in_bundle, of);
             let sealed = Sealed::seal(whose, place, edits, &order.sealing_key, random)
                 .map_err(|error| Error::Untrusted { reason: error.to_string() })?;
             let message = wire::encode(&sealed.into());
@@ -300,7 +312,7 @@ impl Replica {
             bytes.extend_from_slice(&message);
         }
         self.inner.home.write_beside(BUNDLE, &bytes)?;
-        Ok(count)
+        Ok((bundle, count))
     }
 
     /// The next sealed part to hand over, or that there is none.
@@ -309,13 +321,17 @@ impl Replica {
         if note.stored < note.parts {
             return read_part(&self.inner.home, note.stored).map(Ok);
         }
-        Ok(Err(Wiped { bundle: note.bundle, parts: note.parts }))
+        Ok(Err(Wiped { bundle: note.bundle, parts: in_last_bundle(note.parts) }))
     }
 
     /// The server has a part. With the last one the bundle is deleted.
     pub(crate) fn record_sealed(&self, bundle: EditId, part: u32) -> Result<()> {
         let Some(mut note) = self.wipe_note() else { return Ok(()) };
-        if note.bundle != bundle || part != note.stored {
+        if note.stored >= note.parts {
+            return Ok(());
+        }
+        let next = read_part(&self.inner.home, note.stored)?;
+        if (next.bundle, next.part) != (bundle, part) {
             return Ok(());
         }
         note.stored += 1;
@@ -455,6 +471,7 @@ fn unsent(conn: &rusqlite::Connection) -> Result<Vec<SealedEdit>> {
 #[cfg(test)]
 mod tests {
     use roadbook_protocol::ids::ContactId;
+    use roadbook_protocol::sealing::OpeningKey;
 
     use super::*;
 
@@ -468,9 +485,8 @@ mod tests {
         assert!(device.replica.status().unwrap().enrolled, "nothing was done");
     }
 
-    #[test]
-    fn edits_are_cut_into_parts_in_their_order_and_a_large_one_is_alone() {
-        let edit = |n: u8, size: usize| SealedEdit {
+    fn edit(n: u8, size: usize) -> SealedEdit {
+        SealedEdit {
             contact: ContactId::from_bytes([n; 16]),
             hash: None,
             bytes: vec![n; size],
@@ -481,7 +497,63 @@ mod tests {
             at: 0,
             code: String::new(),
             reason: String::new(),
+        }
+    }
+
+    #[test]
+    fn more_parts_than_a_bundle_holds_are_several_bundles_and_all_of_them_are_handed_over() {
+        let device = crate::tests::Device::new(1);
+        let replica = &device.replica;
+        let me = replica.read(|conn| replica.me(conn)).unwrap();
+        let sealing_key = OpeningKey::derive(&[9; 32]).public().to_vec();
+        let order = WipeOrder { revoked_at: 1, sealing_key, signature: vec![7; 64] };
+        let parts: Vec<_> = (0..7).map(|n| vec![edit(n, 10)]).collect();
+        let (bundle, count) = replica.seal(me, &order, parts, 3).unwrap();
+        assert_eq!(count, 7);
+        let sealed: Vec<Sealed> =
+            (0..7).map(|n| read_part(&replica.inner.home, n).unwrap()).collect();
+        let places: Vec<_> = sealed.iter().map(|sealed| (sealed.part, sealed.parts)).collect();
+        assert_eq!(places, [(0, 3), (1, 3), (2, 3), (0, 3), (1, 3), (2, 3), (0, 1)]);
+        assert_eq!(sealed[6].bundle, bundle, "the last one is confirmed");
+        let ids: std::collections::BTreeSet<_> =
+            sealed.iter().map(|sealed| *sealed.bundle.as_bytes()).collect();
+        assert_eq!(ids.len(), 3);
+        assert!(sealed.iter().all(|sealed| sealed.parts <= SEALED_PARTS_MAX));
+        assert_eq!(
+            [0, 1, SEALED_PARTS_MAX, SEALED_PARTS_MAX + 1].map(in_last_bundle),
+            [0, 1, SEALED_PARTS_MAX, 1]
+        );
+
+        // Handed over one by one; a receipt for another part moves nothing.
+        let note = Note {
+            workspace: me.workspace,
+            device: me.device,
+            user: me.user,
+            server_url: String::new(),
+            pin: None,
+            revoked_at: 1,
+            sealed_at: 1,
+            bundle,
+            parts: count,
+            stored: 0,
+            edits: 7,
+            destroyed: true,
+            confirmed: false,
         };
+        replica.set_wipe_note(Some(note));
+        for expected in &sealed {
+            let next = replica.next_sealed().unwrap().unwrap();
+            assert_eq!((next.bundle, next.part), (expected.bundle, expected.part));
+            replica.record_sealed(bundle, 2).unwrap();
+            replica.record_sealed(next.bundle, next.part).unwrap();
+        }
+        let done = replica.next_sealed().unwrap().unwrap_err();
+        assert_eq!((done.bundle, done.parts), (bundle, 7));
+        assert!(!bundle_path(&replica.inner.home).exists());
+    }
+
+    #[test]
+    fn edits_are_cut_into_parts_in_their_order_and_a_large_one_is_alone() {
         let cut = |sizes: &[usize]| -> Vec<Vec<u8>> {
             let edits = (0..).zip(sizes).map(|(n, size)| edit(n, *size)).collect();
             parts(edits)

@@ -252,6 +252,38 @@ async fn sealed_edits_wait_for_a_server_that_is_away_and_for_nobody_else() {
     assert_eq!(phone.json(&["list"])["total"], 20);
 }
 
+/// The key may be changed while sealed edits are on their way: the old one opens what was sealed to it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_sealed_before_the_sealing_key_was_changed_is_opened_all_the_same() {
+    let mut scene = Scene::new();
+    let (phone, id) = revoked_with_twenty_unsent(&scene);
+    sync_and_die(&phone, "wipe_destroyed");
+    let keys = || {
+        let all = std::fs::read_dir(scene.data().join("keys")).unwrap();
+        let names = all.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        names.filter(|name| name.contains(".seal-")).count()
+    };
+    assert_eq!(keys(), 1);
+    scene.admin(&["key", "new-sealing"]).ok();
+    assert_eq!(keys(), 2);
+    assert_eq!(phone.run(&["sync"]).status.code(), Some(6));
+    let row = device_row(&scene, &id);
+    assert_eq!((&row["recovered"], &row["unopened"]), (&20.into(), &0.into()), "{row}");
+
+    // A second device seals to the new one, and a restart has both.
+    scene.stop();
+    scene.start();
+    let laptop = scene.device("laptop", "ada");
+    laptop.sync();
+    let other = laptop.json(&["status"])["device"]["id"].as_str().unwrap().to_owned();
+    roadbook_tests::scene::visit(&laptop, &laptop.ids()[0], &format!("{UNSENT} on the laptop"));
+    scene.admin(&["device", "revoke", &other]).ok();
+    assert_eq!(laptop.run(&["sync"]).status.code(), Some(6));
+    let row = device_row(&scene, &other);
+    assert_eq!((&row["recovered"], &row["unopened"]), (&1.into(), &0.into()), "{row}");
+    scene.assert_clean();
+}
+
 #[test]
 fn a_revoked_laptop_says_what_became_of_it() {
     let scene = Scene::new();

@@ -3,8 +3,8 @@
 use super::*;
 use crate::ids::EditId;
 use crate::wire::{
-    Challenge, Changes, Fetch, Hello, PROTOCOL, Page, Proof, SEALED_PARTS_MAX, Sealed,
-    SealedStored, Welcome, Wiped, challenge_text,
+    Challenge, Changes, ERASURES_MAX, Erasures, Fetch, Hello, PROTOCOL, Page, Proof, Purged,
+    SEALED_PARTS_MAX, Sealed, SealedStored, Welcome, Wiped, challenge_text,
 };
 
 /// A revoked device that has said hello with these abilities, up to the server's answer.
@@ -134,4 +134,102 @@ fn a_wiped_device_hands_its_parts_over_also_to_a_server_that_has_forgotten_the_o
     let confirmed = SealedStored { bundle: EditId::from_bytes([5; 16]), part: 1, confirmed: true };
     let effects = bench.client.handle(0, ClientEvent::Received(confirmed.into()));
     assert_eq!(effects, [ClientEffect::WipeConfirmed, ClientEffect::Close(CloseReason::Wiped)]);
+}
+
+fn erased(contacts: &[u8]) -> Erasures {
+    Erasures { contacts: contacts.iter().map(|n| contact(*n)).collect(), signature: vec![3; 64] }
+}
+
+#[test]
+fn a_device_confirms_what_it_has_purged_and_is_not_done_before() {
+    let mut bench = Bench::new();
+    bench.connect(known(), 0);
+    assert!(bench.client.is_idle());
+    let effects = bench.client.handle(0, ClientEvent::Received(erased(&[1, 2]).into()));
+    assert_eq!(effects, [ClientEffect::Purge(erased(&[1, 2]))], "the signature is judged there");
+    assert!(!bench.client.is_idle(), "the confirmation is still to be sent");
+    let gone = vec![contact(1), contact(2)];
+    let effects = bench.client.handle(0, ClientEvent::Purged(gone.clone()));
+    assert_eq!(effects, [ClientEffect::Send(Purged { contacts: gone }.into())]);
+    assert!(bench.client.is_idle());
+    // An order that the workspace did not sign: nothing was purged, nothing is confirmed.
+    bench.client.handle(0, ClientEvent::Received(erased(&[3]).into()));
+    assert!(bench.client.handle(0, ClientEvent::Purged(Vec::new())).is_empty());
+    assert!(bench.client.is_idle());
+}
+
+#[test]
+fn an_order_to_purge_out_of_place_ends_the_connection() {
+    let mut bench = Bench::new();
+    let standing = bench.standing(known(), 0);
+    bench.client.handle(0, ClientEvent::Connected(standing));
+    let effects = bench.client.handle(0, ClientEvent::Received(erased(&[1]).into()));
+    assert!(
+        matches!(&effects[..], [ClientEffect::Close(CloseReason::Protocol(what))]
+            if what.contains("Erasures")),
+        "{effects:?}"
+    );
+}
+
+#[test]
+fn the_server_takes_confirmations_up_to_the_limit_and_tells_of_erasures_who_can_purge() {
+    let open = |capabilities: &[&str]| {
+        let mut bench = Bench::new();
+        bench.connect(known(), 0);
+        // A second session, of a device that says what it can.
+        let options = ServerOptions { nonce: NONCE, ..ServerOptions::default() };
+        bench.server = ServerSession::new(0, options);
+        let hello = Hello {
+            protocol: PROTOCOL,
+            workspace: WorkspaceId::from_bytes([1; 16]),
+            device: DeviceId::from_bytes([2; 16]),
+            app: "roadbook/0.2.0".into(),
+            platform: "test".into(),
+            capabilities: capabilities.iter().map(|&name| name.to_owned()).collect(),
+        };
+        bench.server.handle(0, ServerEvent::Received(hello.into()));
+        let record = device_record(&bench.server_key, false);
+        bench.server.handle(0, ServerEvent::Device(Some(Box::new(record))));
+        let (workspace, device) = (WorkspaceId::from_bytes([1; 16]), DeviceId::from_bytes([2; 16]));
+        let proof = Proof {
+            signature: bench
+                .key
+                .sign(&challenge_text(&workspace, &device, &NONCE))
+                .as_ref()
+                .to_vec(),
+            timeline: known(),
+            cursor: 0,
+            actors: Vec::new(),
+            pending: Vec::new(),
+            unsent: 0,
+            incomplete: false,
+        };
+        for effect in bench.server.handle(0, ServerEvent::Received(proof.into())) {
+            bench.server_effect(effect);
+        }
+        while let Some(event) = bench.to_server.pop_front() {
+            bench.server.handle(0, event);
+        }
+        assert!(bench.server.is_open(), "{capabilities:?}");
+        bench
+    };
+    let mut bench = open(&["erasures"]);
+    let effects = bench.server.handle(0, ServerEvent::Erasures(erased(&[1])));
+    assert_eq!(effects, [ServerEffect::Send(erased(&[1]).into())]);
+    let contacts = vec![contact(1); ERASURES_MAX];
+    let effects =
+        bench.server.handle(0, ServerEvent::Received(Purged { contacts: contacts.clone() }.into()));
+    assert_eq!(effects, [ServerEffect::Purged(contacts.clone())]);
+    let too_many = Purged { contacts: [contacts, vec![contact(2)]].concat() };
+    let effects = bench.server.handle(0, ServerEvent::Received(too_many.into()));
+    let [ServerEffect::Send(Frame::Problem(problem)), ServerEffect::Close { code: 1008 }] =
+        &effects[..]
+    else {
+        panic!("{effects:?}")
+    };
+    assert_eq!(problem.code, ProblemCode::Protocol);
+    assert!(problem.message.contains("4097"), "{}", problem.message);
+    // One that drops an erased contact like any other is not told what it would not understand.
+    let mut bench = open(&["seals"]);
+    assert!(bench.server.handle(0, ServerEvent::Erasures(erased(&[1]))).is_empty());
 }
