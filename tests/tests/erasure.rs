@@ -330,6 +330,56 @@ fn a_restore_of_an_older_backup_replays_the_ledger() {
     world.scene.assert_clean();
 }
 
+/// People come and go after the backup too: the ledger has their ids, and not their names.
+#[test]
+fn whoever_was_added_after_the_backup_is_back_after_the_restore_and_who_had_left_stays_out() {
+    let mut world = World::new(&[]);
+    let backup = world.scene.dir().join("backup.db");
+    world.scene.admin(&["backup", backup.to_str().unwrap()]).ok();
+    // After it: somebody new, with a device and a contact; a manager; and somebody leaves.
+    world.scene.reps(&["nora"]);
+    world.scene.manager("mira");
+    let phone = world.scene.device("noras-phone", "nora");
+    let id = phone.json(&["add", "name=Nils Neu", "city=Ulm"])["contact_id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    phone.sync_until_merged();
+    visit(&phone, &id, "not sent before the restore");
+    world.scene.admin(&["user", "change", "cyd", "--disable"]).ok();
+    let users = |scene: &Scene| scene.admin(&["user", "list", "--json"]).json()["users"].clone();
+    let before = users(&world.scene);
+    let of = |users: &Value, login: &str| {
+        users.as_array().unwrap().iter().find(|user| user["login"] == login).cloned()
+    };
+    let (nora, mira) = (of(&before, "nora").unwrap(), of(&before, "mira").unwrap());
+
+    let data = world.lose_and_restore(&backup, true);
+    let after = users(&world.scene);
+    assert!(of(&after, "nora").is_none(), "no name is in the ledger: {after}");
+    let ledger = std::fs::read_to_string(data.join("ledger")).unwrap();
+    assert!(ledger.contains("user ") && !ledger.contains("nora"), "{ledger}");
+    let by_id = |id: &Value| {
+        after.as_array().unwrap().iter().find(|user| user["id"] == *id).cloned().unwrap()
+    };
+    let (back, steered) = (by_id(&nora["id"]), by_id(&mira["id"]));
+    assert_eq!((&back["role"], &back["has_password"]), (&"rep".into(), &false.into()), "{back}");
+    assert_eq!(steered["role"], "rep", "without a team she would steer everybody");
+    assert!(!of(&after, "cyd").unwrap()["disabled_at"].is_null(), "who has left stays out");
+    // Her phone goes on, and what it had not sent is there.
+    phone.sync_until_merged();
+    let contact = world.scene.export()[&id].clone();
+    assert_eq!(contact["interactions"][0]["summary"], "not sent before the restore");
+    let login = back["login"].as_str().unwrap();
+    assert!(login.starts_with("restored-"), "{login}");
+    world.scene.admin(&["user", "change", login, "--login", "nora", "--name", "Nora"]).ok();
+    let twice = world.scene.admin(&["user", "change", "nora", "--login", "ada"]);
+    assert_eq!(twice.status.code(), Some(1), "{}", twice.stderr);
+    assert_eq!(of(&users(&world.scene), "nora").unwrap()["id"], nora["id"]);
+    assert_eq!(phone.json(&["list"])["total"], 1);
+    world.scene.assert_clean();
+}
+
 #[test]
 fn a_ledger_in_the_data_directory_works_as_well_and_a_damaged_one_is_refused() {
     let mut world = World::new(&[]);

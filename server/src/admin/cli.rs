@@ -286,10 +286,13 @@ pub enum UserCommand {
         /// Whose.
         login: String,
     },
-    /// Change somebody's role, name or team, or keep them out.
+    /// Change somebody's login, role, name or team, or keep them out.
     Change {
         /// Whom.
         login: String,
+        /// Their login from now on.
+        #[arg(long = "login", value_name = "NEW")]
+        to: Option<String>,
         /// What they may do.
         #[arg(long, value_parser = ["rep", "manager", "admin", "read_only"])]
         role: Option<String>,

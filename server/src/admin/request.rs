@@ -263,6 +263,8 @@ pub enum Request {
 pub struct UserChange {
     /// Whom.
     pub login: String,
+    /// Their login from now on.
+    pub to: Option<String>,
     /// Their role.
     pub role: Option<String>,
     /// Their name.

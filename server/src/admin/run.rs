@@ -129,6 +129,7 @@ impl Asked {
             Command::User(UserCommand::Code { login }) => Request::UserCode { login },
             Command::User(UserCommand::Change {
                 login,
+                to,
                 role,
                 name,
                 team,
@@ -137,6 +138,7 @@ impl Asked {
                 enable,
             }) => Request::UserChange(UserChange {
                 login,
+                to,
                 role,
                 name,
                 team: if no_team { Some(String::new()) } else { team },

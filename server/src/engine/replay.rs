@@ -21,7 +21,8 @@ use super::shared::Shared;
 use crate::store::devices::{self, Device};
 use crate::store::erasures::{self, NewErasure};
 use crate::store::ledger::{self as notes, LedgerClaim, Noted, Record};
-use crate::store::{EngineError, Result, audit, contacts, people, workspaces};
+use crate::store::people::{self, NewUser, Role};
+use crate::store::{EngineError, Result, audit, contacts, workspaces};
 
 /// The reason that an erasure has that was done again; the first one is not in the ledger.
 const REPLAYED: &str = "ledger";
@@ -195,7 +196,11 @@ struct Replayed {
     assigned: usize,
     enrolled: usize,
     revoked: usize,
-    /// Users who are not in the database: what belonged to them is nobody's.
+    /// Users who were added after the backup and are back, without name, team and password.
+    users: usize,
+    /// Users who were kept out after the backup, and are again.
+    kept_out: usize,
+    /// Users whom neither the database nor the ledger knows: what belonged to them is nobody's.
     unknown_users: BTreeSet<UserId>,
 }
 
@@ -226,6 +231,18 @@ fn apply(tx: &Transaction<'_>, shared: &Shared, news: Vec<Entry>) -> Result<()> 
             Record::Purged { contact, device } => {
                 erasures::expect(tx, workspace, device, contact)?;
                 erasures::confirm(tx, workspace, device, contact, entry.at)?;
+            }
+            Record::User { user, role, disabled } => {
+                let at = disabled.then_some(entry.at);
+                if !is_user(tx, workspace, user)? {
+                    bring_back(tx, workspace, user, role, entry.at)?;
+                    replayed.users += 1;
+                }
+                let known = people::user(tx, workspace, user)?;
+                if known.disabled_at.is_some() != disabled {
+                    people::set_disabled(tx, workspace, user, at)?;
+                    replayed.kept_out += usize::from(disabled);
+                }
             }
             Record::Enrol { device, user, algorithm, public_key } => {
                 if devices::find_device(tx, workspace, device)?.is_some() {
@@ -284,6 +301,7 @@ fn apply(tx: &Transaction<'_>, shared: &Shared, news: Vec<Entry>) -> Result<()> 
         tracing::warn!(
             %workspace, erased = replayed.erased, assigned = replayed.assigned,
             enrolled = replayed.enrolled, revoked = replayed.revoked,
+            users = replayed.users, kept_out = replayed.kept_out,
             unknown_users = replayed.unknown_users.len(),
             "the database is older than the ledger: what the ledger knows was applied again"
         );
@@ -292,12 +310,40 @@ fn apply(tx: &Transaction<'_>, shared: &Shared, news: Vec<Entry>) -> Result<()> 
             "assigned": replayed.assigned,
             "enrolled": replayed.enrolled,
             "revoked": replayed.revoked,
+            "users": replayed.users,
+            "kept_out": replayed.kept_out,
             "unknown_users":
                 replayed.unknown_users.iter().map(ToString::to_string).collect::<Vec<_>>(),
         });
         audit::append(tx, workspace, now, None, "ledger.replay", "ledger", &detail)?;
     }
     Ok(())
+}
+
+/// Makes a user who was added after the backup again: the same id, so that their devices go on. What the
+/// ledger must not hold is gone: name, team, password; an administrator gives them anew, and the login.
+/// Whoever steered others comes back as a rep: without a team they would steer everybody.
+fn bring_back(
+    tx: &Transaction<'_>,
+    workspace: WorkspaceId,
+    id: UserId,
+    role: Role,
+    at: i64,
+) -> Result<()> {
+    let role = match role {
+        Role::ReadOnly => Role::ReadOnly,
+        Role::Rep | Role::Manager | Role::Admin => Role::Rep,
+    };
+    let whole = id.to_string();
+    let short: String = whole.chars().take(8).collect();
+    let make = |login: &str| {
+        let new = NewUser { id, login, name: "", role, team: None };
+        people::create_user(tx, workspace, &new, at)
+    };
+    match make(&format!("restored-{short}")) {
+        Err(EngineError::Taken { .. }) => make(&format!("restored-{whole}")),
+        made => made,
+    }
 }
 
 fn is_user(tx: &Transaction<'_>, workspace: WorkspaceId, user: UserId) -> Result<bool> {

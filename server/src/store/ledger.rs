@@ -14,6 +14,7 @@ use roadbook_protocol::ids::{Actor, ContactId, DeviceId, UserId, WorkspaceId};
 use roadbook_protocol::wire::{Access, KeyAlgorithm};
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
+use super::people::{self, Role};
 use super::{Result, contacts};
 
 /// Tables of version 3.
@@ -42,6 +43,10 @@ CREATE TABLE ledger_claim (
     PRIMARY KEY (workspace, contact)
 ) STRICT, WITHOUT ROWID;
 ";
+
+/// The words for users who may sign in and sync, and for those who may not.
+const IN: &str = "in";
+const OUT: &str = "out";
 
 /// One record of the ledger.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,6 +97,16 @@ pub enum Record {
         /// The device.
         device: DeviceId,
     },
+    /// A user was added, let in, or kept out. Without their name: words that somebody typed stay in
+    /// the database.
+    User {
+        /// The user.
+        user: UserId,
+        /// What they may do.
+        role: Role,
+        /// Whether they are kept out.
+        disabled: bool,
+    },
 }
 
 /// A record with its workspace, as the ledger holds it: words with one space between.
@@ -126,6 +141,10 @@ impl fmt::Display for Noted {
             }
             Record::Actor { device, actor } => write!(f, "actor {workspace} {device} {actor}"),
             Record::Revoke { device } => write!(f, "revoke {workspace} {device}"),
+            Record::User { user, role, disabled } => {
+                let state = if *disabled { OUT } else { IN };
+                write!(f, "user {workspace} {user} {} {state}", role.as_str())
+            }
         }
     }
 }
@@ -171,6 +190,18 @@ impl FromStr for Noted {
             },
             "actor" => Record::Actor { device: id(next()?)?, actor: id(next()?)? },
             "revoke" => Record::Revoke { device: id(next()?)? },
+            "user" => Record::User {
+                user: id(next()?)?,
+                role: {
+                    let word = next()?;
+                    word.parse().map_err(|_| format!("`{word}` is no role"))?
+                },
+                disabled: match next()? {
+                    OUT => true,
+                    IN => false,
+                    other => return Err(format!("`{other}` is neither `{IN}` nor `{OUT}`")),
+                },
+            },
             other => return Err(format!("`{other}` is no record of this version")),
         };
         match words.next() {
@@ -206,6 +237,16 @@ pub fn note(tx: &Transaction<'_>, workspace: WorkspaceId, record: Record) -> Res
     }
     .to_string()])?;
     Ok(())
+}
+
+/// Notes a user as they are now. To be called after one was added, let in, or kept out.
+///
+/// # Errors
+/// What the database says.
+pub fn note_user(tx: &Transaction<'_>, workspace: WorkspaceId, user: UserId) -> Result<()> {
+    let user = people::user(tx, workspace, user)?;
+    let disabled = user.disabled_at.is_some();
+    note(tx, workspace, Record::User { user: user.id, role: user.role, disabled })
 }
 
 /// Notes whose a contact is now. To be called after its owner, epoch or collaborators have changed.
@@ -285,7 +326,7 @@ pub fn set_mark(tx: &Transaction<'_>, seq: u64, hash: &[u8; 32]) -> Result<()> {
     Ok(())
 }
 
-/// Notes everything that a new ledger has to know of this database: devices with their actors, which of
+/// Notes everything that a new ledger has to know of this database: users, devices with their actors, which of
 /// them are revoked, contacts that were assigned after they were made, erasures and who confirmed them.
 ///
 /// # Errors
@@ -293,6 +334,10 @@ pub fn set_mark(tx: &Transaction<'_>, seq: u64, hash: &[u8; 32]) -> Result<()> {
 pub fn note_everything(tx: &Transaction<'_>) -> Result<()> {
     for workspace in super::workspaces::list(tx)? {
         let workspace = workspace.id;
+        // Before what belongs to them.
+        for user in people::list_users(tx, workspace)? {
+            note_user(tx, workspace, user.id)?;
+        }
         for device in super::devices::list_devices(tx, workspace, None)? {
             let (id, user) = (device.id, device.user);
             let (algorithm, public_key) = (device.algorithm, device.public_key);
@@ -418,6 +463,8 @@ mod tests {
             },
             Record::Actor { device, actor: Actor::from_bytes([6; 16]) },
             Record::Revoke { device },
+            Record::User { user: ada, role: Role::ReadOnly, disabled: false },
+            Record::User { user: ben, role: Role::Manager, disabled: true },
         ];
         for record in all {
             let noted = Noted { workspace, record };
@@ -434,6 +481,8 @@ mod tests {
             (&format!("melt {id} {id}"), "`melt`"),
             (&format!("erase {id} {id} {id}"), "one word too many"),
             (&format!("enrol {id} {id} {id} ed25519 0"), "`0`"),
+            (&format!("user {id} {id} queen in"), "`queen`"),
+            (&format!("user {id} {id} rep away"), "`away`"),
         ] {
             let error = text.parse::<Noted>().unwrap_err();
             assert!(error.contains(word), "{text}: {error}");

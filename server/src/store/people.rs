@@ -11,7 +11,7 @@ use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use serde::{Deserialize, Serialize};
 
 use super::sql::{id_column, sha256};
-use super::{EngineError, Result, sessions};
+use super::{EngineError, Result, ledger, projections, sessions};
 
 /// How long a one-time code is good, in milliseconds.
 pub const CODE_MS: i64 = 10 * 60 * 1000;
@@ -123,15 +123,7 @@ pub fn create_user(
     now: UnixMs,
 ) -> Result<()> {
     let login = new.login;
-    let usable = !login.is_empty()
-        && login.chars().count() <= 64
-        && !login.chars().any(|c| c.is_whitespace() || c.is_control());
-    if !usable {
-        return Err(EngineError::Refused {
-            code: "login",
-            reason: format!("`{login}` is no login: 1 to 64 characters without spaces are needed"),
-        });
-    }
+    check_login(login)?;
     let name = if new.name.trim().is_empty() { login } else { new.name.trim() };
     if let Some(team) = new.team {
         tx.execute(
@@ -143,11 +135,49 @@ pub fn create_user(
         "INSERT INTO user (workspace, id, login, name, role, team, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
         params![workspace.as_bytes(), new.id.as_bytes(), login, name, new.role.as_str(), new.team, now],
     )
-    .map_err(|error| match EngineError::is_unique_violation(&error) {
+    .map_err(|error| taken(error, login))?;
+    ledger::note_user(tx, workspace, new.id)
+}
+
+fn check_login(login: &str) -> Result<()> {
+    let usable = !login.is_empty()
+        && login.chars().count() <= 64
+        && !login.chars().any(|c| c.is_whitespace() || c.is_control());
+    if usable {
+        return Ok(());
+    }
+    Err(EngineError::Refused {
+        code: "login",
+        reason: format!("`{login}` is no login: 1 to 64 characters without spaces are needed"),
+    })
+}
+
+fn taken(error: rusqlite::Error, login: &str) -> EngineError {
+    match EngineError::is_unique_violation(&error) {
         true => EngineError::Taken { what: format!("the login `{login}`") },
         false => error.into(),
-    })?;
-    Ok(())
+    }
+}
+
+/// Gives a user another login. Devices and sessions go by the id and go on.
+///
+/// # Errors
+/// [`EngineError::NotFound`], [`EngineError::Refused`] for an unusable login, [`EngineError::Taken`].
+pub fn set_login(
+    tx: &Transaction<'_>,
+    workspace: WorkspaceId,
+    id: UserId,
+    login: &str,
+) -> Result<()> {
+    check_login(login)?;
+    let changed = tx
+        .execute(
+            "UPDATE user SET login = ? WHERE workspace = ? AND id = ?",
+            params![login, workspace.as_bytes(), id.as_bytes()],
+        )
+        .map_err(|error| taken(error, login))?;
+    found(changed, || format!("user {id}"))?;
+    projections::refresh_owned(tx, workspace, id)
 }
 
 /// The user of an id.
@@ -269,6 +299,7 @@ pub fn set_disabled(
         params![since, workspace.as_bytes(), id.as_bytes()],
     )?;
     found(changed, || format!("user {id}"))?;
+    ledger::note_user(tx, workspace, id)?;
     sessions::delete_of(tx, workspace, id)
 }
 

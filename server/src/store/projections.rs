@@ -3,7 +3,7 @@
 
 use roadbook_protocol::document::Value;
 use roadbook_protocol::fold;
-use roadbook_protocol::ids::{ContactId, WorkspaceId};
+use roadbook_protocol::ids::{ContactId, UserId, WorkspaceId};
 use roadbook_protocol::projection::Row;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
@@ -146,6 +146,19 @@ pub fn refresh_owner(tx: &Transaction<'_>, n: i64) -> Result<()> {
          WHERE n = ?",
     )?
     .execute([n])?;
+    Ok(())
+}
+
+/// Writes the present login of a user into the rows of everything that they own.
+///
+/// # Errors
+/// What the database says.
+pub fn refresh_owned(tx: &Transaction<'_>, workspace: WorkspaceId, user: UserId) -> Result<()> {
+    tx.prepare_cached(
+        "UPDATE projection SET owner_login = (SELECT login FROM user WHERE workspace = ?1 AND id = ?2)
+         WHERE n IN (SELECT n FROM contact WHERE workspace = ?1 AND owner = ?2)",
+    )?
+    .execute(params![workspace.as_bytes(), user.as_bytes()])?;
     Ok(())
 }
 

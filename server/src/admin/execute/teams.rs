@@ -52,6 +52,9 @@ impl Job<'_> {
             let team = change.team.as_deref();
             let to_team = team.filter(|team| !team.is_empty());
             users::update_user(tx, workspace, id, change.name.as_deref(), role, to_team)?;
+            if let Some(login) = &change.to {
+                users::set_login(tx, workspace, id, login)?;
+            }
             if team == Some("") {
                 users::clear_team(tx, workspace, id)?;
             }
@@ -60,7 +63,7 @@ impl Job<'_> {
                 users::set_disabled(tx, workspace, id, disabled.then_some(now))?;
             }
             // Ids and words of this program: not the name.
-            let detail = json!({ "role": role, "team": team, "disabled": disabled, "named": change.name.is_some() });
+            let detail = json!({ "role": role, "team": team, "disabled": disabled, "named": change.name.is_some(), "login": change.to.is_some() });
             audit::append(tx, workspace, now, by, "user.change", &id.to_string(), &detail)
         })?;
         if wanted.disabled == Some(true) {
