@@ -19,6 +19,7 @@ use roadbook_client_core::{Clock, Durability, ListQuery, OpenOptions, Replica, S
 use roadbook_protocol::document::{Collection, Command, Splice, Value};
 use roadbook_protocol::ids::{ContactId, DeviceId, EntryId, UnixMs, UserId, WorkspaceId};
 use roadbook_protocol::limits::Limits;
+use roadbook_protocol::sealing::{self, OpeningKey};
 use roadbook_protocol::wire::{self, Enrolled, Frame};
 use tokio_tungstenite::tungstenite::Message;
 
@@ -362,7 +363,37 @@ fn editing(replica: &Replica, made: &[ContactId]) -> Vec<Measured> {
             replica.create(&record(&mut Random(n as u64), n)).unwrap();
         }),
         fsync,
+        sealing(),
+        sealed_beside(replica.home()),
     ]
+}
+
+/// An edit with its commands, as large as they usually are, sealed to the workspace (HPKE, X25519).
+fn sealed(public: &[u8; 32], n: usize) -> Vec<u8> {
+    let mut random = [0; 32];
+    random[..8].copy_from_slice(&n.to_le_bytes());
+    sealing::seal(public, b"a bench", &[7; 600], random).unwrap()
+}
+
+/// What a sealed copy of each edit (rule 17) would add: the sealing ...
+fn sealing() -> Measured {
+    let public = OpeningKey::derive(&[9; 32]).public();
+    measure("(sealing one edit to the workspace)", None, 300, |n| {
+        sealed(&public, n);
+    })
+}
+
+/// ... and a file of its own, since a copy inside the replica is lost with the replica's key.
+fn sealed_beside(dir: &Path) -> Measured {
+    use std::io::Write;
+    let (public, path) = (OpeningKey::derive(&[9; 32]).public(), dir.join("sealed-probe"));
+    let mut file = std::fs::File::create(&path).unwrap();
+    let measured = measure("(the same, appended to a file and synced)", None, 200, |n| {
+        file.write_all(&sealed(&public, n)).unwrap();
+        file.sync_data().unwrap();
+    });
+    std::fs::remove_file(path).unwrap();
+    measured
 }
 
 /// What one write and fsync of 4 KiB cost here: the floor of a durable edit.

@@ -1,5 +1,5 @@
 //! How fast the engine takes, merges and gives: `cargo run --release -p roadbook-server --example
-//! engine_bench [CONTACTS] [one|append|import|fetch|cold|hot|check]`. Prints one line per measurement;
+//! engine_bench [CONTACTS] [one|append|import|fetch|cold|hot|check|shred|erase]`. Prints one line per measurement;
 //! run it on a quiet machine.
 #![allow(clippy::unwrap_used)]
 
@@ -15,7 +15,7 @@ use roadbook_protocol::ids::{Actor, ContactId, DeviceId, EntryId, UserId, Worksp
 use roadbook_protocol::limits::Limits;
 use roadbook_protocol::wire::KeyAlgorithm;
 use roadbook_server::engine::{
-    AppendRequest, AuthorOutcome, Authored, Engine, EngineOptions, PageLimits,
+    AppendRequest, AuthorOutcome, Authored, Engine, EngineError, EngineOptions, Erase, PageLimits,
 };
 use roadbook_server::store::devices::{self, Device};
 use roadbook_server::store::people::{self, NewUser, Role};
@@ -42,7 +42,7 @@ fn main() {
     if runs("append") {
         bench.appends(count.min(20_000), 1_000);
     }
-    if ["import", "fetch", "cold", "hot", "check"].into_iter().any(runs) {
+    if ["import", "fetch", "cold", "hot", "check", "shred", "erase"].into_iter().any(runs) {
         let ids = bench.import(count);
         bench.fetch(&ids);
         if runs("cold") {
@@ -54,6 +54,12 @@ fn main() {
         bench.pages();
         if runs("check") {
             bench.check();
+        }
+        if runs("shred") {
+            bench.shred(&dir);
+        }
+        if runs("erase") {
+            bench.erase(&dir, &ids);
         }
     }
     println!("{:#?}", bench.engine.metrics());
@@ -233,6 +239,124 @@ impl Bench {
         }
         report("fetch of snapshots and rows", ids.len(), "contacts", begun.elapsed());
         println!("{:40} {:>12} bytes a contact", "", bytes / ids.len());
+    }
+
+    /// What a key per contact would cost (docs/adr/0010): sealing and opening the rows that hold a
+    /// contact's history, and the table of keys; and which tables hold what in plain text.
+    fn shred(&self, dir: &std::path::Path) {
+        use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
+        let rows: Vec<Vec<u8>> = self
+            .engine
+            .read(|conn| {
+                let mut all = Vec::new();
+                for sql in
+                    ["SELECT bytes FROM log LIMIT 20000", "SELECT bytes FROM snapshot LIMIT 20000"]
+                {
+                    let mut statement = conn.prepare(sql)?;
+                    let rows = statement.query_map([], |row| row.get::<_, Vec<u8>>(0))?;
+                    all.extend(rows.collect::<rusqlite::Result<Vec<_>>>()?);
+                }
+                Ok::<_, EngineError>(all)
+            })
+            .unwrap();
+        let bytes: usize = rows.iter().map(Vec::len).sum();
+        println!(
+            "{:40} {:>12} rows of {} bytes",
+            "log and snapshots",
+            rows.len(),
+            bytes / rows.len()
+        );
+        let key = |n: usize| {
+            let mut key = [7; 32];
+            key[..8].copy_from_slice(&n.to_le_bytes());
+            LessSafeKey::new(UnboundKey::new(&AES_256_GCM, &key).unwrap())
+        };
+        let nonce = || Nonce::assume_unique_for_key([0; 12]);
+        let begun = Instant::now();
+        let sealed: Vec<Vec<u8>> = rows
+            .into_iter()
+            .enumerate()
+            .map(|(n, mut row)| {
+                key(n).seal_in_place_append_tag(nonce(), Aad::empty(), &mut row).unwrap();
+                row
+            })
+            .collect();
+        let count = sealed.len();
+        report("sealed, a key of its own each", count, "rows", begun.elapsed());
+        let begun = Instant::now();
+        for (n, mut row) in sealed.into_iter().enumerate() {
+            key(n).open_in_place(nonce(), Aad::empty(), &mut row).unwrap();
+        }
+        report("opened, a key of its own each", count, "rows", begun.elapsed());
+        let sizes: Vec<(String, i64)> = self
+            .engine
+            .read(|conn| {
+                let mut statement = conn.prepare(
+                    "SELECT CASE WHEN name LIKE 'search%' THEN 'search' ELSE name END AS part,
+                            sum(pgsize) AS size
+                     FROM dbstat GROUP BY part ORDER BY size DESC LIMIT 8",
+                )?;
+                let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+                Ok::<Vec<(String, i64)>, EngineError>(rows.collect::<rusqlite::Result<_>>()?)
+            })
+            .unwrap();
+        for (name, size) in sizes {
+            println!("{name:40} {size:>12} bytes");
+        }
+        let file = dir.join("keys.db");
+        let mut conn = rusqlite::Connection::open(&file).unwrap();
+        conn.execute_batch(
+            "CREATE TABLE key (contact BLOB PRIMARY KEY, key BLOB NOT NULL) STRICT, WITHOUT ROWID",
+        )
+        .unwrap();
+        let tx = conn.transaction().unwrap();
+        for _ in 0..100_000 {
+            let (id, key): ([u8; 16], [u8; 32]) = (self.engine.random(), self.engine.random());
+            tx.execute("INSERT INTO key VALUES (?, ?)", (id, key)).unwrap();
+        }
+        tx.commit().unwrap();
+        drop(conn);
+        let size = std::fs::metadata(file).unwrap().len();
+        println!("{:40} {size:>12} bytes", "100,000 keys in a table");
+    }
+
+    /// What an erasure costs, and how long others' writes wait for it.
+    fn erase(&self, dir: &std::path::Path, ids: &[ContactId]) {
+        use std::sync::atomic::{AtomicBool, Ordering};
+        let size = |name: &str| std::fs::metadata(dir.join(name)).map_or(0, |file| file.len());
+        println!("{:40} {:>12} bytes", "the database", size("roadbook.db"));
+        let mut left = ids.iter().rev().copied();
+        for count in [1, 1, 100] {
+            let list: Vec<Erase> = left
+                .by_ref()
+                .take(count)
+                .map(|contact| Erase { contact, mentions: Vec::new() })
+                .collect();
+            let over = AtomicBool::new(false);
+            let (waited, took) = std::thread::scope(|scope| {
+                let writes = scope.spawn(|| {
+                    let mut longest = Duration::ZERO;
+                    while !over.load(Ordering::SeqCst) {
+                        let begun = Instant::now();
+                        self.engine.write(|_| Ok::<_, EngineError>(())).unwrap();
+                        longest = longest.max(begun.elapsed());
+                    }
+                    longest
+                });
+                let begun = Instant::now();
+                let report = self.engine.erase(self.workspace, None, list, "bench").unwrap();
+                assert!(report.scrubbed);
+                let took = begun.elapsed();
+                over.store(true, Ordering::SeqCst);
+                (writes.join().unwrap(), took)
+            });
+            println!(
+                "{:40} {:>12.2} s, the longest wait of a write {:.2} s",
+                format!("erasure of {count}"),
+                took.as_secs_f64(),
+                waited.as_secs_f64()
+            );
+        }
     }
 
     fn pages(&self) {
