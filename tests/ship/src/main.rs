@@ -73,12 +73,14 @@ fn ship(mut args: impl Iterator<Item = String>) -> Result<String, String> {
             other => return Err(format!("`{other}` is not known\n{USAGE}")),
         }
     }
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let target = target(&root);
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root =
+        here.ancestors().nth(2).expect("this package lies two directories below the workspace");
+    let target = target(root);
     let directory = target.join(if profile == "dev" { "debug" } else { profile });
     let mut lines = Vec::new();
     for part in &wanted {
-        build(&root, &target, profile, part)?;
+        build(root, &target, profile, part)?;
         for (_, file) in &part.packages {
             let path = directory.join(file);
             let megabytes = inspect(&path, part.encrypts)? as f64 / 1e6;
