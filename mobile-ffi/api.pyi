@@ -660,7 +660,9 @@ class RoadbookError:
         """The disk or the database failed. An edit was not saved."""
         def __init__(self, reason): ...
     class Keys(RoadbookError):
-        """The app's own `KeyStore` or `Signer` failed."""
+        """The replica's keys can't be had: the app's own `KeyStore` or `Signer` failed, or another one was
+        given than the device was enrolled with.
+        """
         def __init__(self, reason): ...
     class Cancelled(RoadbookError):
         """The call was ended by the app before it was done. What was exchanged until then stays."""
@@ -672,8 +674,13 @@ class RoadbookError:
 class KeyStore:
     """Keeps named secrets: Android Keystore, iOS Keychain, a keyring. Implemented by the app.
 
-    Called from background threads, and from the thread that opens, enrols or wipes. It may be slow,
-    and may fail by throwing `RoadbookError.Keys`; it must not call the replica.
+    Three small secrets, each under a name: the key that the database is encrypted with, the key that
+    speaks for the device, and the key of an enrolment under way. What was put is durable, and is what
+    `get` gives, once `put` has returned. Two replicas must not share the names of one store.
+
+    Called from background threads, and from the thread that calls. It may be slow, and may fail by
+    throwing `RoadbookError.Keys`: it must never give nothing for a secret that it has and can't open
+    now. It must not call the replica.
     """
     def get(self, name: str) -> typing.Optional[bytes]:
         """The secret of that name; nothing where there is none."""
@@ -685,8 +692,13 @@ class KeyStore:
 class KeyStoreImpl(KeyStore):
     """Keeps named secrets: Android Keystore, iOS Keychain, a keyring. Implemented by the app.
 
-    Called from background threads, and from the thread that opens, enrols or wipes. It may be slow,
-    and may fail by throwing `RoadbookError.Keys`; it must not call the replica.
+    Three small secrets, each under a name: the key that the database is encrypted with, the key that
+    speaks for the device, and the key of an enrolment under way. What was put is durable, and is what
+    `get` gives, once `put` has returned. Two replicas must not share the names of one store.
+
+    Called from background threads, and from the thread that calls. It may be slow, and may fail by
+    throwing `RoadbookError.Keys`: it must never give nothing for a secret that it has and can't open
+    now. It must not call the replica.
     """
     def __init__(self, *args, **kwargs): ...
     def get(self, name: str) -> typing.Optional[bytes]:
@@ -704,8 +716,12 @@ class SigningAlgorithm(enum.Enum):
     """ECDSA on P-256 with SHA-256, which Secure Enclave and StrongBox can: the public key is the uncompressed point of 65 bytes, signatures are in ASN.1 DER."""
 
 class Signer:
-    """Signs in the name of the device with a key that never leaves the app's hardware. Implemented by
+    """Signs in the name of the device with a key that never leaves the phone's hardware. Implemented by
     the app.
+
+    It takes effect with the next enrolment; from then on the replica is opened with the same signer.
+    Called from background threads; it may be slow, and may fail by throwing `RoadbookError.Keys`. It
+    must not call the replica.
     """
     def algorithm(self) -> SigningAlgorithm:
         """The kind of the key."""
@@ -715,8 +731,12 @@ class Signer:
         """Signs a message."""
 
 class SignerImpl(Signer):
-    """Signs in the name of the device with a key that never leaves the app's hardware. Implemented by
+    """Signs in the name of the device with a key that never leaves the phone's hardware. Implemented by
     the app.
+
+    It takes effect with the next enrolment; from then on the replica is opened with the same signer.
+    Called from background threads; it may be slow, and may fail by throwing `RoadbookError.Keys`. It
+    must not call the replica.
     """
     def __init__(self, *args, **kwargs): ...
     def algorithm(self) -> SigningAlgorithm:
@@ -801,7 +821,7 @@ class WipeState:
 
 class Status:
     """Where the replica stands."""
-    def __init__(self, *, enrolled: bool, device: typing.Optional[Device], device_name: str, role: str, contacts: int, conflicts: int, quarantined: int, sync: SyncState, lease: typing.Optional[Lease], wiped: typing.Optional[WipeState], copied_at: typing.Optional[Timestamp], set_aside_file: typing.Optional[str]): ...
+    def __init__(self, *, enrolled: bool, device: typing.Optional[Device], device_name: str, role: str, contacts: int, conflicts: int, quarantined: int, sync: SyncState, encrypted: bool, lease: typing.Optional[Lease], wiped: typing.Optional[WipeState], copied_at: typing.Optional[Timestamp], set_aside_file: typing.Optional[str]): ...
 
 class SyncReport:
     """What one exchange brought."""

@@ -7,7 +7,7 @@ use chrono::NaiveDate;
 use ring::rand::{SecureRandom, SystemRandom};
 use roadbook_protocol::ids::UnixMs;
 
-use crate::keys::KeyStore;
+use crate::keys::{KeyStore, Signer};
 
 /// Tells the time. It may be wrong by years: nothing but what is shown depends on it.
 pub trait Clock: Send + Sync + 'static {
@@ -121,6 +121,9 @@ pub struct OpenOptions {
     /// Who keeps the secrets of this replica, the key of its database among them; `None`: files in its
     /// directory.
     pub keys: Option<Arc<dyn KeyStore>>,
+    /// Signs in the name of the device; `None`: a key among the secrets does. A device that was enrolled
+    /// with one is opened with the same.
+    pub signer: Option<Arc<dyn Signer>>,
     /// What identifies the machine; `None` reads it from the operating system. A replica that is
     /// opened on another machine than it was made on takes a new actor before its next edit.
     pub machine_id: Option<String>,
@@ -135,6 +138,7 @@ impl Default for OpenOptions {
             entropy: Arc::new(SystemEntropy::default()),
             durability: Durability::Full,
             keys: None,
+            signer: None,
             machine_id: None,
             documents_max: 128,
         }

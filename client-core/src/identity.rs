@@ -10,14 +10,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ring::digest;
-use ring::signature::{Ed25519KeyPair, KeyPair};
+use ring::signature::Ed25519KeyPair;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::env::{Entropy, random16};
 use crate::error::{Error, Result};
 use crate::files::{self, private};
-use crate::keys::{self, DEVICE_KEY, DEVICE_KEY_NEW, FileKeys, KeptBy, KeyStore, KeyStoreError};
+use crate::keys::{
+    self, DEVICE_KEY, DEVICE_KEY_NEW, DeviceKey, FileKeys, KeptBy, KeyStore, KeyStoreError, Signer,
+};
 
 const LOCK: &str = "lock";
 const INCARNATION: &str = "incarnation";
@@ -26,6 +28,7 @@ const INCARNATION: &str = "incarnation";
 pub(crate) struct Home {
     path: PathBuf,
     keys: Arc<dyn KeyStore>,
+    signer: Option<Arc<dyn Signer>>,
     /// Holds the lock; `None` while suspended.
     lock: std::sync::Mutex<Option<File>>,
 }
@@ -48,10 +51,16 @@ impl Home {
             None if keys::Laptop::new(path).is_sealed() => return Err(keys::locked(path)),
             None => Arc::new(FileKeys::new(path)),
         };
-        let home = Home { path: path.to_owned(), keys, lock: std::sync::Mutex::new(None) };
+        let home =
+            Home { path: path.to_owned(), keys, signer: None, lock: std::sync::Mutex::new(None) };
         home.lock()?;
         home.hand_over_files()?;
         Ok(home)
+    }
+
+    /// The same, speaking for the device with a key of the platform from its next enrolment on.
+    pub(crate) fn with_signer(self, signer: Option<Arc<dyn Signer>>) -> Home {
+        Home { signer, ..self }
     }
 
     /// Secrets in files, of a time before `keys` kept them.
@@ -155,15 +164,22 @@ impl Home {
 
     /// The device's key, if the device has one.
     pub(crate) fn key(&self) -> Result<Option<DeviceKey>> {
-        self.secret(DEVICE_KEY)?.map(|pkcs8| DeviceKey::parse(&pkcs8)).transpose()
+        let parse = |secret: Zeroizing<Vec<u8>>| DeviceKey::parse(&secret, self.signer.as_ref());
+        self.secret(DEVICE_KEY)?.map(parse).transpose()
     }
 
-    /// Makes a key for an enrolment; it takes effect with [`Self::adopt_key`].
+    /// Makes a key for an enrolment, or takes the platform's; it takes effect with
+    /// [`Self::adopt_key`].
     pub(crate) fn new_key(&self) -> Result<DeviceKey> {
+        if let Some(signer) = &self.signer {
+            let key = DeviceKey::of(signer)?;
+            self.put_secret(DEVICE_KEY_NEW, &key.note())?;
+            return Ok(key);
+        }
         let pkcs8 = Ed25519KeyPair::generate_pkcs8(&ring::rand::SystemRandom::new())
             .expect("the operating system always has random bytes; without them no key is safe");
         self.put_secret(DEVICE_KEY_NEW, pkcs8.as_ref())?;
-        DeviceKey::parse(pkcs8.as_ref())
+        DeviceKey::parse(pkcs8.as_ref(), None)
     }
 
     /// The key of the enrolment that just succeeded becomes the device's key.
@@ -268,28 +284,6 @@ fn file_identity(path: &Path) -> Result<String> {
     }
     #[cfg(not(unix))]
     Ok(format!("{}", born.unwrap_or_default()))
-}
-
-/// The key of a device: Ed25519.
-pub(crate) struct DeviceKey(Ed25519KeyPair);
-
-impl DeviceKey {
-    fn parse(pkcs8: &[u8]) -> Result<DeviceKey> {
-        Ed25519KeyPair::from_pkcs8(pkcs8).map(DeviceKey).map_err(|error| Error::Damaged {
-            what: "the key of this device".into(),
-            reason: format!("{error}; enrol the device again with a new code, your edits are kept"),
-        })
-    }
-
-    /// The public half, 32 bytes.
-    pub(crate) fn public(&self) -> &[u8] {
-        self.0.public_key().as_ref()
-    }
-
-    /// Signs a text, 64 bytes.
-    pub(crate) fn sign(&self, text: &[u8]) -> Vec<u8> {
-        self.0.sign(text).as_ref().to_vec()
-    }
 }
 
 /// Lower-case hexadecimal.

@@ -92,7 +92,7 @@ impl Replica {
     /// the program wrote it, [`Error::Encrypted`], [`Error::KeyLost`] or [`Error::Keys`] where it can't be
     /// decrypted.
     pub fn open(home: &Path, options: OpenOptions) -> Result<Replica> {
-        let home = Home::open(home, options.keys.clone())?;
+        let home = Home::open(home, options.keys.clone())?.with_signer(options.signer.clone());
         let machine_id = options.machine_id.clone().unwrap_or_else(machine_id);
         let mut wiped = wipe::Note::load(&home)?;
         if let Some(note) = &mut wiped {

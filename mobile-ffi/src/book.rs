@@ -143,6 +143,9 @@ pub struct Status {
     pub quarantined: u64,
     /// What is on its way, and the connection.
     pub sync: SyncState,
+    /// Whether the database is encrypted. What `cargo ship` builds encrypts, with a key from the key
+    /// store; a build for development does not.
+    pub encrypted: bool,
     /// The permission to read offline; none where it has no end.
     pub lease: Option<Lease>,
     /// Set where the office revoked this device and it was wiped.
@@ -198,7 +201,7 @@ impl Roadbook {
         let opened = runtime().spawn_blocking(move || {
             guarded("open", || {
                 let mut options = OpenOptions::default();
-                keys::wire(&mut options, settings.key_store, settings.signer)?;
+                keys::wire(&mut options, settings.key_store, settings.signer);
                 Self::open_with(Path::new(&settings.home), options, settings.app)
             })
         });
@@ -268,6 +271,7 @@ impl Roadbook {
                 conflicts: status.conflicts,
                 quarantined: status.quarantined,
                 sync,
+                encrypted: status.encryption.encrypted,
                 lease: status.lease.map(Lease::from_core),
                 wiped: status.wiped.map(WipeState::from_core),
                 copied_at: status.copied_at.map(moment),

@@ -123,7 +123,8 @@ pub enum RoadbookError {
         /// For a person.
         reason: String,
     },
-    /// The app's own `KeyStore` or `Signer` failed.
+    /// The replica's keys can't be had: the app's own `KeyStore` or `Signer` failed, or another one was
+    /// given than the device was enrolled with.
     #[error("{reason}")]
     Keys {
         /// What it said.
@@ -244,6 +245,7 @@ impl From<Error> for RoadbookError {
             Error::NewerFile { .. } => RoadbookError::NewerFile { reason },
             Error::Damaged { .. } => RoadbookError::Damaged { reason },
             Error::Suspended => RoadbookError::Suspended,
+            Error::Keys(_) => RoadbookError::Keys { reason },
             _ => RoadbookError::Storage { reason },
         }
     }

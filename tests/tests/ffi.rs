@@ -2,15 +2,20 @@
 //! promises that other languages can't see as well: observers, panics, the log.
 #![allow(clippy::unwrap_used)]
 
+use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+use ring::rand::SystemRandom;
+use ring::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair};
 use roadbook_ffi::{
-    ContactPage, Edit, Field, ListObserver, ListQuery, LogLevel, LogSink, Money, NewAddress,
-    NewDeal, NewPhone, NewTask, OpenSettings, OutboxEntry, Receipt, ReceiptObserver, Roadbook,
-    RoadbookError, Stage, SyncObserver, SyncState, Value, set_log_sink,
+    ContactPage, Edit, Field, KeyStore, ListObserver, ListQuery, LogLevel, LogSink, Money,
+    NewAddress, NewDeal, NewPhone, NewTask, OpenSettings, OutboxEntry, Receipt, ReceiptObserver,
+    Roadbook, RoadbookError, Signer, SigningAlgorithm, Stage, SyncObserver, SyncState, Value,
+    set_log_sink,
 };
 use roadbook_tests::process::ServerProcess;
 
@@ -94,6 +99,102 @@ async fn an_app_enrols_edits_searches_and_syncs_through_the_bindings() {
     phone.close();
     assert_eq!(phone.status(), Err(RoadbookError::Closed));
     tablet.close();
+}
+
+/// A phone's secure hardware, as an app hands it over.
+struct Enclave(EcdsaKeyPair);
+
+impl Enclave {
+    fn new() -> Arc<Self> {
+        let (random, algorithm) = (SystemRandom::new(), &ECDSA_P256_SHA256_ASN1_SIGNING);
+        let pkcs8 = EcdsaKeyPair::generate_pkcs8(algorithm, &random).unwrap();
+        Arc::new(Self(EcdsaKeyPair::from_pkcs8(algorithm, pkcs8.as_ref(), &random).unwrap()))
+    }
+}
+
+impl Signer for Enclave {
+    fn algorithm(&self) -> SigningAlgorithm {
+        SigningAlgorithm::EcdsaP256
+    }
+    fn public_key(&self) -> Result<Vec<u8>, RoadbookError> {
+        Ok(self.0.public_key().as_ref().to_vec())
+    }
+    fn sign(&self, message: Vec<u8>) -> Result<Vec<u8>, RoadbookError> {
+        Ok(self.0.sign(&SystemRandom::new(), &message).unwrap().as_ref().to_vec())
+    }
+}
+
+/// A phone's keystore.
+#[derive(Default)]
+struct Keys {
+    secrets: Mutex<BTreeMap<String, Vec<u8>>>,
+    locked: AtomicBool,
+}
+
+impl Keys {
+    fn open(&self) -> Result<MutexGuard<'_, BTreeMap<String, Vec<u8>>>, RoadbookError> {
+        match self.locked.load(Ordering::SeqCst) {
+            true => Err(RoadbookError::Keys { reason: "the phone is locked".into() }),
+            false => Ok(self.secrets.lock().unwrap()),
+        }
+    }
+}
+
+impl KeyStore for Keys {
+    fn get(&self, name: String) -> Result<Option<Vec<u8>>, RoadbookError> {
+        Ok(self.open()?.get(&name).cloned())
+    }
+    fn put(&self, name: String, secret: Vec<u8>) -> Result<(), RoadbookError> {
+        self.open()?.insert(name, secret);
+        Ok(())
+    }
+    fn delete(&self, name: String) -> Result<(), RoadbookError> {
+        self.open()?.remove(&name);
+        Ok(())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_stay_with_the_platform_and_a_p256_key_speaks_for_the_device() {
+    let world = World::new();
+    let (keys, enclave) = (Arc::new(Keys::default()), Enclave::new());
+    let home = world.dir.path().join("phone");
+    let open = |signer: Option<Arc<Enclave>>| {
+        Roadbook::open(OpenSettings {
+            home: home.to_str().unwrap().to_owned(),
+            app: None,
+            key_store: Some(keys.clone()),
+            signer: signer.map(|signer| signer as Arc<dyn Signer>),
+        })
+    };
+    let phone = open(Some(enclave.clone())).await.unwrap();
+    let code = world.server.admin(&["invite", "rep"]).last_line();
+    phone.enrol(world.server.url.clone(), code, "phone".into(), None).await.unwrap();
+    phone.create(vec![text(Field::Company, "Signed by hardware")]).unwrap();
+    phone.sync_once(WAIT).await.unwrap();
+    assert_eq!(phone.status().unwrap().sync.unsent, 0);
+    phone.close();
+    assert!(keys.secrets.lock().unwrap().contains_key("device.key"));
+    assert!(!home.join("device.key").exists(), "no secret lies in the directory");
+
+    // Without the signer, or with another one, it can't speak for the device.
+    for signer in [None, Some(Enclave::new())] {
+        let phone = open(signer).await.unwrap();
+        let refused = phone.sync_once(WAIT).await.unwrap_err();
+        assert!(matches!(refused, RoadbookError::Keys { .. }), "{refused:?}");
+        phone.close();
+    }
+    keys.locked.store(true, Ordering::SeqCst);
+    let refused = match open(Some(enclave.clone())).await {
+        Ok(phone) => phone.sync_once(WAIT).await.unwrap_err(),
+        Err(error) => error,
+    };
+    assert!(refused.to_string().contains("the phone is locked"), "{refused}");
+    keys.locked.store(false, Ordering::SeqCst);
+    let phone = open(Some(enclave)).await.unwrap();
+    phone.sync_once(WAIT).await.unwrap();
+    phone.wipe(false).unwrap();
+    assert!(keys.secrets.lock().unwrap().is_empty(), "wiping takes the secrets along");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,10 +5,13 @@
 //! else of a replica is secret. A phone keeps them in its keystore; on a laptop [`FileKeys`] keeps them
 //! in files beside the database, or [`PassphraseKeys`] seals them under a passphrase.
 
+mod device;
 mod file;
 mod laptop;
 mod passphrase;
 
+pub(crate) use device::DeviceKey;
+pub use device::Signer;
 pub use file::FileKeys;
 pub(crate) use laptop::locked;
 pub use laptop::{Laptop, Passphrase};
@@ -20,7 +23,7 @@ use serde::Serialize;
 
 /// The 256-bit key that the database is encrypted with.
 pub const DATA_KEY: &str = "data.key";
-/// The private key of the device, PKCS#8.
+/// The private key of the device, PKCS#8; what stands for it where a [`Signer`] has it.
 pub const DEVICE_KEY: &str = "device.key";
 /// The private key of an enrolment under way, PKCS#8; [`DEVICE_KEY`] once the server has granted it.
 pub const DEVICE_KEY_NEW: &str = "device.key.new";

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use roadbook_protocol::limits::Limits;
-use roadbook_protocol::wire::{self, Enrol, Frame, KeyAlgorithm, PROTOCOL, Problem, ProblemCode};
+use roadbook_protocol::wire::{self, Enrol, Frame, PROTOCOL, Problem, ProblemCode};
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 
@@ -110,8 +110,8 @@ impl Enrolment {
         let request = Enrol {
             protocol: PROTOCOL,
             code: code.trim().to_owned(),
-            algorithm: KeyAlgorithm::Ed25519,
-            signature: key.sign(&wire::enrolment_text(code, &public_key)),
+            algorithm: key.algorithm(),
+            signature: key.sign(&wire::enrolment_text(code, &public_key))?,
             public_key,
             name: device_name.to_owned(),
             app: options.app,

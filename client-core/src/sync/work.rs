@@ -118,7 +118,7 @@ impl Worker {
             ClientEffect::Send(_) | ClientEffect::Close(_) => {}
             ClientEffect::Sign { text, .. } => {
                 let key = self.replica.inner.home.key()?.ok_or(Error::NotEnrolled)?;
-                events.push(ClientEvent::Signed(key.sign(&text)));
+                events.push(ClientEvent::Signed(key.sign(&text)?));
             }
             ClientEffect::Opened(welcome) => self.opened(&welcome)?,
             ClientEffect::LoadOutbox { after, changes_max, bytes_max } => {

@@ -54,6 +54,7 @@ pub(crate) fn options(seed: u64) -> OpenOptions {
         entropy: Arc::new(TestEntropy(AtomicU64::new(seed.wrapping_mul(0x1234_5678_9abc_def1)))),
         durability: Durability::Off,
         keys: None,
+        signer: None,
         machine_id: Some("machine".into()),
         documents_max: 16,
     }

@@ -284,6 +284,52 @@ class Calls(Case):
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
+class Keychain(roadbook.KeyStore):
+    """A platform's keystore, in memory."""
+
+    def __init__(self):
+        self.secrets = {}
+        self.trouble = None
+
+    def check(self):
+        if self.trouble:
+            raise self.trouble
+
+    def get(self, name):
+        self.check()
+        return self.secrets.get(name)
+
+    def put(self, name, secret):
+        self.check()
+        self.secrets[name] = secret
+
+    def delete(self, name):
+        self.check()
+        self.secrets.pop(name, None)
+
+
+class Keys(Case):
+    async def test_secrets_are_kept_by_the_app_and_what_its_store_throws_is_an_error(self):
+        server = self.serve()
+        keychain = Keychain()
+        settings = OpenSettings(home=str(self.dir / "phone"), app="suite/1.0", key_store=keychain)
+        book = await Roadbook.open(settings)
+        await book.enrol(server.url, server.admin("invite", "rep"), "phone")
+        book.create(company("Kept"))
+        await book.sync_once(WAIT)
+        self.assertIn("device.key", keychain.secrets)
+        self.assertFalse((self.dir / "phone" / "device.key").exists())
+        for trouble in (RoadbookError.Keys("the phone is locked"), RuntimeError("the phone is locked")):
+            keychain.trouble = trouble
+            with self.assertRaises(RoadbookError.Keys) as raised:
+                await book.sync_once(WAIT)
+            self.assertIn("the phone is locked", raised.exception.reason)
+        keychain.trouble = None
+        await book.sync_once(WAIT)
+        book.wipe(False)
+        self.assertEqual(keychain.secrets, {})
+
+
 class Errors(Case):
     async def test_not_enrolled(self):
         book = await self.open()

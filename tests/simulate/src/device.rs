@@ -196,6 +196,7 @@ impl World {
             entropy: Arc::new(SystemEntropy::default()),
             durability: Durability::Full,
             keys: None,
+            signer: None,
             machine_id: Some(device.machine.clone()),
             documents_max: 32,
         };

@@ -90,6 +90,7 @@ impl World {
             entropy: Arc::new(SystemEntropy::default()),
             durability: Durability::Full,
             keys: None,
+            signer: None,
             machine_id: Some(machine.clone()),
             documents_max: 32,
         };
