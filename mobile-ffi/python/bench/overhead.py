@@ -1,8 +1,5 @@
-"""What a call through the border costs, from Python. `cargo bench`-like figures of the core itself are
-printed by the example `overhead` of the crate, on the same replica.
-
-    mobile-ffi/overhead
-"""
+"""What a call through the border costs, from Python: `mobile-ffi/overhead` runs it beside the same calls in
+Rust, on one replica."""
 
 import asyncio
 import statistics
