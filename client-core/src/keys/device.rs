@@ -121,7 +121,7 @@ mod tests {
     struct Enclave(EcdsaKeyPair);
 
     impl Enclave {
-        fn new() -> Arc<dyn Signer> {
+        fn made() -> Arc<dyn Signer> {
             let random = SystemRandom::new();
             let algorithm = &ECDSA_P256_SHA256_ASN1_SIGNING;
             let pkcs8 = EcdsaKeyPair::generate_pkcs8(algorithm, &random).unwrap();
@@ -143,13 +143,13 @@ mod tests {
 
     #[test]
     fn a_key_of_the_platform_signs_and_is_known_again_by_its_public_half_only() {
-        let signer = Enclave::new();
+        let signer = Enclave::made();
         let key = DeviceKey::of(&signer).unwrap();
         let signature = key.sign(b"a text").unwrap();
         assert!(verify(key.algorithm(), key.public(), b"a text", &signature));
         let note = key.note();
         assert_eq!(DeviceKey::parse(&note, Some(&signer)).unwrap().public(), key.public());
-        for other in [None, Some(&Enclave::new())] {
+        for other in [None, Some(&Enclave::made())] {
             assert!(matches!(DeviceKey::parse(&note, other).err(), Some(Error::Keys(_))));
         }
     }
