@@ -203,9 +203,10 @@ impl Error {
         )
     }
 
-    /// Whether a value that was read can't be one that was written: SQLite does not look inside
-    /// values, so that a bit that flipped in a text is found by its reader alone.
-    pub(crate) fn is_unreadable_value(&self) -> bool {
+    /// Whether what was read can't be what was written: SQLite does not look inside values and not
+    /// into the meaning of its own schema, so that a bit that flipped in a text is found by its
+    /// reader alone.
+    pub(crate) fn is_unreadable(&self) -> bool {
         matches!(self, Error::Storage(error) if unreadable(error))
     }
 }
@@ -213,7 +214,14 @@ impl Error {
 /// `SQLITE_IOERR_SHMSIZE`: the index of the log could not grow, which only a full disk brings about.
 const IOERR_SHMSIZE: i32 = 4874;
 
+/// How SQLite begins to say that a statement of ours does not fit the schema, which is ours too.
+const OTHER_SCHEMA: [&str; 4] =
+    ["foreign key mismatch", "no such table", "no such column", "malformed database schema"];
+
 fn unreadable(error: &rusqlite::Error) -> bool {
+    if let rusqlite::Error::SqliteFailure(_, Some(told)) = error {
+        return OTHER_SCHEMA.iter().any(|beginning| told.starts_with(beginning));
+    }
     matches!(
         error,
         rusqlite::Error::FromSqlConversionFailure(..)

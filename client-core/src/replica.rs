@@ -281,7 +281,7 @@ impl Replica {
     /// A database that SQLite calls broken, or that contradicts itself, is examined at the next start,
     /// before anything is written to it; one with a value that can't be read is set aside then.
     fn note_corruption(&self, error: &Error) {
-        if error.is_unreadable_value() {
+        if error.is_unreadable() {
             salvage::mark_as_damaged(&self.inner.home, error);
         } else if error.is_corruption() || error.is_contradiction() {
             salvage::mark_for_examination(&self.inner.home);

@@ -4,13 +4,14 @@
 //! The count of this process is the truth; each entry is also written behind it without waiting for the
 //! disk ([`crate::store::volumes`]), so that a restart goes on from there. What a power cut takes of the
 //! last moment is the only thing that is not counted. Memory: an entry per person and way, of as many
-//! numbers as the window has hours, and the last contacts that were opened.
+//! numbers as the window has hours, and the last contacts that were read.
 //!
-//! A device's limit is never below a multiple of what its user holds: first syncs of several devices of
-//! one person, and repairs after a restore, stay far under it. What runs into it is a base that is led
-//! through one phone.
+//! What somebody's devices were given lately is not counted when it is sent again: first syncs of several
+//! devices, on links that break off again and again, and repairs after a restore. And a device's limit is
+//! never below a multiple of what its user holds. What runs into it is a base that is led through one
+//! phone.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::str::FromStr;
 use std::sync::{Mutex, PoisonError};
 
@@ -28,6 +29,8 @@ use crate::store::{EngineError, Result, audit, contacts, volumes, workspaces};
 const HELD_TIMES: u64 = 5;
 /// Contacts that somebody opened lately: looking at them again is not counted.
 const RECENT_MAX: usize = 512;
+/// Contacts that somebody's devices were given lately: sending them again is not counted.
+const GIVEN_MAX: usize = 1 << 17;
 /// Somebody who is held back and goes on trying counts up the alert at most so often.
 const ALERT_EVERY_MS: UnixMs = 60_000;
 /// The longest window.
@@ -70,6 +73,10 @@ impl Reading {
             Reading::Export => 2_000,
         };
         Limit { contacts, hours: 24 }
+    }
+
+    fn remembered(self) -> usize {
+        if self == Reading::Device { GIVEN_MAX } else { RECENT_MAX }
     }
 
     fn setting(self) -> String {
@@ -158,7 +165,9 @@ pub(super) struct Meter(Mutex<HashMap<(WorkspaceId, UserId, Reading), Tally>>);
 struct Tally {
     /// Hours since 1970 with what was read in each, oldest first.
     hours: VecDeque<(i64, u64)>,
-    recent: VecDeque<ContactId>,
+    recent: HashSet<ContactId>,
+    /// The same, oldest first.
+    in_order: VecDeque<ContactId>,
     alerted_at: Option<UnixMs>,
 }
 
@@ -193,10 +202,12 @@ impl Tally {
         None
     }
 
-    fn remember(&mut self, opened: &[ContactId]) {
-        self.recent.extend(opened);
-        while self.recent.len() > RECENT_MAX {
-            self.recent.pop_front();
+    fn remember(&mut self, read: &[ContactId], most: usize) {
+        self.recent.extend(read);
+        self.in_order.extend(read);
+        while self.in_order.len() > most {
+            let oldest = self.in_order.pop_front();
+            oldest.map(|id| self.recent.remove(&id));
         }
     }
 }
@@ -227,8 +238,8 @@ impl Engine {
         self.take(reader, reading, contacts, &[])
     }
 
-    /// [`Self::take_volume`] of contacts that are shown on pages: those that were shown to the same
-    /// person lately are not counted again. Blocking.
+    /// [`Self::take_volume`] of contacts that are shown on pages or sent to devices: those that the same
+    /// person was given in the same way lately are not counted again. Blocking.
     ///
     /// # Errors
     /// What the database says.
@@ -301,7 +312,7 @@ impl Engine {
             if read + count <= most {
                 if count > 0 {
                     tally.add(hour, count);
-                    tally.remember(&news);
+                    tally.remember(&news, reading.remembered());
                     drop(meter);
                     self.write_soon(move |tx| {
                         volumes::add(tx, workspace, user, reading.as_str(), (hour, since), count)
@@ -449,7 +460,7 @@ mod tests {
         let mut tally = Tally::default();
         for n in 0..RECENT_MAX + 10 {
             let id = ContactId::from_bytes((n as u128).to_be_bytes());
-            tally.remember(&[id]);
+            tally.remember(&[id], RECENT_MAX);
         }
         assert_eq!(tally.recent.len(), RECENT_MAX);
     }

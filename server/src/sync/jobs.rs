@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use roadbook_protocol::ChangeHash;
 use roadbook_protocol::ids::{ContactId, Cursor, DeviceId, UserId, WorkspaceId};
-use roadbook_protocol::session::{DeviceRecord, LoadedPage, Opening, ServerEvent};
+use roadbook_protocol::session::{DeviceRecord, LoadedItem, LoadedPage, Opening, ServerEvent};
 use roadbook_protocol::wire::{
     ContactHeads, Directory, Erasures, PendingChanges, Problem, ProblemCode,
 };
@@ -115,8 +115,8 @@ pub(super) async fn page(
     metrics::counter!("roadbook_sync_pages_total").increment(1);
     read(&hub, move |engine| {
         let Some(page) = service::page(engine, &limits, who, since, &own)? else { return Ok(None) };
-        let whole = page.items.iter().filter(|item| !item.snapshot.is_empty()).count();
-        Ok(Some(volume(engine, who, whole)?.map_or(Ok(page), Err)))
+        let held = volume(engine, who, page.items.iter())?;
+        Ok(Some(held.map_or(Ok(page), Err)))
     })
     .await
 }
@@ -144,17 +144,23 @@ pub(super) async fn fetch(
 ) -> Result<std::result::Result<FetchPart, Held>> {
     read(&hub, move |engine| {
         let part = service::fetch(engine, who, contacts)?;
-        let whole = part.items.iter().flatten().filter(|item| !item.snapshot.is_empty()).count();
-        Ok(volume(engine, who, whole)?.map_or(Ok(part), Err))
+        let held = volume(engine, who, part.items.iter().flatten())?;
+        Ok(held.map_or(Ok(part), Err))
     })
     .await
 }
 
 /// Counts whole contacts that are about to be sent to a device.
-fn volume(engine: &Engine, who: Identity, whole: usize) -> Result<Option<Held>> {
+fn volume<'a>(
+    engine: &Engine,
+    who: Identity,
+    items: impl Iterator<Item = &'a LoadedItem>,
+) -> Result<Option<Held>> {
     let Identity { workspace, device, user } = who;
     let reader = Reader { workspace, user, device: Some(device) };
-    engine.take_volume(reader, Reading::Device, whole as u64)
+    let whole: Vec<ContactId> =
+        items.filter(|item| !item.snapshot.is_empty()).map(|item| item.contact).collect();
+    engine.take_shown(reader, Reading::Device, &whole)
 }
 
 /// [`service::fates`].

@@ -3,7 +3,7 @@
 use roadbook_protocol::wire::Fetch;
 
 use super::*;
-use crate::engine::{Limit, Reading};
+use crate::engine::{Assign, Limit, Reading};
 use crate::store::alerts;
 
 /// Fetches one contact in a first sync of its own; whether it came.
@@ -30,14 +30,18 @@ async fn fetch_anew(phone: &mut Phone, house: &House, contact: ContactId) -> Res
 }
 
 #[tokio::test]
-async fn a_device_that_is_given_everything_again_and_again_is_held_back_and_managers_are_told() {
+async fn a_base_that_is_led_through_one_phone_is_held_back_and_managers_are_told() {
     let house = House::open().await;
-    let mut phone = house.phone("ada").await;
+    let (mut phone, other) = (house.phone("ada").await, house.phone("bob").await);
     let mut line = phone.connect(house.addr).await;
     let page = line.page().await;
     phone.confirm(&mut line, &page).await;
-    let (contact, changes) = phone.create("Marker");
-    phone.upload(&mut line, changes).await;
+    let mut made = Vec::new();
+    for _ in 0..6 {
+        let (contact, changes) = phone.create("Marker");
+        phone.upload(&mut line, changes).await;
+        made.push(contact);
+    }
     drop(line);
     let (workspace, user) = (house.workspace, phone.enrolled.user);
     let limit = Limit { contacts: 1, hours: 24 };
@@ -47,12 +51,21 @@ async fn a_device_that_is_given_everything_again_and_again_is_held_back_and_mana
         })
         .await;
 
-    // Five times what the user holds comes, however low the limit is; then no more.
-    for time in 0..5 {
-        assert!(fetch_anew(&mut phone, &house, contact).await.is_ok(), "{time}");
+    // Five come, and go to somebody else. A link that breaks off does not count: each comes twice.
+    let contact = made.pop().unwrap();
+    for &one in made.iter().chain(&made) {
+        assert!(fetch_anew(&mut phone, &house, one).await.is_ok(), "{one}");
     }
+    let owner = Some(Some(other.enrolled.user));
+    house
+        .engine(move |engine| {
+            let assign = Assign { contacts: made, owner, ..Assign::default() };
+            engine.assign(workspace, None, assign).unwrap();
+        })
+        .await;
+    // Five times what the user holds has come, however low the limit is; then no more.
     let Err(mut line) = fetch_anew(&mut phone, &house, contact).await else {
-        panic!("the sixth time was not held back");
+        panic!("the sixth was not held back");
     };
     assert!(!line.heard("Marker"));
     let raised = house

@@ -20,6 +20,7 @@ use crate::{scratch, spread, steps, without_failures};
 
 /// Runs with an error at most: one of a merge is tried again after a second.
 const ERRORS_MAX: u64 = 60;
+const SYNC_ERRORS: u64 = 6;
 /// Runs with a crash at most.
 const CRASHES_MAX: u64 = 1_000;
 const START_MS: i64 = 1_780_000_000_000;
@@ -234,9 +235,12 @@ fn run(faults: impl Iterator<Item = (u64, DiskFault, Loss)>) -> (DiskStats, usiz
 #[test]
 fn after_an_error_of_any_operation_every_stored_change_is_there() {
     let total = operations();
-    let faults = steps(total, ERRORS_MAX)
-        .map(|at| (at, DiskFault::Fail { at, kind: IoKind::Any }, Loss::Power));
-    let (stats, refused) = run(faults);
+    let faults = steps(total, ERRORS_MAX).map(|at| (at, IoKind::Any));
+    // Syncs are few among all operations: some of them in any case.
+    let syncs = (1..=SYNC_ERRORS).map(|at| (at, IoKind::Sync));
+    let faults = faults.chain(syncs);
+    let (stats, refused) =
+        run(faults.map(|(at, kind)| (at, DiskFault::Fail { at, kind }, Loss::Power)));
     println!("{total} operations, {refused} refused: {stats:?}");
     assert!(stats.failed_writes > 0 && stats.failed_syncs > 0 && stats.failed_reads > 0);
     assert!(refused > 0);
