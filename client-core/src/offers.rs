@@ -196,7 +196,14 @@ impl Replica {
     ) -> Result<()> {
         self.write("ack", |write| {
             for fate in refused {
-                if !matches!(fate.fate, Fate::Waiting | Fate::Replaced | Fate::Erased) {
+                let listed = match fate.fate {
+                    Fate::Waiting | Fate::Erased => false,
+                    // Another change carries the edit. Where one only stands on such a change, its
+                    // author can carry it over, and nobody else: it is not to go unseen meanwhile.
+                    Fate::Replaced => fate.code == "dependency",
+                    _ => true,
+                };
+                if listed {
                     write.list_refused(fate)?;
                 }
             }

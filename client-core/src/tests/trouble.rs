@@ -6,7 +6,7 @@ use roadbook_protocol::document::{Command, schema::Collection};
 use roadbook_protocol::wire::{ChangeFate, Fate, Need};
 
 use super::office::Office;
-use super::{Device, field, person, set};
+use super::{Device, field, person, saved, set};
 use crate::Receipt;
 
 #[test]
@@ -256,4 +256,29 @@ fn a_contact_made_here_that_is_anothers_leaves_and_its_edits_stay_listed() {
     let kept = a.replica.quarantine().unwrap();
     assert_eq!((kept.len(), kept[0].code.as_str()), (1, "not_yours"));
     assert!(kept[0].bytes.is_some());
+}
+
+#[test]
+fn anothers_change_that_its_author_alone_can_bring_back_is_listed_until_then() {
+    let (mut office, a, b) = (Office::new(), Device::new(1), Device::new(2));
+    let id = person(&a.replica, "Karen", "Holm");
+    office.converge(&[&a, &b]);
+    let hash = saved(a.replica.edit(id, &[set("company", "Nordhav")]).unwrap()).hash;
+    office.converge(&[&a, &b]);
+    let refused = |code: &str| ChangeFate {
+        contact: id,
+        hash,
+        fate: Fate::Replaced,
+        code: code.into(),
+        reason: "as told".into(),
+    };
+    // Another change carries the very edit: there is nothing to be seen to.
+    b.replica.record_offered(&[id], &[refused("replaced")]).unwrap();
+    assert!(b.replica.quarantine().unwrap().is_empty());
+    // It stands on a change that another carries.
+    b.replica.record_offered(&[id], &[refused("dependency")]).unwrap();
+    let listed = b.replica.quarantine().unwrap();
+    assert_eq!(listed.len(), 1);
+    assert_eq!((listed[0].contact_id, listed[0].hash.clone()), (id, Some(hash.to_string())));
+    assert!(listed[0].bytes.is_some(), "nothing of it is lost");
 }
