@@ -7,18 +7,22 @@ use crate::wire::{
     SEALED_PARTS_MAX, Sealed, SealedStored, Welcome, Wiped, challenge_text,
 };
 
-/// A revoked device that has said hello with these abilities, up to the server's answer.
-fn revoked_bench(capabilities: &[&str]) -> (Bench, Vec<ServerEffect>) {
-    let mut bench = Bench::new();
-    let hello = Hello {
+/// What the device of these tests says first.
+fn hello(capabilities: &[&str]) -> Hello {
+    Hello {
         protocol: PROTOCOL,
         workspace: WorkspaceId::from_bytes([1; 16]),
         device: DeviceId::from_bytes([2; 16]),
         app: "roadbook/0.2.0".into(),
         platform: "test".into(),
         capabilities: capabilities.iter().map(|&name| name.to_owned()).collect(),
-    };
-    bench.server.handle(0, ServerEvent::Received(hello.into()));
+    }
+}
+
+/// A revoked device that has said hello with these abilities, up to the server's answer.
+fn revoked_bench(capabilities: &[&str]) -> (Bench, Vec<ServerEffect>) {
+    let mut bench = Bench::new();
+    bench.server.handle(0, ServerEvent::Received(hello(capabilities).into()));
     let record = device_record(&bench.server_key, true);
     let effects = bench.server.handle(0, ServerEvent::Device(Some(Box::new(record))));
     (bench, effects)
@@ -179,15 +183,7 @@ fn the_server_takes_confirmations_up_to_the_limit_and_tells_of_erasures_who_can_
         // A second session, of a device that says what it can.
         let options = ServerOptions { nonce: NONCE, ..ServerOptions::default() };
         bench.server = ServerSession::new(0, options);
-        let hello = Hello {
-            protocol: PROTOCOL,
-            workspace: WorkspaceId::from_bytes([1; 16]),
-            device: DeviceId::from_bytes([2; 16]),
-            app: "roadbook/0.2.0".into(),
-            platform: "test".into(),
-            capabilities: capabilities.iter().map(|&name| name.to_owned()).collect(),
-        };
-        bench.server.handle(0, ServerEvent::Received(hello.into()));
+        bench.server.handle(0, ServerEvent::Received(hello(capabilities).into()));
         let record = device_record(&bench.server_key, false);
         bench.server.handle(0, ServerEvent::Device(Some(Box::new(record))));
         let (workspace, device) = (WorkspaceId::from_bytes([1; 16]), DeviceId::from_bytes([2; 16]));
