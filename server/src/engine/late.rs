@@ -5,12 +5,12 @@
 //! take place, so they are authored at once, by the server in the rep's name, from the command and
 //! not from the old bytes. Everything else waits for a person.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use automerge::Automerge;
 use roadbook_protocol::ChangeHash;
 use roadbook_protocol::document::{self, Command, NotReplayed, ProposedItem, ProposedKind};
-use roadbook_protocol::guard::{self, Incoming};
+use roadbook_protocol::guard::{self, GateError, Incoming};
 use roadbook_protocol::ids::{Actor, UnixMs};
 use rusqlite::{Connection, Transaction};
 use serde_json::json;
@@ -18,10 +18,14 @@ use serde_json::json;
 use super::merge::{Authoring, Key, Merger, Prepared, ServerAuthor, missing_bootstraps};
 use super::types::Authored;
 use crate::store::proposals::{Decision, ItemState, Proposal, RawProposed, TakenApart};
-use crate::store::{EngineError, Result, audit, contacts, proposals};
+use crate::store::{EngineError, Result, audit, changes, contacts, proposals};
 
 /// The kind of edit that history shows for an interaction that was taken from a late edit.
 const LATE_LABEL: &str = "late";
+/// Changes that a document does not take, each with the reason.
+type Refusals = Vec<(ChangeHash, GateError)>;
+/// So many changes that were set aside are looked up at most to read a set of late ones.
+const SET_ASIDE_BELOW_MAX: usize = 4096;
 
 /// Whether something of the contact is to be done by itself.
 pub(super) fn is_due(conn: &Connection, key: Key) -> Result<bool> {
@@ -136,7 +140,8 @@ impl Merger {
             None => document::new_document(),
         };
         let raw = proposals::raw(conn, n)?;
-        let mut taken = self.read_late(&base, n, &raw)?;
+        let below = set_aside_below(conn, key, &base, &raw)?;
+        let mut taken = self.read_late(&base, n, &raw, below)?;
         // Where nothing is merged there is nothing that a visit could be added to.
         taken.at_once = known.is_some_and(|contact| contact.cursor > 0);
         self.put_back_doc(&prepared, base);
@@ -145,35 +150,119 @@ impl Merger {
         Ok(Some(prepared))
     }
 
-    /// What the new ones among these changes would do to the contact, found on a copy of it.
-    fn read_late(&self, base: &Automerge, n: i64, raw: &[RawProposed]) -> Result<TakenApart> {
-        let mut incoming = missing_bootstraps(base, raw.iter().map(|raw| raw.bytes.as_slice()));
-        incoming
-            .extend(raw.iter().map(|raw| Incoming { hash: raw.hash, bytes: raw.bytes.clone() }));
-        let outcome = guard::merge(base, incoming, &self.limits)
-            .map_err(|error| EngineError::damaged(format!("the contact of proposal {n}"), error))?;
+    /// What the new ones among these changes would do to the contact, found on a copy of it that also
+    /// has what they stand on. What can't be together with the contact, because a twin of it from a
+    /// copied replica is part of that, is read on the contact as its author had it.
+    fn read_late(
+        &self,
+        base: &Automerge,
+        n: i64,
+        raw: &[RawProposed],
+        below: Vec<Incoming>,
+    ) -> Result<TakenApart> {
         let new: Vec<ChangeHash> =
             raw.iter().filter(|raw| !raw.taken).map(|raw| raw.hash).collect();
-        let readable: Vec<ChangeHash> = new
-            .iter()
-            .filter(|hash| outcome.doc.get_change_meta_by_hash(hash).is_some())
-            .copied()
-            .collect();
-        let mut items = document::proposed(&outcome.doc, &readable);
-        let shown: HashSet<ChangeHash> =
-            items.iter().flat_map(|item| item.changes.iter().copied()).collect();
+        let mut below = below;
+        below.extend(raw.iter().map(|raw| Incoming { hash: raw.hash, bytes: raw.bytes.clone() }));
+        let (mut items, refused) = self.read_on(base, n, &new, &below)?;
+        let mut unread = not_shown(&new, &items);
+        if !unread.is_empty() {
+            let lineage = lineage(&unread, below);
+            if let Ok(seen) = base.fork_at(&standing_on(base, &lineage)) {
+                items.extend(self.read_on(&seen, n, &unread, &lineage)?.0);
+                unread = not_shown(&unread, &items);
+            }
+        }
         let mut reasons = Vec::new();
-        for hash in new.iter().filter(|hash| !shown.contains(hash)) {
-            let refused = outcome.refused.iter().find(|(refused, _)| refused == hash);
+        for hash in unread {
+            let refused = refused.iter().find(|(refused, _)| *refused == hash);
             let reason = match refused {
                 Some((_, error)) => error.to_string(),
                 None => "it changes nothing that this version can show".to_owned(),
             };
-            reasons.push((*hash, reason));
-            items.push(unreadable(*hash));
+            reasons.push((hash, reason));
+            items.push(unreadable(hash));
         }
         Ok(TakenApart { proposal: n, hashes: new, items, at_once: true, reasons })
     }
+
+    /// What `wanted` would do to a document, with those of `changes` that go into it; and those that
+    /// don't.
+    fn read_on(
+        &self,
+        doc: &Automerge,
+        n: i64,
+        wanted: &[ChangeHash],
+        changes: &[Incoming],
+    ) -> Result<(Vec<ProposedItem>, Refusals)> {
+        let mut incoming =
+            missing_bootstraps(doc, changes.iter().map(|change| change.bytes.as_slice()));
+        incoming.extend(changes.iter().cloned());
+        let outcome = guard::merge(doc, incoming, &self.limits)
+            .map_err(|error| EngineError::damaged(format!("the contact of proposal {n}"), error))?;
+        Ok((document::proposed(&outcome.doc, wanted), outcome.refused))
+    }
+}
+
+/// What late changes stand on and the contact does not have, as far as it came: it was set aside itself,
+/// because its edit is part of the contact in another way or because its replica was copied.
+fn set_aside_below(
+    conn: &Connection,
+    (workspace, contact): Key,
+    base: &Automerge,
+    raw: &[RawProposed],
+) -> Result<Vec<Incoming>> {
+    let mut seen: HashSet<ChangeHash> = raw.iter().map(|raw| raw.hash).collect();
+    let mut due: Vec<ChangeHash> = raw.iter().flat_map(|raw| dependencies(&raw.bytes)).collect();
+    let mut found = Vec::new();
+    while let Some(hash) = due.pop() {
+        if !seen.insert(hash) || base.get_change_meta_by_hash(&hash).is_some() {
+            continue;
+        }
+        let Some((_, seq)) = changes::find(conn, workspace, contact, &hash)? else { continue };
+        let Some(bytes) = changes::bytes(conn, workspace, seq)? else { continue };
+        due.extend(dependencies(&bytes));
+        found.push(Incoming { hash, bytes });
+        if found.len() == SET_ASIDE_BELOW_MAX {
+            break;
+        }
+    }
+    Ok(found)
+}
+
+fn dependencies(bytes: &[u8]) -> Vec<ChangeHash> {
+    guard::peek_change(bytes).map(|(_, dependencies)| dependencies).unwrap_or_default()
+}
+
+/// Those of `wanted` of which no item tells.
+fn not_shown(wanted: &[ChangeHash], items: &[ProposedItem]) -> Vec<ChangeHash> {
+    let shown: HashSet<&ChangeHash> = items.iter().flat_map(|item| &item.changes).collect();
+    wanted.iter().filter(|hash| !shown.contains(hash)).copied().collect()
+}
+
+/// Those of `changes` that are among `wanted` or below them.
+fn lineage(wanted: &[ChangeHash], changes: Vec<Incoming>) -> Vec<Incoming> {
+    let by_hash: HashMap<ChangeHash, Incoming> =
+        changes.into_iter().map(|change| (change.hash, change)).collect();
+    let mut due = wanted.to_vec();
+    let mut seen = HashSet::new();
+    let mut lineage = Vec::new();
+    while let Some(hash) = due.pop() {
+        let Some(change) = by_hash.get(&hash).filter(|_| seen.insert(hash)) else { continue };
+        due.extend(dependencies(&change.bytes));
+        lineage.push(change.clone());
+    }
+    lineage
+}
+
+/// The changes of a document that others stand on directly.
+fn standing_on(doc: &Automerge, changes: &[Incoming]) -> Vec<ChangeHash> {
+    let all = changes.iter().flat_map(|change| dependencies(&change.bytes));
+    let mut there: Vec<ChangeHash> =
+        all.filter(|hash| doc.get_change_meta_by_hash(hash).is_some()).collect();
+    there.sort_unstable();
+    there.dedup();
+    there
 }
 
 /// Stands for a change that can't be taken apart: it is listed and exported, never dropped.

@@ -1,7 +1,9 @@
 //! Who may still write to a contact that was handed over (rule 18), and what becomes of late edits
 //! (rules 8, 9 and 19).
 
-use roadbook_protocol::document::{Collection, Command, EditOptions, Value, note_splices};
+use roadbook_protocol::document::{
+    Collection, Command, EditOptions, ProposedKind, Value, note_splices,
+};
 use roadbook_protocol::ids::{Actor, ContactId, EntryId, UserId};
 use roadbook_protocol::wire::{Dropped, Fate};
 use roadbook_server::engine::{Assign, EngineError, Verdict};
@@ -234,4 +236,59 @@ fn late_copies_of_one_edit_wait_for_one_decision() {
         assert_eq!(sets(&world).len(), 1);
         world.assert_clean();
     }
+}
+
+/// A replica was put back to an older state. Of what it authors anew, one edit is part of the contact
+/// already; what it did next stands on that change, which no document has.
+#[test]
+fn a_late_edit_is_read_with_what_was_set_aside_below_it() {
+    let world = World::new();
+    let (anna, ben) = (world.rep("anna"), world.rep("ben"));
+    let (contact, doc) = held(&world, &anna);
+    let first = anna.edit(contact, &mut doc.clone(), &[set("company", "First")]);
+    assert_eq!(fate(&world, &anna, &first), Fate::Stored);
+    world.merged();
+    give(&world, contact, ben.user);
+    let copy = TestDevice { actor: Actor::from_random([7; 16]), ..anna.clone() };
+    let mut old = doc;
+    let options = EditOptions { replaces: vec![first.hash], ..EditOptions::default() };
+    let again = copy.edit_with(contact, &mut old, &[set("company", "First")], options, copy.user);
+    let visited =
+        copy.edit(contact, &mut old, &[visit("Tasting"), set("job_title", "Cellar master")]);
+    assert_eq!(fate(&world, &copy, &again), Fate::Replaced);
+    assert_eq!(fate(&world, &copy, &visited), Fate::Proposed);
+    assert_visit_taken_and_title_waits(&world, contact);
+}
+
+/// The same, where the replica went on under its old numbers: the twin of a change of the contact can't
+/// be in one document with it, nor can what stands on it.
+#[test]
+fn a_late_edit_on_a_twin_is_read_on_the_contact_as_its_author_had_it() {
+    let world = World::new();
+    let (anna, ben) = (world.rep("anna"), world.rep("ben"));
+    let (contact, doc) = held(&world, &anna);
+    let first = anna.edit(contact, &mut doc.clone(), &[set("company", "First")]);
+    assert_eq!(fate(&world, &anna, &first), Fate::Stored);
+    world.merged();
+    give(&world, contact, ben.user);
+    let mut old = doc;
+    let twin = anna.edit(contact, &mut old, &[set("company", "Twin")]);
+    let visited =
+        anna.edit(contact, &mut old, &[visit("Tasting"), set("job_title", "Cellar master")]);
+    assert_eq!(fate(&world, &anna, &twin), Fate::Forked);
+    assert_eq!(fate(&world, &anna, &visited), Fate::Proposed);
+    assert_visit_taken_and_title_waits(&world, contact);
+    assert_eq!(world.company(contact), "First");
+}
+
+fn assert_visit_taken_and_title_waits(world: &World, contact: ContactId) {
+    let sets = sets(world);
+    let items = sets[0].items.iter();
+    let states: Vec<_> = items.map(|item| (item.kind, item.state)).collect();
+    let title = (ProposedKind::Field, ItemState::Open);
+    assert_eq!(states, [title, (ProposedKind::Interaction, ItemState::Accepted)], "{sets:#?}");
+    let document = world.engine.document(world.workspace, contact).unwrap();
+    let read = roadbook_protocol::document::read(contact, &document);
+    assert_eq!(read.interactions.len(), 1);
+    world.assert_clean();
 }

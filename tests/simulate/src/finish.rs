@@ -400,6 +400,32 @@ impl World {
             let entry = outbox.iter().find(|entry| entry.edit_id == edit.edit);
             format!("first it was change {}, now {entry:?}", edit.hash)
         });
+        self.tell(|| format!("at the server: {:?}", self.carriers(edit)));
+    }
+
+    /// The changes that carry an edit, each with its fate at the server and the items of proposals that
+    /// come from it.
+    fn carriers(&self, edit: &EditRecord) -> Vec<(ChangeHash, String, Vec<String>)> {
+        let Some(engine) = self.server.engine() else { return Vec::new() };
+        let workspace = self.server.workspace;
+        let mut hashes = self.replacements(edit);
+        hashes.insert(0, edit.hash);
+        let wanted = Wanted {
+            decided: true,
+            contact: Some(edit.contact),
+            limit: u32::MAX,
+            ..Wanted::default()
+        };
+        let sets = engine.proposals(workspace, wanted).unwrap_or_default();
+        let items = |hash: &ChangeHash| {
+            let all = sets.iter().flat_map(|set| &set.items);
+            all.filter(|item| item.changes.contains(hash)).map(|item| format!("{item:?}")).collect()
+        };
+        let fate = |hash: &ChangeHash| {
+            let found = engine.read(|conn| changes::find(conn, workspace, edit.contact, hash));
+            format!("{:?}", found.map_err(|error: EngineError| error.to_string()))
+        };
+        hashes.iter().map(|hash| (*hash, fate(hash), items(hash))).collect()
     }
 
     /// Whether an edit is part of its contact without the change that carries it on the device: another
@@ -464,21 +490,26 @@ impl World {
     /// Whether the server has acknowledged a change that the device authored in place of an edit's
     /// first.
     pub fn arrived_anew(&self, edit: &EditRecord) -> bool {
-        let Some(engine) = self.server.engine() else { return false };
+        let replacements = self.replacements(edit);
+        self.oracle
+            .acknowledged
+            .iter()
+            .any(|one| one.contact == edit.contact && replacements.contains(&one.hash))
+    }
+
+    /// The changes of which the server knows that they replace an edit's first.
+    fn replacements(&self, edit: &EditRecord) -> Vec<ChangeHash> {
+        let Some(engine) = self.server.engine() else { return Vec::new() };
         let workspace = self.server.workspace;
-        let replacements = engine.read(|conn| -> Result<Vec<[u8; 32]>, EngineError> {
+        let found = engine.read(|conn| -> Result<Vec<ChangeHash>, EngineError> {
             let mut statement = conn.prepare_cached(
                 "SELECT replacement FROM replaced WHERE workspace = ? AND contact = ? AND hash = ?",
             )?;
             let keys = [workspace.as_bytes().as_slice(), edit.contact.as_bytes(), &edit.hash.0];
-            let rows = statement.query_map(keys, |row| row.get(0))?;
+            let rows = statement.query_map(keys, |row| row.get(0).map(ChangeHash))?;
             Ok(rows.collect::<Result<_, _>>()?)
         });
-        let replacements = replacements.unwrap_or_default();
-        self.oracle
-            .acknowledged
-            .iter()
-            .any(|one| one.contact == edit.contact && replacements.contains(&one.hash.0))
+        found.unwrap_or_default()
     }
 
     /// The change that carries an edit now.
