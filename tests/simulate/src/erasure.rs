@@ -82,6 +82,12 @@ impl Erasures {
         contacts.into_iter().filter_map(|id| self.written.get(id)).flatten().copied().collect()
     }
 
+    /// About which contact this was written.
+    fn about(&self, digits: u64) -> Option<ContactId> {
+        let found = self.written.iter().find(|(_, written)| written.contains(&digits));
+        found.map(|(contact, _)| *contact)
+    }
+
     /// Everything that was ever written.
     pub fn everything(&self) -> HashSet<u64> {
         self.of(self.written.keys())
@@ -132,6 +138,8 @@ impl World {
         if let Ok(found) = search(&self.server.dir, &written) {
             self.cover.add("event.erased_bytes_found_before", found.len() as u64);
         }
+        // What the log has taken before is judged before, though its answers may come after.
+        self.note_asked_to_erase(contact);
         let list = vec![Erase { contact, mentions: Vec::new() }];
         let report = engine.erase(self.server.workspace, Some(self.server.office), list, "request");
         match self.office("an erasure", report) {
@@ -211,13 +219,23 @@ impl World {
         }
         match search(&self.server.dir, &erasures.gone) {
             Ok(found) if found.is_empty() => {}
-            Ok(found) => self.violated(STAYS_ERASED, format!("the server: {}", told(&found))),
+            Ok(found) => {
+                let detail = format!("the server: {}", told(&found, &self.oracle.erasures));
+                self.violated(STAYS_ERASED, detail);
+            }
             Err(error) => self.violated("files are read", error.to_string()),
         }
     }
 
-    /// What the log answered about a contact that is erased, or said of one that it is.
-    pub fn note_erased_fate(&mut self, device: usize, outcome: &Outcome) {
+    /// What the log answered about a contact that is erased, or said of one that it is. `erased_since`
+    /// are those whose erasure was asked for when the log had this already: it is judged as the
+    /// contact stood before, and went with it. (That no word of it is left is looked for in the files.)
+    pub fn note_erased_fate(
+        &mut self,
+        device: usize,
+        outcome: &Outcome,
+        erased_since: &BTreeSet<ContactId>,
+    ) {
         let contact = outcome.contact;
         if outcome.fate == Fate::Erased {
             if self.oracle.erasures.may_be_erased(&contact) {
@@ -229,7 +247,8 @@ impl World {
         }
         // The same everywhere, and no content: a bootstrap.
         let nothing = outcome.fate == Fate::Merged && outcome.duplicate;
-        if self.oracle.erasures.is_erased(&contact) && !nothing {
+        let before = erased_since.contains(&contact);
+        if self.oracle.erasures.is_erased(&contact) && !nothing && !before {
             let detail = format!(
                 "change {} of device {device} for the erased contact {contact} became {:?}",
                 outcome.hash, outcome.fate
@@ -270,7 +289,10 @@ impl World {
         }
         match search(&self.devices[index].home, digits) {
             Ok(found) if found.is_empty() => {}
-            Ok(found) => self.violated(promise, format!("device {index}: {}", told(&found))),
+            Ok(found) => {
+                let found = told(&found, &self.oracle.erasures);
+                self.violated(promise, format!("device {index}: {found}"));
+            }
             Err(error) => self.violated("files are read", error.to_string()),
         }
     }
@@ -294,10 +316,12 @@ struct Found {
     digits: u64,
 }
 
-fn told(found: &[Found]) -> String {
+fn told(found: &[Found], erasures: &Erasures) -> String {
     let first = found.first().map(|found| {
-        let width = DIGITS;
-        format!("first ..{:0width$x} at {} of {}", found.digits, found.offset, found.path.display())
+        let Found { path, offset, digits } = found;
+        let about = erasures.about(*digits).map(|contact| format!(" about contact {contact}"));
+        let (width, about) = (DIGITS, about.unwrap_or_default());
+        format!("first ..{digits:0width$x}{about} at {offset} of {}", path.display())
     });
     format!("{} words that are to be gone, {}", found.len(), first.unwrap_or_default())
 }

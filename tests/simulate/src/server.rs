@@ -72,6 +72,8 @@ struct Append {
     refused: Vec<Option<Outcome>>,
     /// Contacts that its user did not hold when it was sent to the log.
     not_held: BTreeSet<ContactId>,
+    /// Contacts whose erasure was asked for after it was sent to the log.
+    erased_since: BTreeSet<ContactId>,
     reply: oneshot::Receiver<Result<Appended, EngineError>>,
 }
 
@@ -269,7 +271,7 @@ impl World {
             match answer {
                 Ok(appended) => {
                     let known = self.oracle.acknowledged.len();
-                    self.note_acknowledged(id, &append.not_held, &appended);
+                    self.note_acknowledged(id, &append, &appended);
                     // Not only at the next start: by then the device may have healed it.
                     let due = self.oracle.acknowledged[known..].to_vec();
                     self.verify(&due, "P2: an acknowledged change is durable");
@@ -289,18 +291,18 @@ impl World {
             };
             for mut append in std::mem::take(&mut end.appends) {
                 if let Ok(Ok(appended)) = append.reply.try_recv() {
-                    self.note_acknowledged(id, &append.not_held, &appended);
+                    self.note_acknowledged(id, &append, &appended);
                 }
             }
         }
     }
 
     /// Whatever is acknowledged from now on must be there.
-    fn note_acknowledged(&mut self, id: u64, not_held: &BTreeSet<ContactId>, appended: &Appended) {
+    fn note_acknowledged(&mut self, id: u64, append: &Append, appended: &Appended) {
         let Some(device) = self.conns.get(&id).map(|conn| conn.device) else { return };
         let user = self.devices[device].user;
         for outcome in &appended.outcomes {
-            self.note_erased_fate(device, outcome);
+            self.note_erased_fate(device, outcome, &append.erased_since);
             match outcome.fate {
                 Fate::Forked => {
                     self.cover.count("event.forked");
@@ -325,7 +327,7 @@ impl World {
             }
             // Rights may have changed since it was sent; held neither then nor now is held by nobody.
             if !outcome.duplicate
-                && not_held.contains(&contact)
+                && append.not_held.contains(&contact)
                 && !self.oracle.is_held(&contact, user)
             {
                 let detail = format!(
@@ -334,7 +336,18 @@ impl World {
                 );
                 return self.violated("rule 7: only who holds a contact writes to it", detail);
             }
-            self.oracle.created(contact, user);
+            if !self.oracle.erasures.is_erased(&contact) {
+                self.oracle.created(contact, user);
+            }
+        }
+    }
+
+    /// A contact is about to be erased: what the log was sent before is judged before.
+    pub fn note_asked_to_erase(&mut self, contact: ContactId) {
+        for end in self.conns.values_mut().filter_map(|conn| conn.server.as_mut()) {
+            for append in &mut end.appends {
+                append.erased_since.insert(contact);
+            }
         }
     }
 
@@ -543,7 +556,12 @@ impl World {
             }
         }
         if let Some(end) = self.conns.get_mut(&id).and_then(|conn| conn.server.as_mut()) {
-            end.appends.push_back(Append { refused, not_held, reply: answer });
+            end.appends.push_back(Append {
+                refused,
+                not_held,
+                erased_since: BTreeSet::new(),
+                reply: answer,
+            });
         }
         self.log_soon();
     }
