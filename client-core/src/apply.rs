@@ -311,6 +311,7 @@ impl Write<'_> {
             && !row.keep_local
             && row.merged_heads == new_heads
             && !new_heads.is_empty()
+            && self.opens(&row)?
         {
             return Ok(true);
         }
@@ -341,6 +342,22 @@ impl Write<'_> {
         }
         self.swap(&row, base)?;
         Ok(true)
+    }
+
+    /// Whether the document of a contact can be opened. One that can't be is asked for, and the answer
+    /// takes its place even if the heads beside it say that it is the same.
+    fn opens(&mut self, row: &ContactRow) -> Result<bool> {
+        match self.document(row) {
+            Ok(doc) => {
+                self.keep(row.id, doc);
+                Ok(true)
+            }
+            Err(Error::Damaged { .. }) => {
+                self.forget(row.id);
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Whether the document here has others' changes that the server lost, and does not get back: our

@@ -315,10 +315,20 @@ pub(crate) fn mark_synced(replica: &Replica) -> Result<()> {
         let now = write.now();
         meta::set(&write.tx, key::LAST_SYNC, now)?;
         for id in changes::finished_live(&write.tx, now - HORIZON_MS, FOLDS_MAX)? {
-            if let Some(row) = contacts::find(&write.tx, id)? {
-                let doc = write.document(&row)?;
+            let Some(row) = contacts::find(&write.tx, id)? else { continue };
+            let folded = write.document(&row).and_then(|doc| {
                 write.fold(&row, &doc)?;
                 write.keep(id, doc);
+                Ok(())
+            });
+            match folded {
+                // One document that can't be opened must not keep the whole replica from being in step.
+                Err(Error::Damaged { what, reason }) => {
+                    tracing::warn!(what, reason, "it is fetched anew");
+                    write.forget(id);
+                    lists::want(&write.tx, id, -1)?;
+                }
+                other => other?,
             }
         }
         changes::prune_finished(&write.tx, now - HORIZON_MS)?;

@@ -282,3 +282,31 @@ fn anothers_change_that_its_author_alone_can_bring_back_is_listed_until_then() {
     assert_eq!((listed[0].contact_id, listed[0].hash.clone()), (id, Some(hash.to_string())));
     assert!(listed[0].bytes.is_some(), "nothing of it is lost");
 }
+
+#[test]
+fn a_document_that_can_not_be_opened_comes_again_and_keeps_nothing_else_from_being_in_step() {
+    use std::sync::Arc;
+    use std::sync::atomic::AtomicI64;
+    let (mut office, a) = (Office::new(), Device::new(1));
+    let id = person(&a.replica, "Karen", "Holm");
+    office.converge(&[&a]);
+    // A bit flips where SQLite does not look.
+    let damaged = a.replica.write("test", |write| {
+        Ok(write.tx.execute("UPDATE change SET bytes = zeroblob(8) WHERE live = 1", [])?)
+    });
+    assert!(damaged.unwrap() > 0);
+    a.replica.close();
+    let later = 1_773_100_000_000 + 36 * 24 * 60 * 60 * 1000;
+    let options = crate::OpenOptions {
+        clock: Arc::new(super::TestClock(AtomicI64::new(later))),
+        ..super::options(9)
+    };
+    let replica = crate::Replica::open(a.home(), options).unwrap();
+    let a = Device { dir: a.dir, replica, seed: 1 };
+    crate::sync::mark_synced(&a.replica).unwrap();
+    assert_eq!(a.replica.status().unwrap().missing, 1, "it is on the list of what to fetch");
+    // Its heads are the server's all the while.
+    office.converge(&[&a]);
+    assert_eq!(a.replica.status().unwrap().missing, 0);
+    assert_eq!(field(&a.replica, id, "given_name"), "Karen");
+}
