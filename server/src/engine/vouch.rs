@@ -63,9 +63,35 @@ impl Stage {
             match contacts::find(tx, workspace, claim.contact)? {
                 None => drop(self.claims.insert((workspace, claim.contact), *claim)),
                 Some(found) if found.erased_at.is_some() => {}
-                Some(found) => self.regain(tx, presenter, &found, claim)?,
+                Some(found) => {
+                    self.regain(tx, presenter, &found, claim)?;
+                    self.note_gone(tx, workspace, claim.contact, presenter.user)?;
+                }
             }
         }
+        Ok(())
+    }
+
+    /// Who brings evidence of a contact held it in the past that this server has lost, and so did whoever
+    /// made a change that was merged then. Where no row says anything of them, because the contact came
+    /// back with another device and as somebody else's, it was taken from them: their devices hear so
+    /// (rule 15), and what they write until then is late and not a stranger's (rule 18).
+    pub(super) fn note_gone(
+        &mut self,
+        tx: &Transaction<'_>,
+        workspace: WorkspaceId,
+        contact: ContactId,
+        user: UserId,
+    ) -> Result<()> {
+        if contacts::access(tx, workspace, contact, user)?.is_some()
+            || !people::exists(tx, workspace, user)?
+        {
+            return Ok(());
+        }
+        let cursor = workspaces::assign_cursors(tx, workspace, 1)?;
+        contacts::set_access(tx, workspace, contact, user, Access::Removed, cursor)?;
+        self.access.remove(&(workspace, contact, user));
+        self.regained.push(Regained { workspace, contact, cursor, users: vec![user] });
         Ok(())
     }
 

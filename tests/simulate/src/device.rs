@@ -583,10 +583,12 @@ impl World {
         }
         client.marked = true;
         self.cover.count("event.idle");
-        if client.worker.mark_synced().is_err() {
+        if let Err(error) = client.worker.mark_synced() {
+            self.tell(|| format!("device {index} can't note that it is in step: {error:?}"));
             self.close(id, End::Client);
             if !self.device_trouble(index) {
-                self.violated("a replica notes that it is in step", format!("device {index}"));
+                let detail = format!("device {index}: {error}");
+                self.violated("a replica notes that it is in step", detail);
             }
             return;
         }
