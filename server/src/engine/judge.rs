@@ -459,6 +459,9 @@ impl Stage {
             }
         }
         if stored {
+            if sender.vouched {
+                self.note_gone(tx, workspace, contact, sender.user)?;
+            }
             self.to_merge.insert((workspace, contact));
             self.stored += 1;
         } else {

@@ -84,7 +84,7 @@ impl Stage {
         user: UserId,
     ) -> Result<()> {
         if contacts::access(tx, workspace, contact, user)?.is_some()
-            || !people::exists(tx, workspace, user)?
+            || !devices::any(tx, workspace, user)?
         {
             return Ok(());
         }
@@ -179,6 +179,7 @@ impl Stage {
         }
         // What the ledger says is newer than any evidence.
         replay::settle_claim(tx, workspace, contact)?;
+        self.note_gone(tx, workspace, contact, presenter)?;
         self.access.retain(|(w, c, _), _| (*w, *c) != (workspace, contact));
         Ok(contacts::find(tx, workspace, contact)?.map_or(0, |found| found.epoch))
     }

@@ -150,6 +150,16 @@ pub fn list_devices(
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
+/// Whether a user has a device, or had one.
+///
+/// # Errors
+/// What the database says.
+pub fn any(conn: &Connection, workspace: WorkspaceId, user: UserId) -> Result<bool> {
+    Ok(conn
+        .prepare_cached("SELECT 1 FROM device WHERE workspace = ? AND user = ? LIMIT 1")?
+        .exists(params![workspace.as_bytes(), user.as_bytes()])?)
+}
+
 /// Revokes a device for good. Callers use [`crate::engine::Engine::revoke`], which also tells the
 /// open connections.
 ///

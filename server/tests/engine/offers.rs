@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use automerge::{Automerge, Change, ChangeHash};
-use roadbook_protocol::ids::ContactId;
+use roadbook_protocol::ids::{ContactId, UserId};
 use roadbook_protocol::limits::Limits;
 use roadbook_protocol::session::{LoadedItem, LoadedPage};
 use roadbook_protocol::wire::{
@@ -97,6 +97,8 @@ struct Lost {
     bert: TestDevice,
     contact: ContactId,
     made: Vec<Made>,
+    /// The contact on Anna's device.
+    doc: Automerge,
     item: PageItem,
     evidence: Evidence,
     /// A contact that Bert has of another page of the same server.
@@ -104,21 +106,21 @@ struct Lost {
 }
 
 fn lost() -> Lost {
+    lost_after(|bert| Assign { add_collaborators: vec![bert], ..Assign::default() })
+}
+
+/// The same, with the contact assigned like this.
+fn lost_after(assign: impl FnOnce(UserId) -> Assign) -> Lost {
     let mut world = World::new();
     let (anna, bert) = (world.rep("anna"), world.rep("bert"));
     let other = world.import(Some(bert.user), 1)[0];
     let file = world.dir.path().join("copy.backup");
     world.engine.backup(&file).unwrap();
     let contact = world.contact_id();
-    let (_, made) = anna.create(contact, 3);
+    let (doc, made) = anna.create(contact, 3);
     world.append(&anna, &made);
     world.merged();
-    let assign = Assign {
-        contacts: vec![contact],
-        owner: None,
-        add_collaborators: vec![bert.user],
-        remove_collaborators: vec![],
-    };
+    let assign = Assign { contacts: vec![contact], ..assign(bert.user) };
     world.engine.assign(world.workspace, None, assign).unwrap();
     let mut received = received(&world, &bert);
     let (item, evidence) = received.remove(&contact).unwrap();
@@ -129,7 +131,7 @@ fn lost() -> Lost {
     }
     std::fs::copy(&file, world.dir.path().join("roadbook.db")).unwrap();
     world.restart();
-    Lost { world, anna, bert, contact, made, item, evidence, other }
+    Lost { world, anna, bert, contact, made, doc, item, evidence, other }
 }
 
 impl Lost {
@@ -187,6 +189,30 @@ fn others_changes_come_back_with_evidence_as_what_they_are_and_once() {
     assert_eq!(offer(&lost.world, &lost.bert, items), []);
     lost.anna_is_not_in_the_way();
     assert_eq!(lost.world.engine.state_hash(workspace, None, None).unwrap().hash, before.hash);
+}
+
+#[test]
+fn who_made_what_came_back_as_anothers_hears_so_and_writes_late_until_then() {
+    // The office has given it to Bert by then; that the ledger knows, and who had it before it does not.
+    let mut lost = lost_after(|bert| Assign { owner: Some(Some(bert)), ..Assign::default() });
+    let changes = all_changes(&lost.item);
+    let items = vec![whole(lost.contact, vec![lost.evidence.clone()], changes)];
+    // Anna's phone has compared what it holds before Bert's brings the contact back.
+    assert_eq!(offer(&lost.world, &lost.bert, items), []);
+    lost.world.merged();
+    let (world, contact, anna) = (&lost.world, lost.contact, &lost.anna);
+    let access = |user| {
+        world.engine.read(|conn| contacts::access(conn, world.workspace, contact, user)).unwrap()
+    };
+    assert_eq!(access(lost.bert.user), Some(Access::Owner));
+    assert_eq!(access(anna.user), Some(Access::Removed));
+    let told = |item: &PageItem| item.contact == contact && item.access == Access::Removed;
+    assert!(world.page(anna.user, 0).items.iter().any(told), "no other page would tell it");
+    let late = anna.edit(contact, &mut lost.doc, &[set("company", "Meanwhile")]);
+    world.append(anna, std::slice::from_ref(&late));
+    world.merged();
+    assert_eq!(world.fates(anna, &[late]), [Fate::Proposed]);
+    world.assert_clean();
 }
 
 #[test]
