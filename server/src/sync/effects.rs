@@ -216,7 +216,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Driver<S> {
     /// at once.
     fn append(&mut self, batch: u64, gated: Gated) {
         let Some(who) = self.who else { return };
-        let Gated { admitted, refused, mut kept } = gated;
+        let Gated { admitted, mut refused, mut kept } = gated;
         let request = AppendRequest {
             workspace: who.workspace,
             device: who.device,
@@ -236,7 +236,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Driver<S> {
             if !kept.is_empty() {
                 let now = engine.now_ms();
                 let keep = move || engine.write(move |tx| gate::keep(tx, who, &kept, now));
-                jobs::on_blocking_pool(&room, keep).await?;
+                let erased = jobs::on_blocking_pool(&room, keep).await?;
+                gate::note_erased(&mut refused, &erased);
             }
             let appended = answer.await.unwrap_or(Err(EngineError::Closed))?;
             metrics::histogram!("roadbook_commit_seconds").record(begun.elapsed().as_secs_f64());

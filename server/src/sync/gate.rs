@@ -16,15 +16,20 @@ use uuid::Uuid;
 
 use super::service::Identity;
 use crate::engine;
-use crate::store::Result;
 use crate::store::changes::{self, NewChange};
+use crate::store::{Result, erasures};
 
 /// What a refused change is filed under, since nothing in its bytes can be believed.
 const NOBODY: Actor = Actor(Uuid::nil());
 
+/// Why nothing is kept of a change that is about an erased contact.
+pub(super) const ERASED: &str = "the contact was erased; nothing about it is kept";
+
 /// A change that gate 1 refused, to be kept as it came.
 #[derive(Debug)]
 pub struct Refused {
+    /// Its place in what it came with.
+    place: usize,
     contact: ContactId,
     code: &'static str,
     reason: String,
@@ -34,12 +39,13 @@ pub struct Refused {
 impl Refused {
     /// To be filed with this code and reason.
     pub(super) fn new(
+        place: usize,
         contact: ContactId,
         code: &'static str,
         reason: impl Into<String>,
         bytes: Vec<u8>,
     ) -> Self {
-        Self { contact, code, reason: reason.into(), bytes }
+        Self { place, contact, code, reason: reason.into(), bytes }
     }
 }
 
@@ -61,7 +67,7 @@ pub fn judge(changes: Vec<UpChange>, limits: &Limits) -> Gated {
     let mut admitted = Vec::with_capacity(changes.len());
     let mut refused = Vec::with_capacity(changes.len());
     let mut kept = Vec::new();
-    for change in changes {
+    for (place, change) in changes.into_iter().enumerate() {
         match gate1(&change.bytes, limits, &bootstraps) {
             Ok(found) => {
                 admitted.push((change.contact, found, change.bytes));
@@ -73,7 +79,7 @@ pub fn judge(changes: Vec<UpChange>, limits: &Limits) -> Gated {
                 refused.push(Some(refusal(code, &reason)));
                 if change.bytes.len() <= limits.change_bytes_max {
                     let UpChange { contact, bytes } = change;
-                    kept.push(Refused { contact, code, reason, bytes });
+                    kept.push(Refused { place, contact, code, reason, bytes });
                 }
             }
         }
@@ -95,12 +101,23 @@ fn refusal(code: &str, reason: &str) -> Outcome {
 }
 
 /// Files refused changes in quarantine, each once: who sent them, why they were refused, and the
-/// bytes.
+/// bytes. Nothing is kept about an erased contact, not even what can't be read: the words stand in
+/// it all the same. Returns the places of those, for [`note_erased`].
 ///
 /// # Errors
 /// What the database says.
-pub fn keep(tx: &Transaction<'_>, who: Identity, refused: &[Refused], now: UnixMs) -> Result<()> {
-    for Refused { contact, code, reason, bytes } in refused {
+pub fn keep(
+    tx: &Transaction<'_>,
+    who: Identity,
+    refused: &[Refused],
+    now: UnixMs,
+) -> Result<Vec<usize>> {
+    let mut erased = Vec::new();
+    for Refused { place, contact, code, reason, bytes } in refused {
+        if erasures::is_erased(tx, who.workspace, *contact)? {
+            erased.push(*place);
+            continue;
+        }
         let mut hash = [0u8; 32];
         hash.copy_from_slice(digest(&SHA256, bytes).as_ref());
         let hash = ChangeHash(hash);
@@ -129,7 +146,19 @@ pub fn keep(tx: &Transaction<'_>, who: Identity, refused: &[Refused], now: UnixM
             },
         )?;
     }
-    Ok(())
+    Ok(erased)
+}
+
+/// Says of refused changes that their contact is erased: the device is to purge it, and not to keep
+/// them.
+pub fn note_erased(refused: &mut [Option<Outcome>], places: &[usize]) {
+    for place in places {
+        if let Some(Some(outcome)) = refused.get_mut(*place) {
+            outcome.fate = Fate::Erased;
+            outcome.code = "erased".to_owned();
+            outcome.reason = ERASED.to_owned();
+        }
+    }
 }
 
 /// The answers of the whole batch, in its order, once the engine has answered for its part.

@@ -266,20 +266,30 @@ fn set_aside(
 ) -> Result<Vec<ChangeFate>> {
     metrics::counter!("roadbook_changes_refused_total", "code" => FOREIGN)
         .increment(foreign.len() as u64);
-    let told = foreign
+    let mut told: Vec<Option<ChangeFate>> = foreign
         .iter()
-        .filter_map(|(contact, bytes)| Some(self::foreign(*contact, peek_change(bytes)?.0)))
+        .map(|(contact, bytes)| Some(self::foreign(*contact, peek_change(bytes)?.0)))
         .collect();
     let room = FOREIGN_KEPT_MAX.saturating_sub(offers.foreign_kept);
     let limit = engine.limits().change_bytes_max;
     let kept: Vec<Refused> = foreign
         .into_iter()
-        .filter(|(_, bytes)| bytes.len() <= limit)
+        .enumerate()
+        .filter(|(_, (_, bytes))| bytes.len() <= limit)
         .take(room)
-        .map(|(contact, bytes)| Refused::new(contact, FOREIGN, FOREIGN_REASON, bytes))
+        .map(|(place, (contact, bytes))| {
+            Refused::new(place, contact, FOREIGN, FOREIGN_REASON, bytes)
+        })
         .collect();
     offers.foreign_kept += kept.len();
     let now = engine.now_ms();
-    engine.write(move |tx| gate::keep(tx, who, &kept, now))?;
-    Ok(told)
+    let erased = engine.write(move |tx| gate::keep(tx, who, &kept, now))?;
+    for place in erased {
+        if let Some(Some(fate)) = told.get_mut(place) {
+            fate.fate = Fate::Erased;
+            fate.code = "erased".to_owned();
+            fate.reason = gate::ERASED.to_owned();
+        }
+    }
+    Ok(told.into_iter().flatten().collect())
 }

@@ -19,7 +19,7 @@ use roadbook_protocol::wire::{
 
 use super::directory;
 pub use super::enrol::grant as enrol;
-pub use super::gate::{Gated, Refused, answer, judge, keep};
+pub use super::gate::{Gated, Refused, answer, judge, keep, note_erased};
 pub use super::offers::{OfferRoom, Offers, offer};
 pub use super::receipts::Receipts;
 pub use super::wipe::store_sealed;

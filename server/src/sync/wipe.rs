@@ -12,7 +12,7 @@ use roadbook_protocol::wire::{
 use super::gate::{self, Gated};
 use super::service::Identity;
 use crate::engine::{AppendRequest, Engine};
-use crate::store::{EngineError, Result, wipes};
+use crate::store::{EngineError, Result, erasures, wipes};
 
 /// Bundles of the full size that are kept of one device: a device that lost its note of the first one
 /// seals again.
@@ -67,6 +67,11 @@ pub fn store_sealed(
             return Ok(());
         }
         for edit in &left {
+            // The log says so of a change. Of an edit that no change carries nobody has, and where the
+            // contact was erased since, what the log said is of before.
+            if erasures::is_erased(tx, workspace, edit.contact)? {
+                continue;
+            }
             wipes::keep_edit(tx, workspace, device, user, edit, now)?;
         }
         wipes::add_part(tx, workspace, device, &sealed, count, unopened.as_deref(), now)
@@ -92,7 +97,7 @@ fn take(
             .iter()
             .map(|edit| UpChange { contact: edit.contact, bytes: edit.bytes.clone() })
             .collect();
-        let Gated { admitted, refused, kept } = gate::judge(up, limits);
+        let Gated { admitted, mut refused, kept } = gate::judge(up, limits);
         let appended = engine.append_blocking(AppendRequest {
             workspace: who.workspace,
             device: who.device,
@@ -104,7 +109,8 @@ fn take(
         })?;
         if !kept.is_empty() {
             let now = engine.now_ms();
-            engine.write(move |tx| gate::keep(tx, who, &kept, now))?;
+            let erased = engine.write(move |tx| gate::keep(tx, who, &kept, now))?;
+            gate::note_erased(&mut refused, &erased);
         }
         let outcomes = gate::answer(refused, appended.outcomes, &appended.need);
         for (edit, outcome) in part.iter().zip(outcomes) {

@@ -4,6 +4,7 @@
 mod audit;
 mod care;
 mod down;
+mod erased;
 mod keys;
 mod late;
 mod log;

@@ -540,7 +540,8 @@ impl World {
 
     fn append(&mut self, id: u64, batch: u64, changes: Vec<roadbook_protocol::wire::UpChange>) {
         let (Some(engine), Some(who)) = (self.server.engine(), self.who(id)) else { return };
-        let service::Gated { admitted, refused, kept } = service::judge(changes, engine.limits());
+        let service::Gated { admitted, mut refused, kept } =
+            service::judge(changes, engine.limits());
         let Identity { workspace, device, user } = who;
         let not_held = self.not_held(id, &admitted);
         let (reply, answer) = oneshot::channel();
@@ -550,9 +551,9 @@ impl World {
         engine.append(request, reply);
         if !kept.is_empty() {
             let now = engine.now_ms();
-            let keep = engine.write(move |tx| service::keep(tx, who, &kept, now));
-            if let Err(error) = keep {
-                return self.server_failed(id, &error);
+            match engine.write(move |tx| service::keep(tx, who, &kept, now)) {
+                Ok(erased) => service::note_erased(&mut refused, &erased),
+                Err(error) => return self.server_failed(id, &error),
             }
         }
         if let Some(end) = self.conns.get_mut(&id).and_then(|conn| conn.server.as_mut()) {
