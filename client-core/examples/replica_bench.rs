@@ -466,6 +466,7 @@ async fn enrol(replica: &Replica) {
                     user_name: "Bench".into(),
                     workspace_key: Vec::new(),
                     sealing: None,
+                    certificate: Vec::new(),
                 };
                 socket.send(Message::Binary(wire::encode(&granted.into()).into())).await.unwrap();
             }

@@ -2,7 +2,7 @@
 
 use roadbook_protocol::ids::{DeviceId, UserId, WorkspaceId};
 use roadbook_protocol::wire;
-use rusqlite::params;
+use rusqlite::{Connection, params};
 use serde::Serialize;
 
 use crate::error::{Error, Result};
@@ -37,6 +37,14 @@ pub(crate) struct Binding {
     pub device_name: String,
 }
 
+/// Keeps the certificate that a server gave, if it gave one.
+pub(crate) fn note_certificate(conn: &Connection, certificate: &[u8]) -> Result<()> {
+    if certificate.is_empty() || certificate.len() > wire::CERTIFICATE_BYTES_MAX {
+        return Ok(());
+    }
+    meta::set(conn, key::CERTIFICATE, certificate)
+}
+
 impl Replica {
     /// Binds the replica. Under an earlier enrolment of the same user its edits are kept: those that
     /// are not merged are authored anew, since the server takes the old actors from the old device
@@ -50,6 +58,8 @@ impl Replica {
         self.write("bind", |write| {
             let tx = &write.tx;
             let before = meta::id(tx, key::DEVICE, DeviceId::from_bytes)?;
+            // That of an earlier enrolment is another device's.
+            meta::remove(tx, key::CERTIFICATE)?;
             meta::set(tx, key::WORKSPACE, granted.workspace.as_bytes())?;
             meta::set(tx, key::WORKSPACE_NAME, &granted.workspace_name)?;
             meta::set(tx, key::WORKSPACE_KEY, &granted.workspace_key)?;
@@ -58,6 +68,7 @@ impl Replica {
             {
                 meta::set(tx, key::SEALING_KEY, &sealing.key)?;
             }
+            note_certificate(tx, &granted.certificate)?;
             meta::set(tx, key::USER, granted.user.as_bytes())?;
             meta::set(tx, key::LOGIN, &granted.login)?;
             meta::set(tx, key::USER_NAME, &granted.user_name)?;

@@ -58,6 +58,8 @@ pub(crate) struct Inner {
     pub lease: Mutex<Option<crate::lease::Held>>,
     /// Set once the device was wiped.
     pub wiped: Mutex<Option<wipe::Note>>,
+    /// Whether the server has said that it does not know this device.
+    pub unknown: AtomicBool,
     /// Whether a contact left the device since the log was last emptied.
     pub dropped: AtomicBool,
     /// Whether there is something to send that no session was told of.
@@ -116,6 +118,7 @@ impl Replica {
                 wake: tokio::sync::Notify::new(),
                 lease: Mutex::new(None),
                 wiped: Mutex::new(wiped),
+                unknown: AtomicBool::new(false),
                 dropped: AtomicBool::new(false),
                 news: AtomicBool::new(false),
                 actors: AtomicU64::new(0),

@@ -252,6 +252,7 @@ impl Identity {
             user_name: String::new(),
             workspace_key: Vec::new(),
             sealing: None,
+            certificate: Vec::new(),
         };
         Self { key: new_key(), enrolled: nowhere }
     }
@@ -301,6 +302,7 @@ impl Identity {
             app: "test/0".into(),
             platform: "test".into(),
             capabilities: Vec::new(),
+            certificate: Vec::new(),
         }
     }
 

@@ -42,6 +42,7 @@ fn opening() -> Vec<Frame> {
             app: "roadbook/0.1.0".into(),
             platform: "linux 6.1".into(),
             capabilities: vec!["one".into(), "two".into()],
+            certificate: vec![12; 80],
         }
         .into(),
         Enrol {
@@ -83,6 +84,7 @@ fn opening() -> Vec<Frame> {
             user_name: "Anna Müller".into(),
             workspace_key: vec![8; 32],
             sealing: Some(SealingKey { key: vec![9; 32], signature: vec![10; 64] }),
+            certificate: vec![11; 80],
         }
         .into(),
         Welcome {
@@ -101,6 +103,7 @@ fn opening() -> Vec<Frame> {
             capabilities: vec!["one".into()],
             lease: Some(Lease { issued_at: TIME, until: Some(TIME + 1), signature: vec![11; 64] }),
             sealing: Some(SealingKey { key: vec![9; 32], signature: vec![10; 64] }),
+            certificate: vec![11; 80],
         }
         .into(),
         WipeOrder { revoked_at: TIME, sealing_key: vec![9; 32], signature: vec![12; 64] }.into(),

@@ -82,14 +82,19 @@ impl Drill {
 
     /// The server's directory is lost; what is left is the backup and the key.
     fn lose_and_restore(&mut self, backup: &Path) {
+        self.lose(backup);
+        self.scene.confirm_review();
+    }
+
+    /// The same, and nobody has confirmed yet what was restored.
+    fn lose(&mut self, backup: &Path) {
         self.scene.kill();
         let (data, lost) = (self.scene.data(), self.scene.dir().join("lost"));
         std::fs::rename(&data, &lost).unwrap();
         self.scene.admin(&["restore", backup.to_str().unwrap()]).ok();
         copy(&lost.join("keys"), &data.join("keys"));
-        self.scene.start();
         // The ledger is lost too.
-        self.scene.confirm_review();
+        self.scene.start();
     }
 }
 
@@ -273,4 +278,52 @@ fn a_backup_does_not_hold_the_key_and_a_server_without_it_says_where_it_belongs(
     drill.scene.start();
     drill.scene.confirm_review();
     drill.exchange();
+}
+
+/// The server is put back to before they were enrolled, and the ledger is gone. What the workspace's
+/// key wrote for them lets their edits in, and nothing out, until an administrator has looked.
+#[test]
+fn devices_and_people_that_came_after_the_backup_are_let_in_by_their_certificates() {
+    let mut drill = Drill::new(75);
+    let backup = drill.backup();
+    let tablet = drill.scene.device("tablet", "ada");
+    let late = drill.scene.device("late", "ada");
+    drill.scene.reps(&["dora"]);
+    let new = drill.scene.device("new", "dora");
+    for rep in [&tablet, &late, &new] {
+        rep.sync();
+    }
+    visit(&tablet, &drill.ids[0], "tablet, on a plane");
+    visit(&late, &drill.ids[0], "late, on a ship");
+    let added = new.json(&["add", "name=Nina Neu"])["contact_id"].as_str().unwrap().to_owned();
+
+    drill.lose(&backup);
+    let marker = "Written behind the review";
+    visit(&drill.laptop, &drill.ids[1], marker);
+    for rep in [&drill.laptop, &tablet, &new] {
+        rep.sync();
+        assert_eq!(rep.json(&["status"])["unsent"], 0);
+    }
+    let export = drill.scene.export();
+    assert!(summaries(&export[&drill.ids[0]]).contains(&"tablet, on a plane".to_owned()));
+    assert!(export.contains_key(&added));
+    assert!(!tablet.run(&["show", &drill.ids[1]]).ok().stdout.contains(marker), "nothing goes out");
+    let review = drill.scene.admin(&["review", "show", "--json"]).json();
+    let devices = review["review"]["devices"].as_array().unwrap();
+    let of = |login: &str| devices.iter().filter(|device| device["login"] == login).count();
+    assert_eq!((of("ada"), of("dora")), (2, 1), "phone and tablet, and the new one: {review}");
+    let log = drill.scene.admin(&["audit", "list", "--json"]).ok().stdout;
+    assert_eq!(log.matches("device.readmit").count(), 2, "{log}");
+
+    drill.scene.confirm_review();
+    tablet.sync_until_merged();
+    assert!(tablet.run(&["show", &drill.ids[1]]).ok().stdout.contains(marker));
+    // Who did not come in time is enrolled anew: afterwards nobody is let in by a certificate.
+    let refused = late.run(&["sync"]);
+    assert!(!refused.status.success());
+    assert!(refused.stderr.contains("enrol"), "{}", refused.stderr);
+    late.enrol(drill.scene.server(), "ada");
+    late.sync_until_merged();
+    let export = drill.scene.export();
+    assert!(summaries(&export[&drill.ids[0]]).contains(&"late, on a ship".to_owned()));
 }

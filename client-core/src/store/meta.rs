@@ -43,6 +43,8 @@ pub(crate) mod key {
     pub const LEASE: &str = "lease";
     /// What to seal to, as the workspace signed it.
     pub const SEALING_KEY: &str = "sealing_key";
+    /// The workspace's word that this device was enrolled.
+    pub const CERTIFICATE: &str = "certificate";
 }
 
 /// The value of a name.

@@ -239,7 +239,9 @@ impl Driver {
         let since = if delivered { self.delivered.or_else(|| Some(Instant::now())) } else { None };
         self.delivered = since;
         let waited = since.is_some_and(|since| since.elapsed() >= self.options.merge_wait);
-        let idle = delivered && (self.session.is_idle() || (until == Until::Idle && waited));
+        // Where the server holds back what comes down, what it merged is not told either.
+        let in_vain = waited || self.session.is_held();
+        let idle = delivered && (self.session.is_idle() || (until == Until::Idle && in_vain));
         if self.ended.is_none() {
             self.idle_now = idle;
         }

@@ -1,6 +1,7 @@
 //! One exchange, or reconnecting for as long as the app runs.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -221,15 +222,31 @@ impl Engine {
     }
 
     /// One connection; and one more where the device was revoked while it lasted: it learns of the
-    /// order to wipe at once.
+    /// order to wipe at once. Or where the server does not know the device and was not shown its
+    /// certificate: it may have been put back to a backup.
     async fn connection(&self, until: Until, cancel: &CancellationToken) -> Result<Ended> {
         let ended = self.one_connection(until, cancel).await?;
         match &ended.error {
             Some(Error::Refused { code, .. }) if code == "revoked" && ended.opened => {
                 self.one_connection(until, cancel).await
             }
+            Some(Error::Refused { code, .. })
+                if code == "unauthorized"
+                    && !self.replica.inner.unknown.swap(true, Ordering::SeqCst)
+                    && self.is_certified().await? =>
+            {
+                self.one_connection(until, cancel).await
+            }
             _ => Ok(ended),
         }
+    }
+
+    async fn is_certified(&self) -> Result<bool> {
+        let replica = self.replica.clone();
+        super::blocking(move || {
+            replica.read(|conn| Ok(meta::get::<Vec<u8>>(conn, key::CERTIFICATE)?.is_some()))
+        })
+        .await
     }
 
     async fn one_connection(&self, until: Until, cancel: &CancellationToken) -> Result<Ended> {

@@ -13,6 +13,7 @@ use rusqlite::params;
 use super::dates::Doubt;
 use super::engine::{SyncOptions, SyncReport};
 use crate::apply::{self, standing};
+use crate::binding::note_certificate;
 use crate::error::{Error, Result};
 use crate::offers::OfferQueue;
 use crate::replica::Replica;
@@ -83,12 +84,16 @@ impl Worker {
                 unsent: u32::try_from(note.edits).unwrap_or(u32::MAX),
                 missing: 0,
                 offers: false,
+                certificate: None,
+                certified: true,
                 wiped: true,
             });
         }
         let standing = self.replica.read(|conn| {
             let me = self.replica.me(conn)?;
             let here = standing(conn)?;
+            let certificate = meta::get::<Vec<u8>>(conn, key::CERTIFICATE)?;
+            let unknown = self.replica.inner.unknown.load(Ordering::SeqCst);
             Ok(Standing {
                 workspace: me.workspace,
                 device: me.device,
@@ -101,6 +106,8 @@ impl Worker {
                 unsent: here.unsent,
                 missing: here.missing,
                 offers: evidence::next_offer(conn, 0)?.is_some(),
+                certified: certificate.is_some(),
+                certificate: certificate.filter(|_| unknown),
                 wiped: false,
             })
         })?;
@@ -239,6 +246,7 @@ impl Worker {
         if let Some(doubt) = self.doubt.take() {
             doubt.settle(self.replica.newer_time(welcome.lease.as_ref())?)?;
         }
+        self.replica.inner.unknown.store(false, Ordering::SeqCst);
         self.replica.write("opened", |write| {
             let tx = &write.tx;
             meta::set(tx, key::LOGIN, &welcome.login)?;
@@ -254,6 +262,7 @@ impl Worker {
             {
                 meta::set(tx, key::SEALING_KEY, &sealing.key)?;
             }
+            note_certificate(tx, &welcome.certificate)?;
             let cursor = i64::try_from(welcome.cursor).unwrap_or(i64::MAX);
             meta::set(tx, key::SERVER_CURSOR, cursor)?;
             write.notices.sync = true;

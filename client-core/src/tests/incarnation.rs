@@ -135,6 +135,7 @@ fn a_replica_is_not_given_to_another_user() {
         user_name: String::new(),
         workspace_key: Vec::new(),
         sealing: None,
+        certificate: Vec::new(),
     };
     let bind = |granted: &roadbook_protocol::wire::Enrolled| {
         a.replica.inner.home.new_key().unwrap();

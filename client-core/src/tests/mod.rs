@@ -101,6 +101,7 @@ pub(crate) fn enrol(replica: &Replica, device: u64) {
         user_name: "A rep".into(),
         workspace_key: Vec::new(),
         sealing: None,
+        certificate: Vec::new(),
     };
     let binding = Binding {
         granted,

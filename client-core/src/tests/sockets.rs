@@ -128,6 +128,7 @@ fn welcome() -> Frame {
         capabilities: Vec::new(),
         lease: None,
         sealing: None,
+        certificate: Vec::new(),
     }
     .into()
 }

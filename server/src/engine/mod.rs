@@ -36,6 +36,7 @@ mod assign;
 pub mod backup;
 mod cache;
 mod canary;
+mod certificate;
 mod check;
 mod checkpoint;
 pub mod clock;

@@ -62,8 +62,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Driver<S> {
         match (effect, self.who) {
             (ServerEffect::Send(frame), _) => self.send(frame),
             (ServerEffect::Close { code }, _) => self.close(code),
-            (ServerEffect::Lookup { workspace, device }, _) => self.job(async move {
-                Ok(match jobs::lookup(hub, workspace, device).await? {
+            (ServerEffect::Lookup { workspace, device, certificate }, _) => self.job(async move {
+                Ok(match jobs::lookup(hub, workspace, device, certificate).await? {
                     Some((record, minimum_app)) => Done::LookedUp {
                         who: Identity { workspace, device, user: record.user },
                         minimum_app,
@@ -78,19 +78,28 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Driver<S> {
                     Ok(Done::Event(ServerEvent::Enrolled(enrol::enrol(hub, ip, *frame).await)))
                 });
             }
-            (ServerEffect::Open { actors, timeline, cursor, app, platform, .. }, Some(who)) => {
+            (
+                ServerEffect::Open { actors, timeline, cursor, app, platform, certify, .. },
+                Some(who),
+            ) => {
                 let seen = Seen {
                     app: Some(enrol::short(&app)),
                     platform: Some(enrol::short(&platform)),
                     ..Seen::default()
                 };
                 self.job(async move {
-                    Ok(match jobs::open(hub, Knock { who, actors, timeline, cursor }).await {
-                        Ok((seat, opening)) => {
-                            Done::Opened(Box::new((seat, seen, ServerEvent::Opened(Ok(opening)))))
-                        }
-                        Err(problem) => Done::Event(ServerEvent::Opened(Err(problem))),
-                    })
+                    Ok(
+                        match jobs::open(hub, Knock { who, actors, timeline, cursor, certify })
+                            .await
+                        {
+                            Ok((seat, opening)) => Done::Opened(Box::new((
+                                seat,
+                                seen,
+                                ServerEvent::Opened(Ok(opening)),
+                            ))),
+                            Err(problem) => Done::Event(ServerEvent::Opened(Err(problem))),
+                        },
+                    )
                 });
             }
             (ServerEffect::Append { batch, changes }, Some(_)) => {

@@ -71,7 +71,8 @@ pub fn grant(engine: &Engine, enrol: Enrol) -> Result<Enrolled> {
     let now = engine.now_ms();
     let enrolled: Enrolled = engine.write(move |tx| redeem(tx, &enrol, device, now))?;
     let sealing = Some(engine.sealing_key(enrolled.workspace)?);
-    Ok(Enrolled { sealing, ..enrolled })
+    let certificate = engine.certificate(enrolled.workspace, enrolled.device)?;
+    Ok(Enrolled { sealing, certificate, ..enrolled })
 }
 
 fn key_fits(enrol: &Enrol) -> bool {
@@ -136,6 +137,7 @@ fn enrolled(tx: &Transaction<'_>, user: User, device: DeviceId) -> Result<Enroll
         user_name: user.name,
         workspace_key: workspace.public_key,
         sealing: None,
+        certificate: Vec::new(),
     })
 }
 

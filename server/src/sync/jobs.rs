@@ -81,8 +81,9 @@ pub(super) async fn lookup(
     hub: Hub,
     workspace: WorkspaceId,
     id: DeviceId,
+    certificate: Vec<u8>,
 ) -> Result<Option<(Box<DeviceRecord>, Option<String>)>> {
-    read(&hub, move |engine| service::lookup(engine, workspace, id)).await
+    read(&hub, move |engine| service::lookup(engine, workspace, id, &certificate)).await
 }
 
 /// Claims the device's place, then [`service::open`].

@@ -42,11 +42,24 @@ pub struct Identity {
 }
 
 /// Looks a device up, for its challenge; with the oldest app version that gets customer data in its
-/// workspace. `None` for a device that is not known.
+/// workspace. `None` for a device that is not known, and whose certificate does not make it known.
 ///
 /// # Errors
 /// What the database says.
 pub fn lookup(
+    engine: &Engine,
+    workspace: WorkspaceId,
+    id: DeviceId,
+    certificate: &[u8],
+) -> Result<Option<(Box<DeviceRecord>, Option<String>)>> {
+    let known = find(engine, workspace, id)?;
+    if known.is_some() || !engine.readmit(workspace, id, certificate)? {
+        return Ok(known);
+    }
+    find(engine, workspace, id)
+}
+
+fn find(
     engine: &Engine,
     workspace: WorkspaceId,
     id: DeviceId,
@@ -80,6 +93,8 @@ pub struct Knock {
     pub timeline: Option<TimelineId>,
     /// The largest cursor of that timeline that it has heard of.
     pub cursor: Cursor,
+    /// Whether it asks for a certificate of its enrolment.
+    pub certify: bool,
 }
 
 /// Registers the actors of a device that has proved itself, and judges its timeline.
@@ -104,6 +119,10 @@ pub fn open(engine: &Engine, knock: Knock) -> Result<Opening> {
         actors_taken,
         lease: Some(engine.lease(workspace, knock.who.device, knock.who.user)?),
         sealing: Some(engine.sealing_key(workspace)?),
+        certificate: match knock.certify {
+            true => engine.certificate(workspace, knock.who.device)?,
+            false => Vec::new(),
+        },
         erasures: engine.erasures_for(workspace, knock.who.device)?,
         hold: hold(engine, workspace)?,
     })

@@ -23,8 +23,8 @@ impl World {
             return;
         };
         let answer = match (effect, end.who) {
-            (ServerEffect::Lookup { workspace, device }, _) => {
-                service::lookup(&engine, workspace, device).map(|found| {
+            (ServerEffect::Lookup { workspace, device, certificate }, _) => {
+                service::lookup(&engine, workspace, device, &certificate).map(|found| {
                     Some(ServerEvent::Device(found.map(|(record, minimum_app)| {
                         end.who = Some(Identity { workspace, device, user: record.user });
                         end.session.set_minimum_app(minimum_app);
@@ -32,7 +32,7 @@ impl World {
                     })))
                 })
             }
-            (ServerEffect::Open { actors, timeline, cursor, .. }, Some(who)) => {
+            (ServerEffect::Open { actors, timeline, cursor, certify, .. }, Some(who)) => {
                 if !self.claim(id, who) {
                     let copied = Problem {
                         code: ProblemCode::Copied,
@@ -43,7 +43,7 @@ impl World {
                     };
                     return self.server_event(id, ServerEvent::Opened(Err(copied)));
                 }
-                let knock = Knock { who, actors, timeline, cursor };
+                let knock = Knock { who, actors, timeline, cursor, certify };
                 match service::open(&engine, knock) {
                     Err(EngineError::Refused { code: "revoked", reason }) => {
                         let revoked = Problem {

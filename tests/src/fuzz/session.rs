@@ -148,7 +148,12 @@ impl Script<'_> {
                 device: device(),
                 app: "roadbook/0.1.0".into(),
                 platform: String::new(),
-                capabilities: if self.flag() { vec!["seals".into()] } else { Vec::new() },
+                capabilities: if self.flag() {
+                    vec!["seals".into(), "certificate".into()]
+                } else {
+                    Vec::new()
+                },
+                certificate: if self.flag() { vec![7; 80] } else { Vec::new() },
             }
             .into(),
             1 | 2 => {
@@ -215,6 +220,7 @@ impl Script<'_> {
                 capabilities: if self.flag() { vec!["offers".into()] } else { Vec::new() },
                 lease: None,
                 sealing: None,
+                certificate: Vec::new(),
             }
             .into(),
             13 => {
@@ -334,6 +340,7 @@ fn server_event(script: &mut Script<'_>, now: &mut i64, proven: &mut bool) -> Se
                 actors_taken: script.actors(),
                 lease: None,
                 sealing: None,
+                certificate: Vec::new(),
                 erasures: None,
                 hold: script.flag().then(|| script.problem()),
             })),
@@ -419,6 +426,8 @@ fn client_event(script: &mut Script<'_>, now: &mut i64) -> ClientEvent {
             unsent,
             missing: script.number() as u32,
             offers: script.flag(),
+            certificate: script.flag().then(|| vec![7; 80]),
+            certified: script.flag(),
             wiped: script.byte() > 220,
         })),
         12 => ClientEvent::Signed(vec![1; 64]),

@@ -20,7 +20,9 @@ use crate::wire::{
     Proof, UpChange, Welcome, challenge_text,
 };
 
-use crate::wire::{CAPABILITY_ERASURES, CAPABILITY_WIPE, Purged, SealedStored, WipeOrder};
+use crate::wire::{
+    CAPABILITY_CERTIFICATE, CAPABILITY_ERASURES, CAPABILITY_WIPE, Purged, SealedStored, WipeOrder,
+};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
@@ -154,6 +156,11 @@ impl ClientSession {
             && self.purging == 0
     }
 
+    /// Whether the server has said that it holds customer data back.
+    pub fn is_held(&self) -> bool {
+        self.held
+    }
+
     /// Whether all that is left to wait for is what becomes of changes which the server has stored:
     /// that may take as long as the server can't merge.
     pub fn is_delivered(&self) -> bool {
@@ -246,6 +253,14 @@ impl ClientSession {
     }
 
     fn connected(&mut self, now: UnixMs, standing: Box<Standing>, effects: &mut Vec<ClientEffect>) {
+        let mut capabilities = vec![
+            CAPABILITY_SEALS.to_owned(),
+            CAPABILITY_WIPE.to_owned(),
+            CAPABILITY_ERASURES.to_owned(),
+        ];
+        if !standing.certified {
+            capabilities.push(CAPABILITY_CERTIFICATE.to_owned());
+        }
         effects.push(ClientEffect::Send(
             Hello {
                 protocol: PROTOCOL,
@@ -253,11 +268,8 @@ impl ClientSession {
                 device: standing.device,
                 app: standing.app.clone(),
                 platform: standing.platform.clone(),
-                capabilities: vec![
-                    CAPABILITY_SEALS.to_owned(),
-                    CAPABILITY_WIPE.to_owned(),
-                    CAPABILITY_ERASURES.to_owned(),
-                ],
+                capabilities,
+                certificate: standing.certificate.clone().unwrap_or_default(),
             }
             .into(),
         ));

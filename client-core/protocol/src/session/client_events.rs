@@ -37,6 +37,10 @@ pub struct Standing {
     pub missing: u32,
     /// Whether contacts of an earlier repair are still to be offered.
     pub offers: bool,
+    /// The certificate of the enrolment, where the server said that it does not know the device.
+    pub certificate: Option<Vec<u8>>,
+    /// Whether there is such a certificate.
+    pub certified: bool,
     /// Whether the replica is wiped: it has nothing but sealed edits to hand over.
     pub wiped: bool,
 }

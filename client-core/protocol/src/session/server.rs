@@ -17,9 +17,9 @@ use super::{
 };
 use crate::ids::{Cursor, UnixMs};
 use crate::wire::{
-    CAPABILITY_DROPS, CAPABILITY_ERASURES, CAPABILITY_OFFERS, CAPABILITY_SEALS, CAPABILITY_WIPE,
-    Challenge, ContactHeads, Fetched, Frame, Hello, Offered, PROTOCOL, PROTOCOL_OLDEST, Problem,
-    ProblemCode, Proof, Welcome, challenge_text, verify,
+    CAPABILITY_CERTIFICATE, CAPABILITY_DROPS, CAPABILITY_ERASURES, CAPABILITY_OFFERS,
+    CAPABILITY_SEALS, CAPABILITY_WIPE, Challenge, ContactHeads, Fetched, Frame, Hello, Offered,
+    PROTOCOL, PROTOCOL_OLDEST, Problem, ProblemCode, Proof, Welcome, challenge_text, verify,
 };
 
 #[derive(Debug)]
@@ -256,9 +256,11 @@ impl ServerSession {
                     );
                     return self.protocol_error(message, effects);
                 }
+                let mut hello = hello;
                 effects.push(ServerEffect::Lookup {
                     workspace: hello.workspace,
                     device: hello.device,
+                    certificate: std::mem::take(&mut hello.certificate),
                 });
                 self.phase = Phase::LookingUp(Box::new(hello));
             }
@@ -285,6 +287,7 @@ impl ServerSession {
                     cursor: proof.cursor,
                     app: hello.app.clone(),
                     platform: hello.platform.clone(),
+                    certify: hello.capabilities.iter().any(|name| name == CAPABILITY_CERTIFICATE),
                 });
                 self.deadline = now + 2 * HANDSHAKE_MS_MAX;
                 self.phase = Phase::Opening(hello, record, Box::new(proof));
@@ -480,6 +483,7 @@ impl ServerSession {
                 workspace_name: record.workspace_name,
                 lease: opening.lease,
                 sealing: opening.sealing,
+                certificate: opening.certificate,
                 capabilities: vec![CAPABILITY_OFFERS.to_owned(), CAPABILITY_DROPS.to_owned()],
             }
             .into(),

@@ -55,6 +55,8 @@ pub struct Opening {
     pub lease: Option<Lease>,
     /// What to seal to.
     pub sealing: Option<SealingKey>,
+    /// The certificate that the device asked for; else empty.
+    pub certificate: Vec<u8>,
     /// Why no customer data goes down for now, where it does not: uploads are taken all the same.
     pub hold: Option<Problem>,
 }
@@ -217,6 +219,7 @@ impl ServerEvent {
 
 /// What a server's driver has to do.
 #[derive(Debug, Clone, PartialEq)]
+#[allow(clippy::large_enum_variant, reason = "one at a time; nothing keeps them")]
 pub enum ServerEffect {
     /// Send a frame.
     Send(Frame),
@@ -226,6 +229,8 @@ pub enum ServerEffect {
         workspace: WorkspaceId,
         /// The device.
         device: DeviceId,
+        /// The certificate that it shows, for a server that does not know it; else empty.
+        certificate: Vec<u8>,
     },
     /// Redeem a code; answer with [`ServerEvent::Enrolled`].
     Enrol(Box<Enrol>),
@@ -246,6 +251,8 @@ pub enum ServerEffect {
         app: String,
         /// Operating system.
         platform: String,
+        /// Whether it asks for a certificate of its enrolment.
+        certify: bool,
     },
     /// Run gate 1 and append; answer with [`ServerEvent::Appended`] after the commit.
     Append {

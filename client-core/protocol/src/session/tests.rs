@@ -120,6 +120,8 @@ impl Bench {
             unsent: self.outbox.len() as u32,
             missing: self.missing.len() as u32,
             offers: !self.offers.is_empty(),
+            certificate: None,
+            certified: true,
             wiped: false,
         })
     }
@@ -261,6 +263,7 @@ impl Bench {
                     actors_taken: Vec::new(),
                     lease: None,
                     sealing: None,
+                    certificate: Vec::new(),
                     erasures: None,
                     hold: None,
                 };

@@ -30,6 +30,10 @@ pub struct Hello {
     #[cbor(n(5), with = "codec::words")]
     #[cbor(default)]
     pub capabilities: Vec<String>,
+    /// The device's [`super::EnrolmentCertificate`], where it was told that it is not known; else empty.
+    #[cbor(n(6), with = "minicbor::bytes")]
+    #[cbor(default)]
+    pub certificate: Vec<u8>,
 }
 
 /// The signature algorithm of a device key.
@@ -103,6 +107,11 @@ pub struct Enrolled {
     /// What to seal to (rule 20).
     #[n(7)]
     pub sealing: Option<SealingKey>,
+    /// What the device keeps as the workspace's word that it was enrolled (rule 4):
+    /// [`super::EnrolmentCertificate`].
+    #[cbor(n(8), with = "minicbor::bytes")]
+    #[cbor(default)]
+    pub certificate: Vec<u8>,
 }
 
 /// The challenge.
@@ -212,6 +221,10 @@ pub struct Welcome {
     /// What to seal to (rule 20).
     #[n(14)]
     pub sealing: Option<SealingKey>,
+    /// As in [`Enrolled`], for a device that asked for it; else empty.
+    #[cbor(n(15), with = "minicbor::bytes")]
+    #[cbor(default)]
+    pub certificate: Vec<u8>,
 }
 
 /// Why a connection ends, or a request was refused.

@@ -9,6 +9,7 @@
 //! Decoding is bounded: the size before and after decompression by [`Limits`], the memory by the
 //! size of what was decompressed (every element of a list costs at least one byte of it).
 
+mod certificate;
 mod codec;
 mod down;
 mod drops;
@@ -19,6 +20,7 @@ mod handshake;
 mod up;
 mod wipe;
 
+pub use certificate::*;
 pub use down::*;
 pub use drops::*;
 pub use erasures::*;

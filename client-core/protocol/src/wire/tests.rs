@@ -114,6 +114,7 @@ fn lists_of_things_that_are_small_on_the_wire_and_large_in_memory_are_counted() 
                 app: String::new(),
                 platform: String::new(),
                 capabilities: vec![String::new(); words],
+                certificate: Vec::new(),
             }
             .into(),
         )

@@ -290,6 +290,7 @@ impl Phone {
             app: "test/1.0.0".into(),
             platform: "test".into(),
             capabilities: Vec::new(),
+            certificate: Vec::new(),
         }
     }
 

@@ -136,6 +136,7 @@ fn enrol(replica: &Replica) -> Result<()> {
         user_name: "A rep".into(),
         workspace_key: Vec::new(),
         sealing: None,
+        certificate: Vec::new(),
     };
     enrolment.finish(granted, "http://127.0.0.1:1".into(), None).map(drop)
 }

@@ -16,6 +16,7 @@ fn hello(capabilities: &[&str]) -> Hello {
         app: "roadbook/0.2.0".into(),
         platform: "test".into(),
         capabilities: capabilities.iter().map(|&name| name.to_owned()).collect(),
+        certificate: Vec::new(),
     }
 }
 
@@ -126,6 +127,7 @@ fn a_wiped_device_hands_its_parts_over_also_to_a_server_that_has_forgotten_the_o
         capabilities: Vec::new(),
         lease: None,
         sealing: None,
+        certificate: Vec::new(),
     };
     let effects = bench.client.handle(0, ClientEvent::Received(welcome.into()));
     assert_eq!(effects, [ClientEffect::Wipe(None)]);
