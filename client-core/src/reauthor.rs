@@ -18,6 +18,7 @@ use crate::receipt::Receipt;
 use crate::replica::Write;
 use crate::store::changes::{self, LocalChange, NewLocal};
 use crate::store::contacts::{self, ContactRow};
+use crate::store::evidence;
 use crate::store::lists::{self, Quarantining};
 
 /// An edit that was authored anew so often and is still in the way of something is quarantined.
@@ -118,7 +119,12 @@ impl Write<'_> {
             self.replay(row, &mut doc, &again)?;
         }
         contacts::set_aside(&self.tx, row.num, false)?;
-        contacts::set_keep_local(&self.tx, row.num, false)?;
+        // Until the server has merged what it is shown and sent of what it lost, it may send the contact
+        // without that again; our changes that stand on it would not fit any more.
+        let keep = row.keep_local && evidence::is_any(&self.tx, row.num)? && {
+            evidence::is_due(&self.tx, row.num)? || changes::has_unmerged(&self.tx, row.num)?
+        };
+        contacts::set_keep_local(&self.tx, row.num, keep)?;
         contacts::set_merged_heads(&self.tx, row.num, &merged_heads)?;
         self.notices.sync = true;
         self.document_changed(row, doc)
@@ -208,9 +214,19 @@ impl Write<'_> {
         );
         self.insert_bootstraps(row, &lacking)?;
         for change in again {
-            if change.edit.is_none() {
+            if document::bootstraps().iter().any(|known| known.hash == change.hash) {
                 let now = self.now();
                 changes::set_receipt(&self.tx, change.pos, Receipt::Replaced, true, ("", ""), now)?;
+                continue;
+            }
+            if change.edit.is_none() {
+                self.refuse(
+                    row,
+                    change,
+                    "not_replayed",
+                    "it was merged so long ago that its commands are not kept, and the server, restored \
+                     from a backup, does not take it as it is",
+                )?;
                 continue;
             }
             if change.replays >= REPLAYS_MAX {

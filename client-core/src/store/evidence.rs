@@ -143,6 +143,20 @@ pub(crate) fn set_offer(
     Ok(())
 }
 
+/// Whether there is evidence about a contact.
+pub(crate) fn is_any(conn: &Connection, contact: i64) -> Result<bool> {
+    Ok(conn
+        .prepare_cached("SELECT 1 FROM evidence WHERE contact = ?1 LIMIT 1")?
+        .exists(params![contact])?)
+}
+
+/// Whether something of a contact is still to be offered.
+pub(crate) fn is_due(conn: &Connection, contact: i64) -> Result<bool> {
+    Ok(conn
+        .prepare_cached("SELECT 1 FROM contact WHERE num = ?1 AND offer IS NOT NULL")?
+        .exists(params![contact])?)
+}
+
 /// The next contact of which something may be offered, after that number: its number, its id, what
 /// the server has of it.
 pub(crate) fn next_offer(

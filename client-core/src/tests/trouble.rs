@@ -3,11 +3,13 @@
 use std::collections::BTreeSet;
 
 use roadbook_protocol::document::{Command, schema::Collection};
-use roadbook_protocol::wire::{ChangeFate, Fate, Need};
+use roadbook_protocol::ids::{ContactId, TimelineId};
+use roadbook_protocol::wire::{Access, ChangeFate, ContactHeads, Fate, Manifest, Need, Page};
 
 use super::office::Office;
 use super::{Device, field, person, saved, set};
 use crate::Receipt;
+use crate::store::{contacts, evidence};
 
 #[test]
 fn a_refused_change_costs_only_itself_and_later_edits_are_authored_anew() {
@@ -309,4 +311,97 @@ fn a_document_that_can_not_be_opened_comes_again_and_keeps_nothing_else_from_bei
     office.converge(&[&a]);
     assert_eq!(a.replica.status().unwrap().missing, 0);
     assert_eq!(field(&a.replica, id, "given_name"), "Karen");
+}
+
+/// Two devices hold a contact, an old server only what the first made at first: the second's edit, whose
+/// commands are forgotten by now, stands on one of the first's that the server has lost.
+fn stands_on_what_was_lost() -> (Office, Device, Device, ContactId) {
+    use std::sync::Arc;
+    use std::sync::atomic::AtomicI64;
+    let (mut office, mut restored) = (Office::new(), Office::new());
+    restored.timeline = TimelineId::from_bytes([8; 16]);
+    let (a, b) = (Device::new(1), Device::new(2));
+    let id = person(&a.replica, "Karen", "Holm");
+    restored.receive(&a.replica);
+    office.converge(&[&a, &b]);
+    a.replica.edit(id, &[set("company", "Nordhav")]).unwrap();
+    office.converge(&[&a, &b]);
+    b.replica.edit(id, &[set("job_title", "Buyer")]).unwrap();
+    office.converge(&[&a, &b]);
+    b.replica.close();
+    let later = 1_773_100_000_000 + 36 * 24 * 60 * 60 * 1000;
+    let options = crate::OpenOptions {
+        clock: Arc::new(super::TestClock(AtomicI64::new(later))),
+        ..super::options(9)
+    };
+    let replica = crate::Replica::open(b.home(), options).unwrap();
+    crate::sync::mark_synced(&replica).unwrap();
+    assert_eq!(replica.outbox(true).unwrap(), [], "the commands are forgotten");
+    let b = Device { dir: b.dir, replica, seed: 2 };
+    for device in [&a, &b] {
+        let row = device.replica.read(|conn| contacts::find(conn, id)).unwrap().unwrap();
+        let (timeline, tips) = (office.timeline, row.merged_heads.clone());
+        let signed = device.replica.write("test", |write| {
+            let seal = evidence::SealRow { timeline, as_of: 1, leaves: vec![], signature: vec![] };
+            let seal = evidence::insert_seal(&write.tx, &seal)?;
+            let (access, owner) = (Access::Owner, None);
+            let held = evidence::EvidenceRow { seal, place: 0, access, owner, epoch: 1, tips };
+            evidence::insert(&write.tx, row.num, &held)
+        });
+        signed.unwrap();
+        let unknown = ContactHeads { contact: id, heads: row.merged_heads };
+        let known = ContactHeads { contact: id, heads: restored.document(id).heads };
+        device.replica.reoffer(&[unknown], &[known]).unwrap();
+        let manifest = Manifest { cursor: 0, contacts: vec![], last: true, bytes_total: 0 };
+        device.replica.store_manifest(restored.timeline, &manifest).unwrap();
+    }
+    (restored, a, b, id)
+}
+
+#[test]
+fn what_a_restored_server_sends_before_it_has_everything_again_takes_nothing_of_it_away() {
+    let (mut restored, a, b, id) = stands_on_what_was_lost();
+    let c = Device::new(3);
+    restored.exchange(&c.replica);
+    // It sends the contact as it is there, twice, before the first device has brought its part.
+    for company in ["Elsewhere", "Somewhere"] {
+        c.replica.edit(id, &[set("industry", company)]).unwrap();
+        restored.exchange(&c.replica);
+        let items = vec![restored.document(id)];
+        let page = Page { cursor: restored.cursor, items, more: false, seal: None };
+        b.replica.apply_page(restored.timeline, &page).unwrap();
+        assert_eq!(field(&b.replica, id, "job_title"), "Buyer");
+    }
+    for device in [&a, &b] {
+        device.replica.record_offered(&[id], &[]).unwrap();
+    }
+    restored.converge(&[&a, &b, &c]);
+    assert_eq!(restored.text(id, "company"), "Nordhav");
+    assert_eq!(restored.text(id, "job_title"), "Buyer");
+    assert_eq!(b.replica.quarantine().unwrap(), []);
+}
+
+#[test]
+fn an_edit_that_can_neither_be_sent_as_it_is_nor_authored_anew_is_listed() {
+    let (mut restored, a, b, id) = stands_on_what_was_lost();
+    // Nobody brings what it stands on.
+    b.replica.record_offered(&[id], &[]).unwrap();
+    let forget = |device: &Device| {
+        device.replica.write("test", |write| {
+            let row = contacts::find(&write.tx, id)?.expect("it is here");
+            contacts::set_keep_local(&write.tx, row.num, false)?;
+            write.tx.execute("UPDATE contact SET merged_heads = x''", [])?;
+            Ok(())
+        })
+    };
+    forget(&b).unwrap();
+    let items = vec![restored.document(id)];
+    let page = Page { cursor: restored.cursor, items, more: false, seal: None };
+    b.replica.apply_page(restored.timeline, &page).unwrap();
+    let listed = b.replica.quarantine().unwrap();
+    assert_eq!(listed.len(), 1);
+    assert_eq!(listed[0].code, "not_replayed");
+    assert!(listed[0].bytes.is_some(), "nothing of it is lost");
+    restored.exchange(&b.replica);
+    drop(a);
 }
