@@ -23,7 +23,7 @@ use crate::replica::{Replica, Write};
 use crate::store::contacts::{self, Access, ContactRow};
 use crate::store::lists::Quarantining;
 use crate::store::meta::{self, key};
-use crate::store::{changes, drops, evidence, lists, projections};
+use crate::store::{changes, drops, evidence, lists, projections, proposals};
 
 /// Requests of one contact on one connection; what is still not usable then waits for the next.
 const ATTEMPTS_MAX: u32 = 4;
@@ -204,7 +204,13 @@ impl Write<'_> {
     /// That the contact is gone from here is to be confirmed, once it is (rule 18).
     fn note_removal(&self, item: &PageItem, cursor: Cursor) -> Result<()> {
         match item.access {
-            wire::Access::Removed => drops::note(&self.tx, item.contact, cursor),
+            wire::Access::Removed => {
+                // Late edits of it may be here before or without it.
+                if proposals::remove(&self.tx, item.contact)? {
+                    self.wipe_files()?;
+                }
+                drops::note(&self.tx, item.contact, cursor)
+            }
             _ => Ok(()),
         }
     }

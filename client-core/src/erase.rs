@@ -61,8 +61,7 @@ impl Write<'_> {
         erasures::remove_all(&self.tx, id)?;
         self.replica.remove_set_aside()?;
         meta::remove(&self.tx, key::SET_ASIDE)?;
-        meta::set(&self.tx, key::WIPE_DUE, 1)?;
-        self.replica.inner.dropped.store(true, std::sync::atomic::Ordering::SeqCst);
+        self.wipe_files()?;
         self.forget(id);
         self.touched(id);
         Ok(())

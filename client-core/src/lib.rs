@@ -10,6 +10,7 @@
 //! | `edit` | commands become one durable change; undo |
 //! | `read` | lists, search, one contact, conflicts, history |
 //! | `outbox`, `receipt` | every local edit and where it is; the quarantine |
+//! | `proposals` | late edits of others to one's own contacts, and what is decided about them |
 //! | `apply`, `receipts` | what comes from the server: pages, documents, fates |
 //! | `erase` | destroying all of an erased contact |
 //! | `reauthor` | edits of a copied replica, or behind a refused one, are authored anew |
@@ -42,6 +43,7 @@ mod lease;
 mod observe;
 mod offers;
 mod outbox;
+mod proposals;
 mod read;
 mod reauthor;
 mod receipt;
@@ -61,6 +63,7 @@ pub use error::{Error, Result};
 pub use lease::{Lease, LeaseState};
 pub use observe::{Notice, Observer, Topic};
 pub use outbox::{OutboxEntry, QuarantineEntry};
+pub use proposals::{LocalDecision, Proposal, ProposalItem, ProposalVerdict};
 pub use read::{List, ListQuery, Sort};
 pub use receipt::Receipt;
 pub use replica::Replica;

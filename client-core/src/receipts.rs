@@ -19,7 +19,7 @@ use crate::store::changes::{self, LocalChange, NewLocal};
 use crate::store::contacts::{self, Access, ContactRow};
 use crate::store::lists::{self, Quarantining};
 use crate::store::meta::{self, key};
-use crate::store::{drops, evidence};
+use crate::store::{drops, evidence, proposals};
 
 /// Codes under which a change is refused only because of another one: its edit is authored anew.
 const REFUSED_FOR_ANOTHER: &[&str] = &["depends_on_refused", "missing_dependency", "gave_up"];
@@ -92,6 +92,7 @@ impl Replica {
                 [],
             )?;
             drops::void(&write.tx)?;
+            proposals::void(&write.tx)?;
             write.notices.sync = true;
             write.wake = true;
             Ok(())
@@ -462,8 +463,7 @@ impl Write<'_> {
     /// Removes a contact from this device.
     pub(crate) fn drop_contact(&mut self, row: &ContactRow) -> Result<()> {
         contacts::drop(&self.tx, row)?;
-        meta::set(&self.tx, key::WIPE_DUE, 1)?;
-        self.replica.inner.dropped.store(true, std::sync::atomic::Ordering::SeqCst);
+        self.wipe_files()?;
         self.forget(row.id);
         self.touched(row.id);
         Ok(())

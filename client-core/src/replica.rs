@@ -439,6 +439,13 @@ impl Write<'_> {
         self.notices.list = true;
     }
 
+    /// What this transaction removes is to be wiped from the files: [`Replica::wipe_dropped`].
+    pub(crate) fn wipe_files(&self) -> Result<()> {
+        meta::set(&self.tx, key::WIPE_DUE, 1)?;
+        self.replica.inner.dropped.store(true, Ordering::SeqCst);
+        Ok(())
+    }
+
     /// Now, by the replica's clock.
     pub(crate) fn now(&self) -> UnixMs {
         self.replica.now_ms()

@@ -16,7 +16,7 @@ use crate::receipt::Receipt;
 use crate::replica::Replica;
 use crate::store::contacts::{self, Access};
 use crate::store::meta::{self, key};
-use crate::store::{changes, lists, projections};
+use crate::store::{changes, lists, projections, proposals};
 use crate::wipe::WipeStatus;
 
 /// What the sync engine is doing.
@@ -114,6 +114,10 @@ pub struct Status {
     pub quarantined: u64,
     /// Contacts with a conflict that waits for a decision.
     pub conflicts: u64,
+    /// Sets of late edits that wait for this user's decision; see [`Replica::proposals`].
+    pub proposals: u64,
+    /// Decisions about late edits that the server has not answered.
+    pub decisions_unsent: u64,
     /// Contacts that wait for the server's document before their edits are authored anew.
     pub set_aside: u64,
     /// Contacts that are still to be fetched; 0 when the first sync is complete.
@@ -168,6 +172,7 @@ impl Replica {
             let number = |key: &str| meta::get::<i64>(conn, key);
             let me = self.me(conn).ok();
             let missing = lists::missing_count(conn)?;
+            let (proposals, decisions_unsent) = proposals::counts(conn)?;
             let cursor = number(key::CURSOR)?.unwrap_or(0).unsigned_abs();
             let server = number(key::SERVER_CURSOR)?.unwrap_or(0).unsigned_abs();
             let contacts = count(conn, "SELECT count(*) FROM contact WHERE access <> 'removed'")?;
@@ -198,6 +203,8 @@ impl Replica {
                 stored_not_merged: changes::count(conn, Receipt::Stored)?,
                 quarantined: count(conn, "SELECT count(*) FROM quarantine")?,
                 conflicts: count(conn, "SELECT count(*) FROM projection WHERE conflicts > 0")?,
+                proposals,
+                decisions_unsent,
                 set_aside: count(conn, "SELECT count(*) FROM contact WHERE set_aside = 1")?,
                 missing,
                 first_sync: match missing {

@@ -13,6 +13,7 @@
 //! | [`hands`] | a device's clocks, moved by the test |
 //! | [`hostile`] | attackers, and the others, who must not notice them |
 //! | [`kills`] | the soak that kills the programs at random under load |
+//! | [`late`] | contacts that change hands while somebody is offline |
 //! | [`fixtures`] | what released versions left behind |
 //! | [`samples`] | one frame of each type, with every field in it |
 //! | [`older`] | a link on which only an older version's words are said |
@@ -32,6 +33,7 @@ pub mod hands;
 pub mod hostile;
 pub mod http;
 pub mod kills;
+pub mod late;
 pub mod local;
 pub mod marker;
 pub mod mount;

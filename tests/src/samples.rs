@@ -11,7 +11,8 @@ use roadbook_protocol::wire::{
     Tips, UpChange, Welcome,
 };
 use roadbook_protocol::wire::{
-    Dropped, DropsKnown, Erasures, Lease, Purged, Sealed, SealedStored, SealingKey, WipeOrder,
+    Decide, DecideItem, DecideRefusal, Decided, Dropped, DropsKnown, Erasures, Lease, ProposalItem,
+    ProposalSet, ProposalVerdict, Proposals, Purged, Sealed, SealedStored, SealingKey, WipeOrder,
     Wiped,
 };
 use serde_json::{Value, json};
@@ -227,6 +228,17 @@ pub fn all() -> Vec<Frame> {
         Purged { contacts: vec![ContactId::from_bytes([0x44; 16])] }.into(),
         Erasures { contacts: vec![ContactId::from_bytes([0x44; 16])], signature: vec![9; 64] }
             .into(),
+        decide(),
+        proposals(),
+        Decided {
+            id: EditId::from_bytes([0x88; 16]),
+            refused: vec![DecideRefusal {
+                i: 2,
+                code: "decided".into(),
+                reason: "it was declined by Anna".into(),
+            }],
+        }
+        .into(),
         offer(),
         Offered {
             offer: 1,
@@ -241,4 +253,53 @@ pub fn all() -> Vec<Frame> {
         .into(),
     ]);
     all
+}
+
+fn decide() -> Frame {
+    Decide {
+        id: EditId::from_bytes([0x88; 16]),
+        contact: ContactId::from_bytes([0x44; 16]),
+        device: DeviceId::from_bytes([0x22; 16]),
+        verdict: ProposalVerdict::Decline,
+        items: vec![DecideItem { i: 2, version: 3, path: "job_title".into() }],
+    }
+    .into()
+}
+
+fn proposals() -> Frame {
+    let item = ProposalItem {
+        i: 2,
+        version: 3,
+        path: "job_title".into(),
+        kind: "field".into(),
+        base: "\"Baker\"".into(),
+        proposed: "\"Butcher\"".into(),
+        at: TIME,
+        state: "declined".into(),
+        decided_by: Some(UserId::from_bytes([0x33; 16])),
+        decided_at: Some(TIME),
+        reason: Some("why".into()),
+    };
+    let set = ProposalSet {
+        n: 5,
+        contact: ContactId::from_bytes([0x44; 16]),
+        device: DeviceId::from_bytes([0x22; 16]),
+        author: UserId::from_bytes([0x33; 16]),
+        received_at: TIME,
+        items: vec![item],
+    };
+    let user = DirectoryUser {
+        user: UserId::from_bytes([0x33; 16]),
+        login: "anna".into(),
+        name: "Anna".into(),
+    };
+    Proposals {
+        cursor: 4_711,
+        first: true,
+        last: true,
+        sets: vec![set],
+        users: vec![user],
+        left_out: 1,
+    }
+    .into()
 }

@@ -170,6 +170,11 @@ pub enum Verb {
     },
     /// Fields that were changed on two sides at once.
     Conflicts(ConflictsArgs),
+    /// Late edits of others to contacts that are yours now: show them, and decide.
+    Proposals {
+        #[command(subcommand)]
+        verb: Option<ProposalsVerb>,
+    },
     /// Edits and where they are: saved here, stored at the server, merged for the office.
     Outbox {
         /// Merged ones too.
@@ -504,4 +509,31 @@ pub enum KeyVerb {
 pub enum ExportFormat {
     Json,
     Csv,
+}
+
+/// What `proposals` does; without one it lists those that wait.
+#[derive(Debug, Subcommand)]
+pub enum ProposalsVerb {
+    /// Those that wait for your decision, field by field.
+    List {
+        /// Those that were decided in the last two weeks too.
+        #[arg(long)]
+        all: bool,
+    },
+    /// Make them part of the contact, in the name of their author.
+    Accept(DecideArgs),
+    /// Leave the contact as it is; the office keeps them.
+    Decline(DecideArgs),
+    /// Take a decision back: they wait again.
+    Undo(DecideArgs),
+}
+
+/// What is decided about.
+#[derive(Debug, Args)]
+pub struct DecideArgs {
+    /// The number of the late edit.
+    pub n: u64,
+    /// Only this item of it; may be given several times.
+    #[arg(long = "item", value_name = "ITEM")]
+    pub items: Vec<u64>,
 }

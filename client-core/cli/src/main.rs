@@ -11,6 +11,7 @@ mod error;
 mod export;
 mod key;
 mod output;
+mod proposals;
 mod read;
 mod sync;
 
@@ -81,6 +82,7 @@ fn dispatch(replica: &Replica, out: &Output, verb: &Verb) -> Result<(), Failure>
                 edit::resolve(replica, out, id, field, *pick, value.as_deref())
             }
         },
+        Verb::Proposals { verb } => proposals::run(replica, out, verb.as_ref()),
         Verb::Outbox { all } => read::outbox(replica, out, *all),
         Verb::Quarantine { verb: None } => read::quarantine(replica, out),
         Verb::Quarantine { verb: Some(QuarantineVerb::Export { file }) } => {

@@ -56,6 +56,9 @@ pub fn status(replica: &Replica, out: &Output) -> Result<(), Failure> {
         row("stored, not merged yet", status.stored_not_merged.to_string());
         row("quarantined", status.quarantined.to_string());
         row("conflicts", status.conflicts.to_string());
+        if status.proposals + status.decisions_unsent > 0 {
+            row("late edits", late_edits(status.proposals, status.decisions_unsent));
+        }
         if status.missing > 0 {
             row("first sync", format!("{} contacts still to fetch", status.missing));
         }
@@ -353,6 +356,15 @@ pub fn history(replica: &Replica, out: &Output, id: &str, limit: usize) -> Resul
         }
         table(&rows)
     })
+}
+
+fn late_edits(waiting: u64, unsent: u64) -> String {
+    let decisions = match unsent {
+        0 => String::new(),
+        1 => "; 1 decision goes up with the next sync".to_owned(),
+        n => format!("; {n} decisions go up with the next sync"),
+    };
+    format!("{waiting} wait for your decision (roadbook proposals){decisions}")
 }
 
 /// `conflicts`.

@@ -179,6 +179,7 @@ pub(crate) fn set_content_hash(
 pub(crate) fn drop(conn: &Connection, row: &ContactRow) -> Result<()> {
     super::projections::remove(conn, row.num)?;
     super::evidence::remove_all(conn, row.num)?;
+    super::proposals::remove(conn, row.id)?;
     conn.prepare_cached("DELETE FROM contact WHERE num = ?1")?.execute(params![row.num])?;
     set_actor(conn, row.id, None)
 }

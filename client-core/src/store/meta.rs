@@ -37,6 +37,10 @@ pub(crate) mod key {
     pub const SET_ASIDE: &str = "set_aside";
     /// Set while what a dropped contact left behind is still to be wiped.
     pub const WIPE_DUE: &str = "wipe_due";
+    /// The number of the last list of late edits.
+    pub const PROPOSALS_LIST: &str = "proposals_list";
+    /// Open sets that were left out of it.
+    pub const PROPOSALS_LEFT_OUT: &str = "proposals_left_out";
     /// What the server announced.
     pub const MINIMUM_APP: &str = "minimum_app";
     /// The lease and the time by which it is judged, as JSON.

@@ -12,6 +12,7 @@ pub(crate) mod lists;
 mod mend;
 pub(crate) mod meta;
 pub(crate) mod projections;
+pub(crate) mod proposals;
 pub(crate) mod salvage;
 pub(crate) mod schema;
 

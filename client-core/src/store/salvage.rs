@@ -265,6 +265,7 @@ fn read_over(from: &Path, tx: &Connection, key: Option<&DataKey>) -> Result<()> 
     old.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
     let _ = identity(&old, tx);
     let _ = unsettled(&old, tx);
+    let _ = decisions(&old, tx);
     for order in ["", "ORDER BY pos DESC"] {
         let _ = quarantine(&old, tx, order);
     }
@@ -275,6 +276,28 @@ fn with_extension(path: &Path, extension: &str) -> PathBuf {
     let mut text = path.as_os_str().to_owned();
     text.push(extension);
     text.into()
+}
+
+/// Decisions about late edits that the server has not answered: nobody else has them.
+fn decisions(old: &Connection, new: &Connection) -> Result<()> {
+    const COLUMNS: &str = "contact, device, i, id, version, path, verdict, at";
+    let query = format!(
+        "SELECT {COLUMNS} FROM proposal_decision WHERE waits = 1 ORDER BY contact $, device, i"
+    );
+    let rows = gather(old, &[&query], |row| {
+        (0..8)
+            .map(|column| row.get(column))
+            .collect::<rusqlite::Result<Vec<rusqlite::types::Value>>>()
+    });
+    for row in rows {
+        new.execute(
+            &format!(
+                "INSERT OR IGNORE INTO proposal_decision({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+            ),
+            rusqlite::params_from_iter(row),
+        )?;
+    }
+    Ok(())
 }
 
 fn identity(old: &Connection, new: &Connection) -> Result<()> {

@@ -151,6 +151,11 @@ impl Worker {
                     drops::told(&write.tx, &known.contacts, known.cursor)
                 })?;
             }
+            ClientEffect::StoreProposals(part) => self.replica.store_proposals(&part)?,
+            ClientEffect::LoadDecision => {
+                events.push(ClientEvent::Decision(self.replica.next_decision()?));
+            }
+            ClientEffect::RecordDecided(decided) => self.replica.record_decided(&decided)?,
             ClientEffect::ApplyPage { timeline, page } => {
                 let here = self.replica.apply_page(timeline, &page)?;
                 self.report.received += page.items.len() as u64;

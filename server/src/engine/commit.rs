@@ -297,9 +297,13 @@ pub fn events(written: &[Written]) -> Vec<Event> {
         cursor,
         fates: Arc::from(fates),
     });
-    let waiting: std::collections::BTreeSet<WorkspaceId> =
-        written.iter().filter(|one| one.proposals).map(|one| one.key.0).collect();
-    let waiting = waiting.into_iter().map(|workspace| Event::Proposals { workspace });
+    let mut waiting: BTreeMap<WorkspaceId, Vec<ContactId>> = BTreeMap::new();
+    for one in written.iter().filter(|one| one.proposals) {
+        waiting.entry(one.key.0).or_default().push(one.key.1);
+    }
+    let waiting = waiting
+        .into_iter()
+        .map(|(workspace, contacts)| Event::Proposals { workspace, contacts: contacts.into() });
     let merged = contacts.into_iter().map(|(workspace, (cursor, contacts))| Event::Merged {
         workspace,
         cursor,

@@ -98,7 +98,8 @@ impl Merger {
         let Some((n, i, by)) = proposals::next_due(conn, key.0, key.1)? else { return Ok(None) };
         let Some(set) = proposals::find(conn, key.0, n)? else { return Ok(None) };
         let to = ItemState::Accepted;
-        let decision = Decision { proposal: n, items: vec![i], to, by: None, reason: None };
+        let decision =
+            Decision { proposal: n, items: vec![i], to, by: None, reason: None, as_owner: false };
         let item = accepting(&set, &[i], decision);
         let author = ServerAuthor { actor, by, now };
         let mut prepared = match self.author(conn, key.0, author, &item)? {
@@ -113,6 +114,7 @@ impl Merger {
                     to: ItemState::Open,
                     by: None,
                     reason: Some(error.to_string()),
+                    as_owner: false,
                 });
                 prepared
             }

@@ -36,6 +36,14 @@ pub struct Decided {
     pub notes: Vec<String>,
 }
 
+/// Who decides, and by what right.
+#[derive(Debug, Clone, Copy)]
+struct Decider {
+    user: UserId,
+    /// Only as long as the contact is theirs.
+    as_owner: bool,
+}
+
 impl Engine {
     /// Sets of late edits, those that changed last first. Blocking.
     ///
@@ -67,6 +75,33 @@ impl Engine {
         items: Option<&[i64]>,
         verdict: Verdict,
     ) -> Result<Decided> {
+        self.decide_by(workspace, Decider { user: by, as_owner: false }, n, items, verdict)
+    }
+
+    /// The same, by somebody who may decide only as the owner of the contact, whom it belongs to in the
+    /// transaction of the decision (rule 7). Blocking.
+    ///
+    /// # Errors
+    /// As [`Self::decide`]; one who is not the owner any more is told that it was decided meanwhile.
+    pub fn decide_as_owner(
+        &self,
+        workspace: WorkspaceId,
+        by: UserId,
+        n: i64,
+        items: &[i64],
+        verdict: Verdict,
+    ) -> Result<Decided> {
+        self.decide_by(workspace, Decider { user: by, as_owner: true }, n, Some(items), verdict)
+    }
+
+    fn decide_by(
+        &self,
+        workspace: WorkspaceId,
+        by: Decider,
+        n: i64,
+        items: Option<&[i64]>,
+        verdict: Verdict,
+    ) -> Result<Decided> {
         let set = self.proposal(workspace, n)?;
         let chosen = choose(&set, items, verdict)?;
         let notes = match verdict {
@@ -84,7 +119,7 @@ impl Engine {
     fn accept(
         &self,
         workspace: WorkspaceId,
-        by: UserId,
+        by: Decider,
         set: &Proposal,
         items: Vec<i64>,
     ) -> Result<Vec<String>> {
@@ -105,7 +140,7 @@ impl Engine {
     fn undo(
         &self,
         workspace: WorkspaceId,
-        by: UserId,
+        by: Decider,
         set: &Proposal,
         items: &[i64],
     ) -> Result<Vec<String>> {
@@ -135,7 +170,7 @@ impl Engine {
                 label: Some("undo".to_owned()),
                 ..Authored::edit(set.contact, commands)
             };
-            notes.extend(told(self.author_one(workspace, by, edit)?));
+            notes.extend(told(self.author_one(workspace, by.user, edit)?));
         }
         if !rest.is_empty() {
             let decision = decision(set.n, rest, ItemState::Open, by);
@@ -177,13 +212,13 @@ impl Engine {
             // No cursor was assigned: nothing of the contact has changed.
             self.publish(Event::Fates { workspace, device, cursor: 0, fates: Arc::from(fates) });
         }
-        self.publish(Event::Proposals { workspace });
+        self.publish(Event::Proposals { workspace, contacts: [contact].into() });
         Ok(())
     }
 }
 
-fn decision(proposal: i64, items: Vec<i64>, to: ItemState, by: UserId) -> Decision {
-    Decision { proposal, items, to, by: Some(by), reason: None }
+fn decision(proposal: i64, items: Vec<i64>, to: ItemState, by: Decider) -> Decision {
+    Decision { proposal, items, to, by: Some(by.user), reason: None, as_owner: by.as_owner }
 }
 
 fn told(not_replayed: Vec<NotReplayed>) -> Vec<String> {

@@ -209,6 +209,8 @@ pub enum Event {
     Proposals {
         /// The workspace.
         workspace: WorkspaceId,
+        /// The contacts whose owners can see it on their devices.
+        contacts: Arc<[ContactId]>,
     },
     /// A contact was erased: devices of these users are told to purge it.
     Erased {

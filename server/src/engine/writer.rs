@@ -553,7 +553,8 @@ impl Writer {
             });
         }
         for workspace in committed.proposed {
-            self.shared.publish(Event::Proposals { workspace });
+            // Nobody can decide before they are taken apart.
+            self.shared.publish(Event::Proposals { workspace, contacts: [].into() });
         }
         for workspace in committed.alerted {
             self.shared.publish(Event::Alert { workspace });

@@ -82,7 +82,7 @@ impl Hints {
                 self.refresh |=
                     fates.iter().any(|fate| !matches!(fate.fate, Fate::Merged | Fate::Stored));
             }
-            Event::Proposals { workspace: of } | Event::Alert { workspace: of }
+            Event::Proposals { workspace: of, .. } | Event::Alert { workspace: of }
                 if *of == workspace =>
             {
                 self.refresh = true;

@@ -50,6 +50,8 @@ pub enum Action {
     Receive,
     /// To write a contact from a device.
     Upload,
+    /// To decide late edits of a contact on a device.
+    DecideLate,
     /// To use the pages at all.
     Enter,
     /// To read a contact, its history and its conflicts on the pages.
@@ -78,9 +80,10 @@ pub enum Action {
 
 impl Action {
     /// All of them, for tables and tests.
-    pub const ALL: [Action; 14] = [
+    pub const ALL: [Action; 15] = [
         Action::Receive,
         Action::Upload,
+        Action::DecideLate,
         Action::Enter,
         Action::Read,
         Action::Edit,
@@ -125,18 +128,17 @@ pub fn decide(role: Role, action: Action, relation: Relation) -> Decision {
     let held = matches!(relation, Relation::Own | Relation::Shared);
     let seen = relation != Relation::Foreign;
     let steered = matches!(relation, Relation::Own | Relation::Team);
+    let or_forbid = |seen: bool| if seen { Forbid } else { Hide };
     let or = |allowed: bool, otherwise: Decision| if allowed { Allow } else { otherwise };
     match (role, action) {
         // Devices.
         (_, Action::Receive) => or(held, Hide),
-        (Role::ReadOnly, Action::Upload) => {
-            if held {
-                Forbid
-            } else {
-                Hide
-            }
-        }
+        (Role::ReadOnly, Action::Upload) => or_forbid(held),
         (_, Action::Upload) => or(held, Hide),
+        (_, Action::DecideLate) => match relation {
+            Relation::Own if role != Role::ReadOnly => Allow,
+            _ => or_forbid(held),
+        },
         // Pages: reps work on their devices.
         (Role::Rep, Action::Read | Action::Edit | Action::Steer) => Hide,
         (

@@ -9,10 +9,16 @@ use roadbook_protocol::document::{Command, ProposedItem, ProposedKind};
 use roadbook_protocol::ids::{ContactId, DeviceId, UnixMs, UserId, WorkspaceId};
 use roadbook_protocol::wire::{ChangeFate, Fate};
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::Result;
 use super::sql::{hash_column, hashes_column, id_column, id_column_or_null, pack_hashes};
+
+mod held;
+mod states;
+
+pub use held::{Recent, find_of, for_owner};
+pub use states::{ItemState, SetState};
 
 pub(crate) const TABLES_V3: &str = "
 -- Rule 19: one set per contact and device. A contact may be one that the server does not have.
@@ -57,94 +63,12 @@ CREATE TABLE proposal_item (
     decided_at INTEGER,
     change     BLOB,                      -- the server's change that carries it now
     reason     TEXT,
+    version    INTEGER NOT NULL DEFAULT 0, -- grows with every decision
     PRIMARY KEY (proposal, i)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX proposal_item_open ON proposal_item (workspace, contact, proposal)
     WHERE state IN ('due', 'open');
 ";
-
-/// Where an item stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ItemState {
-    /// An interaction that took place: it is being taken by itself.
-    Due,
-    /// Waits for a decision.
-    Open,
-    /// Part of the contact.
-    Accepted,
-    /// Not wanted; kept all the same.
-    Declined,
-}
-
-impl ItemState {
-    /// The word for it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            ItemState::Due => "due",
-            ItemState::Open => "open",
-            ItemState::Accepted => "accepted",
-            ItemState::Declined => "declined",
-        }
-    }
-
-    fn from_name(word: &str) -> ItemState {
-        match word {
-            "due" => ItemState::Due,
-            "accepted" => ItemState::Accepted,
-            "declined" => ItemState::Declined,
-            _ => ItemState::Open,
-        }
-    }
-
-    fn waits(self) -> bool {
-        matches!(self, ItemState::Due | ItemState::Open)
-    }
-}
-
-/// Where a set stands, as its receipts on the device say it (rule 23).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum SetState {
-    /// Something of it waits for a decision.
-    Open,
-    /// All of it is part of the contact.
-    Accepted,
-    /// Nothing of it is.
-    Declined,
-    /// Some of it is.
-    InPart,
-}
-
-impl SetState {
-    /// The word for it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            SetState::Open => "open",
-            SetState::Accepted => "accepted",
-            SetState::Declined => "declined",
-            SetState::InPart => "in_part",
-        }
-    }
-
-    /// What items come to together. None at all means that it has not been taken apart yet.
-    fn of(states: impl Iterator<Item = ItemState>) -> SetState {
-        let (mut accepted, mut declined) = (false, false);
-        for state in states {
-            match state {
-                ItemState::Due | ItemState::Open => return SetState::Open,
-                ItemState::Accepted => accepted = true,
-                ItemState::Declined => declined = true,
-            }
-        }
-        match (accepted, declined) {
-            (true, false) => SetState::Accepted,
-            (false, true) => SetState::Declined,
-            (true, true) => SetState::InPart,
-            (false, false) => SetState::Open,
-        }
-    }
-}
 
 /// The late edits of one device to one contact.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -201,6 +125,8 @@ pub struct Item {
     pub change: Option<ChangeHash>,
     /// Why it could not be taken, if it could not.
     pub reason: Option<String>,
+    /// Grows with every decision about it.
+    pub version: u64,
 }
 
 fn hexes<S: serde::Serializer>(
@@ -431,6 +357,8 @@ pub struct Decision {
     pub by: Option<UserId>,
     /// Why it could not be taken by itself.
     pub reason: Option<String>,
+    /// Whether it holds only as long as who decides is the owner of the contact.
+    pub as_owner: bool,
 }
 
 impl Decision {
@@ -444,11 +372,14 @@ impl Decision {
     }
 }
 
-/// Whether every item of a decision still stands where it may be decided so.
+/// Whether every item of a decision still stands where it may be decided so, and who decides may do so.
 ///
 /// # Errors
 /// What the database says.
 pub fn is_possible(conn: &Connection, decision: &Decision) -> Result<bool> {
+    if decision.as_owner && !held::is_owner(conn, decision)? {
+        return Ok(false);
+    }
     for i in &decision.items {
         let state: Option<String> = conn
             .prepare_cached("SELECT state FROM proposal_item WHERE proposal = ? AND i = ?")?
@@ -479,7 +410,7 @@ pub fn decide(
     for i in &decision.items {
         tx.prepare_cached(
             "UPDATE proposal_item SET state = ?3, decided_by = ?4, decided_at = ?5, change = ?6,
-                    reason = coalesce(?7, reason)
+                    reason = coalesce(?7, reason), version = version + 1
              WHERE proposal = ?1 AND i = ?2",
         )?
         .execute(params![
@@ -593,7 +524,7 @@ fn proposal_row(row: &Row<'_>) -> rusqlite::Result<Proposal> {
 fn items(conn: &Connection, n: i64) -> Result<Vec<Item>> {
     let mut statement = conn.prepare_cached(
         "SELECT i, path, kind, base, proposed, commands, hashes, at, state, decided_by, decided_at,
-                change, reason
+                change, reason, version
          FROM proposal_item WHERE proposal = ? ORDER BY i",
     )?;
     let json = |row: &Row<'_>, index: usize| -> rusqlite::Result<serde_json::Value> {
@@ -614,6 +545,7 @@ fn items(conn: &Connection, n: i64) -> Result<Vec<Item>> {
             decided_at: row.get(10)?,
             change: row.get::<_, Option<[u8; 32]>>(11)?.map(ChangeHash),
             reason: row.get(12)?,
+            version: row.get(13)?,
         })
     })?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)

@@ -28,7 +28,7 @@ use tokio::time::Sleep;
 use tokio_tungstenite::tungstenite::error::CapacityError;
 use tokio_tungstenite::tungstenite::{Bytes, Error, Message};
 
-use super::effects::{Done, Lane};
+use super::effects::{Done, Lane, ProposalsState};
 use super::hub::{Hub, Mail, Seat};
 use super::jobs;
 use super::offers::Offers;
@@ -109,6 +109,7 @@ pub(super) struct Driver<S> {
     pub(super) unfetched: VecDeque<(u64, Vec<ContactId>)>,
     /// The signature of the directory that the device has.
     pub(super) directory: Vec<u8>,
+    pub(super) proposals: ProposalsState,
     pace: Pace,
     heard: Instant,
     pinged: bool,
@@ -157,6 +158,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Driver<S> {
             offers: None,
             unfetched: VecDeque::new(),
             directory: Vec::new(),
+            proposals: ProposalsState::default(),
             opened: false,
             noted: now,
             heard: now,
@@ -466,6 +468,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Driver<S> {
         if mail.erasures && self.session.is_open() {
             self.effect(ServerEffect::LoadErasures);
         }
+        if mail.proposals && self.session.wants_proposals() {
+            self.effect(ServerEffect::LoadProposals);
+        }
         if mail.directory && self.session.is_open() {
             self.effect(ServerEffect::LoadDirectory);
         }
@@ -596,6 +601,10 @@ fn frame_size(frame: &Frame) -> usize {
         Frame::HeadsUnknown(unknown) => unknown.items.len() * 64,
         Frame::Fates(fates) => fates.fates.len() * 64 + fates.merged.len() * 16,
         Frame::Stored(stored) => stored.exceptions.len() * 128,
+        Frame::Proposals(part) => {
+            let items = part.sets.iter().flat_map(|set| &set.items);
+            items.map(|item| 128 + item.base.len() + item.proposed.len()).sum()
+        }
         Frame::Directory(directory) => directory.users.len() * 96 + directory.actors.len() * 40,
         _ => 256,
     }

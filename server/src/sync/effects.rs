@@ -7,8 +7,8 @@ use std::time::Instant;
 use roadbook_protocol::ids::{Actor, ContactId};
 use roadbook_protocol::session::{LoadedPage, Outcome, ServerEffect, ServerEvent};
 use roadbook_protocol::wire::{
-    ChangeFate, Directory, Dropped, DropsKnown, Erasures, Frame, OfferItem, ProblemCode, UpChange,
-    WireError,
+    ChangeFate, Decide, Decided, Directory, Dropped, DropsKnown, Erasures, Frame, OfferItem,
+    ProblemCode, Proposals, UpChange, WireError,
 };
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::oneshot;
@@ -38,6 +38,8 @@ pub(super) enum Done {
     Appended { refused: Vec<Option<Outcome>>, appended: Appended },
     Registered(Vec<Actor>),
     DropsNoted(DropsKnown),
+    Proposals(Option<Vec<Proposals>>),
+    Decided(Decided),
     Offered(Box<(Offers, u64, Result<Vec<ChangeFate>>)>),
     Directory(Directory),
     Erasures(Option<Erasures>),
@@ -47,12 +49,23 @@ pub(super) enum Done {
     Failed(EngineError),
 }
 
+/// Where a connection stands with the list of late edits.
+#[derive(Default)]
+pub(super) struct ProposalsState {
+    loading: bool,
+    /// Something of it has changed while it was loaded.
+    again: bool,
+    /// The device was told last that there are none.
+    told_none: bool,
+}
+
 /// What goes to the engine in the order in which it came.
 pub(super) enum Lane {
     Actors(Vec<Actor>),
     Batch { batch: u64, changes: Vec<UpChange> },
     Offer { offer: u64, items: Vec<OfferItem> },
     Dropped(Dropped),
+    Decide(Decide),
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Driver<S> {
@@ -117,6 +130,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Driver<S> {
                 self.lane.push_back(Lane::Dropped(dropped));
                 self.advance();
             }
+            (ServerEffect::Decide(decide), Some(_)) => {
+                self.lane.push_back(Lane::Decide(decide));
+                self.advance();
+            }
             (ServerEffect::RegisterActors(actors), Some(_)) => {
                 self.lane.push_back(Lane::Actors(actors));
                 self.advance();
@@ -151,6 +168,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Driver<S> {
             (ServerEffect::LoadDirectory, Some(who)) => {
                 self.job(async move { jobs::directory(hub, who).await.map(Done::Directory) });
             }
+            (ServerEffect::LoadProposals, Some(who)) => self.load_proposals(who),
             (ServerEffect::LoadWipeOrder, Some(who)) => {
                 self.job(async move { jobs::wipe_order(hub, who).await.map(Done::Event) });
             }
@@ -174,6 +192,29 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Driver<S> {
     fn erasures(&mut self, who: Identity, purged: Vec<ContactId>) {
         let hub = self.hub.clone();
         self.job(async move { jobs::erasures(hub, who, purged).await.map(Done::Erasures) });
+    }
+
+    /// Loads the list of late edits; one at a time, so that the list that comes last is the newest.
+    fn load_proposals(&mut self, who: Identity) {
+        if std::mem::replace(&mut self.proposals.loading, true) {
+            self.proposals.again = true;
+            return;
+        }
+        let hub = self.hub.clone();
+        self.job(async move { jobs::proposals(hub, who).await.map(Done::Proposals) });
+    }
+
+    fn proposals_loaded(&mut self, parts: Option<Vec<Proposals>>) {
+        let Some(parts) = parts else { return self.revoked() };
+        self.proposals.loading = false;
+        let empty = parts.iter().all(|part| part.sets.is_empty() && part.left_out == 0);
+        // Nothing after nothing is no news.
+        if !(std::mem::replace(&mut self.proposals.told_none, empty) && empty) {
+            self.event(ServerEvent::Proposals(parts));
+        }
+        if std::mem::take(&mut self.proposals.again) && self.session.wants_proposals() {
+            self.effect(ServerEffect::LoadProposals);
+        }
     }
 
     /// Does something beside the loop; a failure of ours ends the connection.
@@ -205,6 +246,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Driver<S> {
                 let engine = hub.engine().clone();
                 let note = move || service::dropped(&engine, who, dropped);
                 jobs::on_blocking_pool(&hub.reads(), note).await.map(Done::DropsNoted)
+            }),
+            Lane::Decide(decide) => self.job(async move {
+                let engine = hub.engine().clone();
+                let decide = move || service::decide(&engine, who, decide);
+                jobs::on_blocking_pool(&hub.reads(), decide).await.map(Done::Decided)
             }),
             Lane::Offer { offer, items } => {
                 let room = hub.offers();
@@ -327,6 +373,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Driver<S> {
             Done::DropsNoted(known) => {
                 self.lane_busy = false;
                 self.event(ServerEvent::DropsNoted(known));
+                self.advance();
+            }
+            Done::Proposals(parts) => self.proposals_loaded(parts),
+            Done::Decided(decided) => {
+                self.lane_busy = false;
+                self.event(ServerEvent::Decided(decided));
                 self.advance();
             }
             Done::Offered(offered) => {

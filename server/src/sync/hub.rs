@@ -79,6 +79,8 @@ pub(super) struct Mail {
     pub(super) directory: bool,
     /// Contacts were erased that the device may hold.
     pub(super) erasures: bool,
+    /// Other late edits wait for its user than before.
+    pub(super) proposals: bool,
     /// The device was revoked.
     pub(super) revoked: bool,
     /// Another connection of the device took the place of this one.
@@ -97,6 +99,7 @@ impl Mail {
             && !(self.fates_lost
                 || self.directory
                 || self.erasures
+                || self.proposals
                 || self.revoked
                 || self.released
                 || self.displaced)
@@ -348,6 +351,16 @@ impl Hub {
         }
     }
 
+    /// Other late edits may wait for these users than before.
+    pub(super) fn proposals_changed(&self, workspace: WorkspaceId, users: &[UserId]) {
+        let live = lock(&self.0.live);
+        for user in users {
+            for slot in live.users.get(&(workspace, *user)).into_iter().flatten() {
+                slot.post(|mail| mail.proposals = true);
+            }
+        }
+    }
+
     /// Events were missed: everyone looks for what is new.
     pub(super) fn poke_all(&self, cursor_of: impl Fn(WorkspaceId) -> Cursor) {
         let live = lock(&self.0.live);
@@ -360,6 +373,7 @@ impl Hub {
                 // Fates may be among what was missed.
                 mail.fates_lost = true;
                 mail.erasures = true;
+                mail.proposals = true;
                 mail.released = true;
             });
         }

@@ -9,7 +9,7 @@ use roadbook_protocol::ChangeHash;
 use roadbook_protocol::ids::{ContactId, Cursor, DeviceId, UserId, WorkspaceId};
 use roadbook_protocol::session::{DeviceRecord, LoadedItem, LoadedPage, Opening, ServerEvent};
 use roadbook_protocol::wire::{
-    ContactHeads, Directory, Erasures, PendingChanges, Problem, ProblemCode,
+    ContactHeads, Directory, Erasures, PendingChanges, Problem, ProblemCode, Proposals,
 };
 use roadbook_protocol::wire::{Sealed, Wiped};
 use tokio::sync::Semaphore;
@@ -20,7 +20,7 @@ use super::hub::{Hub, Seat};
 use super::service::{self, FetchPart, Identity, Knock};
 use super::wipe;
 use crate::engine::{Engine, Event, Held, Reader, Reading};
-use crate::store::{EngineError, Result, devices};
+use crate::store::{EngineError, Result, contacts, devices};
 
 /// Runs something that blocks, when there is room.
 pub(super) async fn on_blocking_pool<T: Send + 'static>(
@@ -191,6 +191,11 @@ pub(super) async fn directory(hub: Hub, who: Identity) -> Result<Directory> {
     read(&hub, move |engine| service::directory(engine, who)).await
 }
 
+/// [`service::proposals`].
+pub(super) async fn proposals(hub: Hub, who: Identity) -> Result<Option<Vec<Proposals>>> {
+    read(&hub, move |engine| service::proposals(engine, who)).await
+}
+
 /// [`Engine::wipe_order`].
 pub(super) async fn wipe_order(hub: Hub, who: Identity) -> Result<ServerEvent> {
     let order = read(&hub, move |engine| engine.wipe_order(who.workspace, who.device)).await?;
@@ -235,6 +240,7 @@ pub(super) async fn follow_events(hub: Hub, over: CancellationToken) {
                 hub.published(workspace, users.iter().copied(), cursor);
                 // With contacts come colleagues.
                 hub.directory_changed(workspace, &users);
+                hub.proposals_changed(workspace, &users);
             }
             Ok(Event::Fates { workspace, device, fates, .. }) => {
                 hub.fates(workspace, device, fates.to_vec());
@@ -242,6 +248,12 @@ pub(super) async fn follow_events(hub: Hub, over: CancellationToken) {
             Ok(Event::Revoked { workspace, device }) => hub.revoked(workspace, device),
             Ok(Event::Erased { workspace, users }) => hub.erased(workspace, &users),
             Ok(Event::Released { workspace, user }) => hub.released(workspace, user),
+            Ok(Event::Proposals { workspace, contacts }) if !contacts.is_empty() => {
+                match owners(&hub, workspace, contacts).await {
+                    Ok(owners) => hub.proposals_changed(workspace, &owners),
+                    Err(error) => tracing::error!(%error, "late edits could not be told of"),
+                }
+            }
             Ok(Event::DeviceSeen { .. } | Event::Proposals { .. } | Event::Alert { .. }) => {}
             Err(RecvError::Lagged(missed)) => {
                 tracing::warn!(missed, "events were missed: every device looks for what is new");
@@ -251,6 +263,20 @@ pub(super) async fn follow_events(hub: Hub, over: CancellationToken) {
             Err(RecvError::Closed) => return,
         }
     }
+}
+
+/// Whose the contacts are.
+async fn owners(hub: &Hub, workspace: WorkspaceId, ids: Arc<[ContactId]>) -> Result<Vec<UserId>> {
+    read(hub, move |engine| {
+        engine.read(|conn| {
+            let mut owners = HashSet::new();
+            for id in ids.iter() {
+                owners.extend(contacts::find(conn, workspace, *id)?.and_then(|found| found.owner));
+            }
+            Ok(owners.into_iter().collect())
+        })
+    })
+    .await
 }
 
 /// After missed events: revocations first, then everyone reads.

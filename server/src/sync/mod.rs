@@ -18,6 +18,7 @@
 //! | `jobs` | the same on the blocking pool |
 //! | `gate` | gate 1 for a batch |
 //! | `offers` | what a device brings back to a server that lost it |
+//! | `proposals` | late edits for the devices of the new owners, and their decisions |
 //! | `hub` | the live connections, pokes from the engine's events, copies, revocation |
 //! | `wipe` | revoked devices: sealed edits |
 //! | `enrol` | one-time codes and new devices |
@@ -35,6 +36,7 @@ mod jobs;
 mod meter;
 mod offers;
 mod pace;
+mod proposals;
 mod rate;
 mod receipts;
 pub mod service;

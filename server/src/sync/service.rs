@@ -21,6 +21,7 @@ use super::directory;
 pub use super::enrol::grant as enrol;
 pub use super::gate::{Gated, Refused, answer, judge, keep, note_erased};
 pub use super::offers::{OfferRoom, Offers, offer};
+pub use super::proposals::{decide, proposals};
 pub use super::receipts::Receipts;
 pub use super::wipe::store_sealed;
 use crate::engine::{Engine, PageLimits, TimelineStatus, review};

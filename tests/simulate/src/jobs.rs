@@ -103,6 +103,14 @@ impl World {
                 service::dropped(&engine, who, dropped)
                     .map(|known| Some(ServerEvent::DropsNoted(known)))
             }
+            (ServerEffect::LoadProposals, Some(who)) => {
+                service::proposals(&engine, who).map(|parts| parts.map(ServerEvent::Proposals))
+            }
+            (ServerEffect::Decide(decide), Some(who)) => {
+                self.cover.count("event.decided_on_a_device");
+                service::decide(&engine, who, decide)
+                    .map(|decided| Some(ServerEvent::Decided(decided)))
+            }
             (ServerEffect::LoadErasures, Some(who)) => engine
                 .erasures_for(who.workspace, who.device)
                 .map(|erasures| erasures.map(ServerEvent::Erasures)),

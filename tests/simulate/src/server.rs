@@ -18,6 +18,7 @@ use roadbook_server::engine::review;
 use roadbook_server::engine::{
     AppendRequest, Appended, Engine, EngineError, EngineOptions, Event, Step, SystemEntropy,
 };
+use roadbook_server::store::contacts;
 use roadbook_server::sync::service::{self, Identity, OfferRoom, Offers, Receipts};
 use tokio::sync::broadcast::error::TryRecvError;
 use tokio::sync::{broadcast, oneshot};
@@ -393,10 +394,12 @@ impl World {
                         self.published(*user, cursor);
                         for id in self.seats_of(*user) {
                             self.job(id, ServerEffect::LoadDirectory);
+                            self.job(id, ServerEffect::LoadProposals);
                         }
                     }
                 }
                 Ok(Event::Fates { device, fates, .. }) => self.fates(device, fates.to_vec()),
+                Ok(Event::Proposals { contacts, .. }) => self.tell_of_late_edits(&contacts),
                 Ok(Event::Erased { users, .. }) => {
                     for user in users.iter() {
                         for id in self.seats_of(*user) {
@@ -409,18 +412,29 @@ impl World {
                         self.server_event(id, ServerEvent::Revoked);
                     }
                 }
-                Ok(
-                    Event::DeviceSeen { .. }
-                    | Event::Proposals { .. }
-                    | Event::Alert { .. }
-                    | Event::Released { .. },
-                ) => {}
+                Ok(Event::DeviceSeen { .. } | Event::Alert { .. } | Event::Released { .. }) => {}
                 Err(TryRecvError::Lagged(_)) => {
                     for id in self.seats(|_| true) {
                         self.server_event(id, ServerEvent::Published(u64::MAX >> 1));
                     }
                 }
                 Err(_) => return,
+            }
+        }
+    }
+
+    /// The devices of those who own these contacts are sent what waits for them, as the hub does.
+    fn tell_of_late_edits(&mut self, ids: &[ContactId]) {
+        let Some(engine) = self.server.engine() else { return };
+        let workspace = self.server.workspace;
+        let mut owners = BTreeSet::new();
+        for id in ids {
+            let found = engine.read(|conn| contacts::find(conn, workspace, *id));
+            owners.extend(found.ok().flatten().and_then(|contact| contact.owner));
+        }
+        for owner in owners {
+            for id in self.seats_of(owner) {
+                self.job(id, ServerEffect::LoadProposals);
             }
         }
     }

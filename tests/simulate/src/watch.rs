@@ -3,7 +3,7 @@
 
 use automerge::Change;
 use roadbook_protocol::ChangeHash;
-use roadbook_protocol::wire::{Access, Frame, PageItem};
+use roadbook_protocol::wire::{Access, Frame, PageItem, Proposals};
 use roadbook_server::store::{self, changes};
 
 use crate::device::Standing;
@@ -55,6 +55,9 @@ impl World {
 
     /// P8: nothing leaves for a device that its user does not hold, and nothing for a revoked one.
     pub fn check_sent(&mut self, id: u64, frame: &Frame) {
+        if let Frame::Proposals(part) = frame {
+            return self.check_late_edits(id, part);
+        }
         let items: &[PageItem] = match frame {
             Frame::Page(page) => &page.items,
             Frame::Fetched(fetched) => &fetched.items,
@@ -80,6 +83,22 @@ impl World {
             return self.violated("P8: a device receives only what its user holds", detail);
         }
         self.check_order(items);
+    }
+
+    /// Late edits go to a device of the contact's owner only.
+    fn check_late_edits(&mut self, id: u64, part: &Proposals) {
+        let Some(conn) = self.conns.get(&id) else { return };
+        let (index, device) = (conn.device, &self.devices[conn.device]);
+        let leaked = part.sets.iter().find(|set| {
+            device.standing == Standing::Revoked || !self.oracle.is_held(&set.contact, device.user)
+        });
+        if let Some(set) = leaked {
+            let detail = format!(
+                "late edits of contact {} went to device {index} of user {}, who holds it not",
+                set.contact, device.user
+            );
+            self.violated("P8: a device receives only what its user holds", detail);
+        }
     }
 
     /// Dependencies come before dependants.

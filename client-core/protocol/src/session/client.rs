@@ -8,6 +8,7 @@ use super::batch::Batch;
 use super::client_events::{
     ClientEffect, ClientEvent, CloseReason, LoadedOffer, OutboxChange, Standing,
 };
+use super::client_rights::{Drops, Proposing};
 use super::{
     BATCH_BYTES_MAX, BATCHES_IN_FLIGHT_MAX, FETCHES_IN_FLIGHT_MAX, HANDSHAKE_MS_MAX,
     HEADS_PART_MAX, OFFERS_IN_FLIGHT_MAX,
@@ -15,9 +16,9 @@ use super::{
 use crate::ids::{ContactId, TimelineId, UnixMs};
 use crate::limits::Limits;
 use crate::wire::{
-    Actors, Applied, CAPABILITY_DROPS, CAPABILITY_OFFERS, CAPABILITY_SEALS, ChangeFate, Changes,
-    ContactHeads, Fate, Fetch, Frame, Heads, Hello, Offer, Offered, PROTOCOL, Problem, ProblemCode,
-    Proof, UpChange, Welcome, challenge_text,
+    Actors, Applied, CAPABILITY_DROPS, CAPABILITY_OFFERS, CAPABILITY_PROPOSALS, CAPABILITY_SEALS,
+    ChangeFate, Changes, ContactHeads, Fate, Fetch, Frame, Heads, Hello, Offer, Offered, PROTOCOL,
+    Problem, ProblemCode, Proof, UpChange, Welcome, challenge_text,
 };
 
 use crate::wire::{
@@ -56,23 +57,6 @@ impl Repair {
     }
 }
 
-/// Confirming that contacts which were taken away are gone (rule 18). One frame at a time.
-#[derive(Debug, Default)]
-struct Drops {
-    /// The server takes such frames.
-    taken: bool,
-    /// There may be some to confirm.
-    due: bool,
-    loading: bool,
-    unanswered: bool,
-}
-
-impl Drops {
-    fn is_over(&self) -> bool {
-        !self.due && !self.loading && !self.unanswered
-    }
-}
-
 /// The device's end of a session. One per connection.
 #[derive(Debug)]
 pub struct ClientSession {
@@ -101,6 +85,7 @@ pub struct ClientSession {
     unanswered: usize,
     down_idle: bool,
     drops: Drops,
+    proposing: Proposing,
     /// Orders to purge that are being carried out.
     purging: usize,
 }
@@ -131,6 +116,7 @@ impl ClientSession {
             unanswered: 0,
             down_idle: false,
             drops: Drops::default(),
+            proposing: Proposing::default(),
             purging: 0,
         }
     }
@@ -153,6 +139,7 @@ impl ClientSession {
             && self.unanswered == 0
             && self.down_idle
             && self.drops.is_over()
+            && self.proposing.is_over()
             && self.purging == 0
     }
 
@@ -172,6 +159,7 @@ impl ClientSession {
             && (self.missing == 0 || self.held)
             && self.unanswered == 0
             && self.down_idle
+            && self.proposing.is_over()
             && self.purging == 0
     }
 
@@ -209,12 +197,21 @@ impl ClientSession {
                 }
                 self.pump(&mut effects);
             }
+            ClientEvent::Decision(decide) => {
+                self.proposing.loading = false;
+                if let Some(decide) = decide {
+                    self.proposing.unanswered = true;
+                    effects.push(ClientEffect::Send(decide.into()));
+                }
+                self.pump(&mut effects);
+            }
             ClientEvent::Emptied => {
                 self.drops.due = self.drops.taken;
                 self.pump(&mut effects);
             }
             ClientEvent::Edited => {
                 self.outbox_drained = false;
+                self.proposing.due = self.proposing.taken;
                 self.pump(&mut effects);
             }
             ClientEvent::Sealed(sealed) if self.phase == Phase::Wiping => {
@@ -257,6 +254,7 @@ impl ClientSession {
             CAPABILITY_SEALS.to_owned(),
             CAPABILITY_WIPE.to_owned(),
             CAPABILITY_ERASURES.to_owned(),
+            CAPABILITY_PROPOSALS.to_owned(),
         ];
         if !standing.certified {
             capabilities.push(CAPABILITY_CERTIFICATE.to_owned());
@@ -366,6 +364,17 @@ impl ClientSession {
                 effects.push(ClientEffect::RecordDropsKnown(known));
                 self.pump(effects);
             }
+            (Phase::Open, Frame::Proposals(proposals)) => {
+                self.proposing.awaited &= !proposals.last;
+                effects.push(ClientEffect::StoreProposals(proposals));
+            }
+            (Phase::Open, Frame::Decided(decided)) => {
+                self.proposing.unanswered = false;
+                // There may be another one behind it.
+                self.proposing.due = true;
+                effects.push(ClientEffect::RecordDecided(decided));
+                self.pump(effects);
+            }
             (Phase::Open, Frame::Erasures(erasures)) => {
                 self.purging += 1;
                 effects.push(ClientEffect::Purge(erasures));
@@ -398,6 +407,7 @@ impl ClientSession {
             self.down_idle = true;
             self.held = true;
             self.fetches.clear();
+            self.proposing.awaited = false;
         }
         if problem.fatal {
             self.close(CloseReason::Problem(problem), effects);
@@ -424,6 +434,8 @@ impl ClientSession {
         self.drops.taken = welcome.capabilities.iter().any(|name| name == CAPABILITY_DROPS);
         self.drops.due = self.drops.taken;
         self.takes_offers = welcome.capabilities.iter().any(|name| name == CAPABILITY_OFFERS);
+        let proposes = welcome.capabilities.iter().any(|name| name == CAPABILITY_PROPOSALS);
+        self.proposing = Proposing::begin(proposes);
         self.repair.comparing = repair;
         self.repair.offering =
             self.takes_offers && self.standing.as_ref().is_some_and(|standing| standing.offers);
@@ -458,6 +470,11 @@ impl ClientSession {
         {
             (self.drops.due, self.drops.loading) = (false, true);
             effects.push(ClientEffect::LoadDrops { timeline });
+        }
+        let proposing = &mut self.proposing;
+        if proposing.due && !proposing.loading && !proposing.unanswered {
+            (proposing.due, proposing.loading) = (false, true);
+            effects.push(ClientEffect::LoadDecision);
         }
         let in_flight = self.batches.values().filter(|batch| !batch.stored).count();
         if !self.outbox_loading && !self.outbox_drained && in_flight < BATCHES_IN_FLIGHT_MAX {

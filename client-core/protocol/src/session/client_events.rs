@@ -6,8 +6,8 @@ use automerge::ChangeHash;
 
 use crate::ids::{Actor, ContactId, Cursor, DeviceId, TimelineId, WorkspaceId};
 use crate::wire::{
-    ChangeFate, ContactHeads, Directory, Dropped, DropsKnown, Fetched, Frame, KeyAlgorithm,
-    Manifest, Need, OfferItem, Page, PendingChanges, Problem, Welcome,
+    ChangeFate, ContactHeads, Decide, Decided, Directory, Dropped, DropsKnown, Fetched, Frame,
+    KeyAlgorithm, Manifest, Need, OfferItem, Page, PendingChanges, Problem, Proposals, Welcome,
 };
 
 use crate::wire::{Erasures, Sealed, SealedStored, WipeOrder, Wiped};
@@ -107,6 +107,8 @@ pub enum ClientEvent {
     Offer(Option<LoadedOffer>),
     /// The answer to [`ClientEffect::LoadDrops`]; `None` where nothing is to be confirmed now.
     Drops(Option<Dropped>),
+    /// The answer to [`ClientEffect::LoadDecision`]; `None` where none waits.
+    Decision(Option<Decide>),
     /// Contacts may have been dropped since drops were loaded last.
     Emptied,
     /// There may be something new in the outbox: an edit, a re-authored change, a re-offer.
@@ -229,6 +231,14 @@ pub enum ClientEffect {
     },
     /// The server knows of these drops. No answer.
     RecordDropsKnown(DropsKnown),
+    /// Keep a part of the list of late edits; with the last one the list takes the place of the one
+    /// before. No answer.
+    StoreProposals(Proposals),
+    /// Load the oldest decision about late edits that was not answered; answer with
+    /// [`ClientEvent::Decision`].
+    LoadDecision,
+    /// What became of a decision. No answer.
+    RecordDecided(Decided),
     /// Changes wait at the server for these: offer them if they are the replica's own, else
     /// re-author what waits; then [`ClientEvent::Edited`].
     Supply(Need),

@@ -30,6 +30,7 @@
 mod batch;
 mod client;
 mod client_events;
+mod client_rights;
 mod server;
 mod server_events;
 mod server_frames;

@@ -18,8 +18,9 @@ use super::{
 use crate::ids::{Cursor, UnixMs};
 use crate::wire::{
     CAPABILITY_CERTIFICATE, CAPABILITY_DROPS, CAPABILITY_ERASURES, CAPABILITY_OFFERS,
-    CAPABILITY_SEALS, CAPABILITY_WIPE, Challenge, ContactHeads, Fetched, Frame, Hello, Offered,
-    PROTOCOL, PROTOCOL_OLDEST, Problem, ProblemCode, Proof, Welcome, challenge_text, verify,
+    CAPABILITY_PROPOSALS, CAPABILITY_SEALS, CAPABILITY_WIPE, Challenge, ContactHeads, Fetched,
+    Frame, Hello, Offered, PROTOCOL, PROTOCOL_OLDEST, Problem, ProblemCode, Proof, Welcome,
+    challenge_text, verify,
 };
 
 #[derive(Debug)]
@@ -57,6 +58,8 @@ pub struct ServerSession {
     pub(super) seals: bool,
     /// Whether the device purges what was erased.
     pub(super) purges: bool,
+    /// Whether the device shows late edits to its user.
+    pub(super) proposes: bool,
     /// Everything up to it was sent.
     pub(super) sent: Cursor,
     pub(super) published: Cursor,
@@ -95,6 +98,7 @@ impl ServerSession {
             last_offer: 0,
             seals: false,
             purges: false,
+            proposes: false,
             sent: 0,
             published: 0,
             page_loading: false,
@@ -192,6 +196,8 @@ impl ServerSession {
                 effects.push(ServerEffect::Send(Offered { offer, refused }.into()));
             }
             ServerEvent::DropsNoted(known) => effects.push(ServerEffect::Send(known.into())),
+            ServerEvent::Proposals(parts) => self.proposals(parts, &mut effects),
+            ServerEvent::Decided(decided) => effects.push(ServerEffect::Send(decided.into())),
             ServerEvent::Directory(directory) => {
                 if self.is_open() {
                     effects.push(ServerEffect::Send(directory.into()));
@@ -413,6 +419,7 @@ impl ServerSession {
             }
             Frame::Purged(purged) => self.purged(purged, effects),
             Frame::Dropped(dropped) => self.dropped(dropped, effects),
+            Frame::Decide(decide) => self.decide(decide, effects),
             Frame::Actors(actors) if actors.actors.len() > ACTORS_MAX => {
                 self.protocol_error(too_many_actors(actors.actors.len()), effects);
             }
@@ -462,6 +469,7 @@ impl ServerSession {
         self.deadline = i64::MAX;
         self.seals = hello.capabilities.iter().any(|name| name == CAPABILITY_SEALS);
         self.purges = hello.capabilities.iter().any(|name| name == CAPABILITY_ERASURES);
+        self.proposes = hello.capabilities.iter().any(|name| name == CAPABILITY_PROPOSALS);
         let outdated =
             self.options.minimum_app.as_deref().is_some_and(|oldest| older(&hello.app, oldest));
         self.held = opening.hold.is_some() && !outdated;
@@ -484,7 +492,9 @@ impl ServerSession {
                 lease: opening.lease,
                 sealing: opening.sealing,
                 certificate: opening.certificate,
-                capabilities: vec![CAPABILITY_OFFERS.to_owned(), CAPABILITY_DROPS.to_owned()],
+                capabilities: [CAPABILITY_OFFERS, CAPABILITY_DROPS, CAPABILITY_PROPOSALS]
+                    .map(str::to_owned)
+                    .into(),
             }
             .into(),
         ));
@@ -528,6 +538,9 @@ impl ServerSession {
             effects.push(ServerEffect::Send(Problem { fatal: false, ..hold }.into()));
         } else {
             effects.push(ServerEffect::LoadDirectory);
+            if self.proposes {
+                effects.push(ServerEffect::LoadProposals);
+            }
             if repair {
                 // Pages follow the manifest that answers the device's heads.
             } else if proof.timeline.is_none() {

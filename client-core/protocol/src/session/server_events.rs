@@ -7,8 +7,9 @@ use crate::ids::{Actor, ContactId, Cursor, DeviceId, TimelineId, UnixMs, UserId,
 use crate::limits::Limits;
 use crate::wire::Erasures;
 use crate::wire::{
-    Access, ChangeFate, ContactHeads, Directory, Dropped, DropsKnown, Enrol, Enrolled, Fate, Frame,
-    KeyAlgorithm, Need, OfferItem, PendingChanges, Problem, Seal, UpChange,
+    Access, ChangeFate, ContactHeads, Decide, Decided, Directory, Dropped, DropsKnown, Enrol,
+    Enrolled, Fate, Frame, KeyAlgorithm, Need, OfferItem, PendingChanges, Problem, Proposals, Seal,
+    UpChange,
 };
 
 use crate::wire::{Lease, Sealed, SealingKey, WipeOrder, Wiped};
@@ -180,6 +181,10 @@ pub enum ServerEvent {
     },
     /// The answer to [`ServerEffect::Dropped`], after the commit.
     DropsNoted(DropsKnown),
+    /// The answer to [`ServerEffect::LoadProposals`]: the whole list, in parts.
+    Proposals(Vec<Proposals>),
+    /// The answer to [`ServerEffect::Decide`], after the commit.
+    Decided(Decided),
     /// A directory to send.
     Directory(Directory),
     /// Erasures that the device has to confirm: the answer to [`ServerEffect::LoadErasures`] and to
@@ -211,6 +216,8 @@ impl ServerEvent {
                 | Self::FetchLoaded { .. }
                 | Self::Offered { .. }
                 | Self::DropsNoted(_)
+                | Self::Proposals(_)
+                | Self::Decided(_)
                 | Self::Directory(_)
                 | Self::Hold(_)
         )
@@ -272,6 +279,9 @@ pub enum ServerEffect {
     /// Note that the device has dropped these contacts; answer with [`ServerEvent::DropsNoted`] after
     /// the commit. In order with [`Self::Append`].
     Dropped(Dropped),
+    /// Judge a decision about late edits and carry it out; answer with [`ServerEvent::Decided`] after
+    /// the commit. In order with [`Self::Append`].
+    Decide(Decide),
     /// Register further actors. No answer; a change under a refused one is refused itself.
     RegisterActors(Vec<Actor>),
     /// The device is revoked and has proved its key: sign the order to wipe; answer with
@@ -307,6 +317,9 @@ pub enum ServerEffect {
     Purged(Vec<ContactId>),
     /// Load the directory; answer with [`ServerEvent::Directory`].
     LoadDirectory,
+    /// Load the late edits that wait for this user; answer with [`ServerEvent::Proposals`], on a new
+    /// connection always, later where the list has changed.
+    LoadProposals,
     /// Note how fresh the device is. No answer.
     Touch {
         /// Its cursor, if it said one.

@@ -1,5 +1,5 @@
 //! What a device that may not hold data any more says and hears: the order to wipe, sealed edits, drops
-//! and erasures.
+//! and erasures; and late edits of others, which their new owner decides about.
 //!
 //! Apart from the rest because it goes on where everything else has ended: a revoked device gets no
 //! customer data, and still may hand over what it has not sent.
@@ -9,8 +9,8 @@ use super::server::{Phase, ServerSession};
 use super::server_events::ServerEffect;
 use crate::ids::{EditId, UnixMs};
 use crate::wire::{
-    DROPS_MAX, Dropped, ERASURES_MAX, Erasures, Problem, Purged, SEALED_PARTS_MAX, Sealed,
-    SealedStored, WipeOrder, Wiped,
+    DECIDE_ITEMS_MAX, DROPS_MAX, Decide, Dropped, ERASURES_MAX, Erasures, Problem, Proposals,
+    Purged, SEALED_PARTS_MAX, Sealed, SealedStored, WipeOrder, Wiped,
 };
 
 impl ServerSession {
@@ -95,5 +95,27 @@ impl ServerSession {
             return self.protocol_error(message, effects);
         }
         effects.push(ServerEffect::Dropped(dropped));
+    }
+
+    /// Whether late edits are sent on this connection: the device shows them, and customer data flows.
+    pub fn wants_proposals(&self) -> bool {
+        self.is_open() && self.proposes && !self.uploads_only && !self.held
+    }
+
+    pub(super) fn proposals(&mut self, parts: Vec<Proposals>, effects: &mut Vec<ServerEffect>) {
+        if self.wants_proposals() {
+            effects.extend(parts.into_iter().map(|part| ServerEffect::Send(part.into())));
+        }
+    }
+
+    pub(super) fn decide(&mut self, decide: Decide, effects: &mut Vec<ServerEffect>) {
+        if decide.items.len() > DECIDE_ITEMS_MAX {
+            let message = format!(
+                "{} items were decided at once; the limit is {DECIDE_ITEMS_MAX}",
+                decide.items.len()
+            );
+            return self.protocol_error(message, effects);
+        }
+        effects.push(ServerEffect::Decide(decide));
     }
 }

@@ -6,11 +6,11 @@ use automerge::ChangeHash;
 use ring::signature::{Ed25519KeyPair, KeyPair};
 
 use super::*;
-use crate::ids::{Actor, ContactId, DeviceId, TimelineId, UserId, WorkspaceId};
+use crate::ids::{Actor, ContactId, DeviceId, EditId, TimelineId, UserId, WorkspaceId};
 use crate::limits::Limits;
 use crate::wire::{
-    Access, ChangeFate, ContactHeads, Fate, Frame, KeyAlgorithm, OfferItem, PendingChanges,
-    ProblemCode, decode, encode,
+    Access, ChangeFate, ContactHeads, Decide, Decided, Fate, Frame, KeyAlgorithm, OfferItem,
+    PendingChanges, ProblemCode, Proposals, decode, encode,
 };
 
 mod rights;
@@ -65,6 +65,16 @@ struct Bench {
     offered: Vec<ContactId>,
     frames_down: Vec<Frame>,
     void: bool,
+    decisions: Vec<Decide>,
+    decided: Vec<EditId>,
+    /// Whether the list of late edits is answered when it is asked for.
+    tells_late_edits: bool,
+}
+
+/// A part of an empty list.
+fn late_edits(last: bool) -> Proposals {
+    let (sets, users) = (Vec::new(), Vec::new());
+    Proposals { cursor: 0, first: true, last, sets, users, left_out: 0 }
 }
 
 impl Bench {
@@ -95,6 +105,9 @@ impl Bench {
             offered: Vec::new(),
             frames_down: Vec::new(),
             void: false,
+            decisions: Vec::new(),
+            decided: Vec::new(),
+            tells_late_edits: true,
         }
     }
 
@@ -216,6 +229,10 @@ impl Bench {
                 self.to_client.push_back(ClientEvent::HeadsLoaded(items));
             }
             ClientEffect::LoadDrops { .. } => self.to_client.push_back(ClientEvent::Drops(None)),
+            ClientEffect::LoadDecision => {
+                self.to_client.push_back(ClientEvent::Decision(self.decisions.pop()));
+            }
+            ClientEffect::RecordDecided(decided) => self.decided.push(decided.id),
             ClientEffect::Reoffer { .. } => self.to_client.push_back(ClientEvent::Edited),
             ClientEffect::LoadOffer => {
                 let offer = self
@@ -228,6 +245,7 @@ impl Bench {
             ClientEffect::Close(reason) => self.closed = Some(reason),
             ClientEffect::Opened(_)
             | ClientEffect::StoreDirectory(_)
+            | ClientEffect::StoreProposals(_)
             | ClientEffect::Supply(_)
             | ClientEffect::Purge(_)
             | ClientEffect::RecordDropsKnown(_)
@@ -372,6 +390,15 @@ impl Bench {
                     .collect();
                 self.to_server.push_back(ServerEvent::Fates(fates));
             }
+            ServerEffect::LoadProposals => {
+                if self.tells_late_edits {
+                    self.to_server.push_back(ServerEvent::Proposals(vec![late_edits(true)]));
+                }
+            }
+            ServerEffect::Decide(decide) => {
+                let refused = Vec::new();
+                self.to_server.push_back(ServerEvent::Decided(Decided { id: decide.id, refused }));
+            }
             ServerEffect::Enrol(_)
             | ServerEffect::RegisterActors(_)
             | ServerEffect::LoadDirectory
@@ -476,7 +503,7 @@ fn an_edit_made_while_the_outbox_is_being_read_is_sent() {
     bench.connect(known(), 0);
     // The driver is asked for the outbox, reads nothing, and the edit comes before its answer.
     let effects = bench.client.handle(0, ClientEvent::Edited);
-    assert!(matches!(effects[..], [ClientEffect::LoadOutbox { .. }]));
+    assert!(matches!(effects[..], [ClientEffect::LoadDecision, ClientEffect::LoadOutbox { .. }]));
     bench.edit(30);
     assert!(bench.client.handle(0, ClientEvent::Edited).is_empty());
     let effects = bench.client.handle(0, ClientEvent::Outbox { changes: Vec::new(), unsent: 0 });

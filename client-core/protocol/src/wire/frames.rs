@@ -11,6 +11,7 @@ use super::drops::{Dropped, DropsKnown};
 use super::erasures::{Erasures, Purged};
 use super::evidence::{Offer, Offered};
 use super::handshake::{Challenge, Enrol, Enrolled, Hello, Problem, Proof, Welcome};
+use super::proposals::{Decide, Decided, Proposals};
 use super::up::{Changes, Fates, Need, Stored};
 use super::wipe::{Sealed, SealedStored, WipeOrder, Wiped};
 
@@ -97,6 +98,8 @@ frames! {
     Wiped = 12,
     /// device -> server: nothing of these erased contacts is left here.
     Purged = 13,
+    /// device -> server: the new owner's decision about late edits.
+    Decide = 14,
     /// server -> device: prove that you hold the key.
     Challenge = 64,
     /// server -> device: the device is enrolled.
@@ -131,4 +134,8 @@ frames! {
     SealedStored = 78,
     /// server -> device: contacts that were erased; destroy what you have of them.
     Erasures = 79,
+    /// server -> device: late edits that wait for this user's decision.
+    Proposals = 81,
+    /// server -> device: what became of a decision.
+    Decided = 82,
 }

@@ -17,6 +17,7 @@ mod erasures;
 mod evidence;
 mod frames;
 mod handshake;
+mod proposals;
 mod up;
 mod wipe;
 
@@ -27,6 +28,7 @@ pub use erasures::*;
 pub use evidence::*;
 pub use frames::Frame;
 pub use handshake::*;
+pub use proposals::*;
 pub use up::*;
 pub use wipe::*;
 

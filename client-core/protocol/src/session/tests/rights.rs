@@ -1,10 +1,10 @@
 //! Revoked and wiped devices: what they may still hand over, and to whom.
 
 use super::*;
-use crate::ids::EditId;
 use crate::wire::{
-    Challenge, Changes, ERASURES_MAX, Erasures, Fetch, Hello, PROTOCOL, Page, Proof, Purged,
-    SEALED_PARTS_MAX, Sealed, SealedStored, Welcome, Wiped, challenge_text,
+    Challenge, Changes, DECIDE_ITEMS_MAX, Decide, DecideItem, ERASURES_MAX, Erasures, Fetch, Hello,
+    PROTOCOL, Page, Problem, Proof, ProposalVerdict, Purged, SEALED_PARTS_MAX, Sealed,
+    SealedStored, Welcome, Wiped, challenge_text,
 };
 
 /// What the device of these tests says first.
@@ -230,4 +230,54 @@ fn the_server_takes_confirmations_up_to_the_limit_and_tells_of_erasures_who_can_
     // One that drops an erased contact like any other is not told what it would not understand.
     let mut bench = open(&["seals"]);
     assert!(bench.server.handle(0, ServerEvent::Erasures(erased(&[1]))).is_empty());
+}
+
+#[test]
+fn a_device_is_not_done_before_it_has_the_list_of_late_edits_and_the_answer_to_what_it_decided() {
+    let item = DecideItem { i: 1, version: 0, path: "job_title".into() };
+    let decide = |items: usize| Decide {
+        id: EditId::from_bytes([5; 16]),
+        contact: contact(1),
+        device: DeviceId::from_bytes([3; 16]),
+        verdict: ProposalVerdict::Accept,
+        items: vec![item.clone(); items],
+    };
+    let mut bench = Bench::new();
+    bench.tells_late_edits = false;
+    bench.decisions.push(decide(1));
+    bench.connect(known(), 0);
+    assert!(bench.server.wants_proposals());
+    assert_eq!(bench.decided, [EditId::from_bytes([5; 16])], "sent, and answered");
+    for last in [false, true] {
+        assert!(!bench.client.is_idle(), "the list has not come in whole");
+        bench.to_server.push_back(ServerEvent::Proposals(vec![late_edits(last)]));
+        bench.run();
+    }
+    assert!(bench.client.is_idle());
+    // Decided while it is connected.
+    bench.decisions.push(decide(2));
+    bench.to_client.push_back(ClientEvent::Edited);
+    bench.run();
+    assert_eq!(bench.decided.len(), 2);
+    // More than anybody decides at once.
+    let frame = ServerEvent::Received(decide(DECIDE_ITEMS_MAX + 1).into());
+    let effects = bench.server.handle(0, frame);
+    assert!(matches!(effects.last(), Some(ServerEffect::Close { code: 1008 })), "{effects:?}");
+}
+
+#[test]
+fn late_edits_go_to_devices_that_show_them_and_not_while_customer_data_is_held_back() {
+    let mut bench = Bench::new();
+    bench.connect(known(), 0);
+    let problem = Problem {
+        code: ProblemCode::RateLimited,
+        message: String::new(),
+        retry_after_ms: None,
+        fatal: false,
+        actors: Vec::new(),
+    };
+    bench.server.handle(0, ServerEvent::Hold(problem));
+    assert!(!bench.server.wants_proposals());
+    let effects = bench.server.handle(0, ServerEvent::Proposals(vec![late_edits(true)]));
+    assert_eq!(effects, []);
 }
