@@ -66,6 +66,16 @@ impl Http {
         self.send("POST", path, &body.join("&"))
     }
 
+    /// `POST` of a form on this page: with the token that the page's forms carry.
+    #[track_caller]
+    pub fn submit(&mut self, page: &str, action: &str, form: &[(&str, &str)]) -> Answer {
+        let body = self.get(page).body;
+        let token = between(&body, "name=\"csrf\" value=\"", "\"").to_owned();
+        let form: Vec<(&str, &str)> =
+            [("csrf", token.as_str())].into_iter().chain(form.iter().copied()).collect();
+        self.post(action, &form)
+    }
+
     fn send(&mut self, method: &str, path: &str, body: &str) -> Answer {
         let host = &self.host;
         let mut stream = TcpStream::connect(host).unwrap();
@@ -114,6 +124,32 @@ impl Http {
             self.cookies.push((name.to_owned(), value.to_owned()));
         }
     }
+}
+
+/// What stands between two texts, for the first time.
+#[track_caller]
+pub fn between<'a>(text: &'a str, before: &str, after: &str) -> &'a str {
+    let rest = text.split_once(before).unwrap_or_else(|| panic!("`{before}` is not in\n{text}")).1;
+    rest.split_once(after).unwrap_or_else(|| panic!("`{after}` is not in\n{rest}")).0
+}
+
+/// What an authenticator app shows for a secret in base 32 (RFC 6238), some half minutes from now.
+pub fn digits(secret: &str, steps: i64) -> String {
+    const ALPHABET: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+    let bits: String =
+        secret.chars().map(|c| format!("{:05b}", ALPHABET.find(c).unwrap())).collect();
+    let bytes: Vec<u8> = bits
+        .as_bytes()
+        .chunks_exact(8)
+        .map(|byte| u8::from_str_radix(std::str::from_utf8(byte).unwrap(), 2).unwrap())
+        .collect();
+    let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, &bytes);
+    let now = chrono::Utc::now().timestamp();
+    let tag = ring::hmac::sign(&key, &(now.div_euclid(30) + steps).to_be_bytes());
+    let tag = tag.as_ref();
+    let at = (tag[19] & 15) as usize;
+    let number = u32::from_be_bytes(tag[at..at + 4].try_into().unwrap()) & 0x7fff_ffff;
+    format!("{:06}", number % 1_000_000)
 }
 
 /// Percent-encodes a value of a form or a query string.

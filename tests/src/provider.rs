@@ -1,6 +1,6 @@
 //! An identity provider (OpenID Connect) that says whatever a test wants, right or wrong.
 //!
-//! It signs with ES256, checks PKCE and the client's secret as a good provider does, and counts what
+//! It signs with ES256 or RS256, checks PKCE and the client's secret as a good provider does, and counts what
 //! it is asked. It ends with its owner.
 
 use std::collections::HashMap;
@@ -13,7 +13,10 @@ use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use ring::rand::SystemRandom;
-use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
+use ring::rsa::PublicKeyComponents;
+use ring::signature::{
+    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair, RSA_PKCS1_SHA256, RsaKeyPair,
+};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
@@ -56,9 +59,17 @@ pub enum Bend {
     NoToken,
 }
 
+/// Made for these tests, with `openssl genpkey -algorithm RSA`; it opens nothing anywhere else.
+const RSA: &[u8] = include_bytes!("provider.rsa.pk8");
+
+enum Pair {
+    Ec(EcdsaKeyPair),
+    Rsa(RsaKeyPair),
+}
+
 struct Key {
     id: String,
-    pair: EcdsaKeyPair,
+    pair: Pair,
 }
 
 impl Key {
@@ -67,20 +78,50 @@ impl Key {
         let algorithm = &ECDSA_P256_SHA256_FIXED_SIGNING;
         let document = EcdsaKeyPair::generate_pkcs8(algorithm, &random).unwrap();
         let pair = EcdsaKeyPair::from_pkcs8(algorithm, document.as_ref(), &random).unwrap();
-        Self { id: id.to_owned(), pair }
+        Self { id: id.to_owned(), pair: Pair::Ec(pair) }
+    }
+
+    fn rsa(id: &str) -> Self {
+        Self { id: id.to_owned(), pair: Pair::Rsa(RsaKeyPair::from_pkcs8(RSA).unwrap()) }
+    }
+
+    fn algorithm(&self) -> &'static str {
+        match self.pair {
+            Pair::Ec(_) => "ES256",
+            Pair::Rsa(_) => "RS256",
+        }
     }
 
     fn public(&self) -> Value {
-        // An uncompressed point: 4, then both coordinates.
-        let point = self.pair.public_key().as_ref();
-        json!({
-            "kty": "EC", "crv": "P-256", "use": "sig", "alg": "ES256", "kid": self.id,
-            "x": base64(&point[1..33]), "y": base64(&point[33..]),
-        })
+        let mut key = match &self.pair {
+            Pair::Ec(pair) => {
+                // An uncompressed point: 4, then both coordinates.
+                let point = pair.public_key().as_ref();
+                let (x, y) = (base64(&point[1..33]), base64(&point[33..]));
+                json!({ "kty": "EC", "crv": "P-256", "x": x, "y": y })
+            }
+            Pair::Rsa(pair) => {
+                let PublicKeyComponents { n, e } =
+                    PublicKeyComponents::<Vec<u8>>::from(pair.public());
+                json!({ "kty": "RSA", "n": base64(&n), "e": base64(&e) })
+            }
+        };
+        key["use"] = "sig".into();
+        key["alg"] = self.algorithm().into();
+        key["kid"] = self.id.clone().into();
+        key
     }
 
     fn sign(&self, text: &str) -> Vec<u8> {
-        self.pair.sign(&SystemRandom::new(), text.as_bytes()).unwrap().as_ref().to_vec()
+        let random = SystemRandom::new();
+        match &self.pair {
+            Pair::Ec(pair) => pair.sign(&random, text.as_bytes()).unwrap().as_ref().to_vec(),
+            Pair::Rsa(pair) => {
+                let mut signature = vec![0; pair.public().modulus_len()];
+                pair.sign(&RSA_PKCS1_SHA256, &random, text.as_bytes(), &mut signature).unwrap();
+                signature
+            }
+        }
     }
 }
 
@@ -163,10 +204,16 @@ impl Provider {
     /// A server whose people sign in by this provider.
     #[track_caller]
     pub fn office(&self) -> Scene {
+        self.office_with(&[])
+    }
+
+    /// The same with these further arguments of `serve`.
+    #[track_caller]
+    pub fn office_with(&self, args: &[&str]) -> Scene {
         let secret = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(secret.path(), format!("{SECRET}\n")).unwrap();
         let (url, file) = (self.url(), secret.path().to_str().unwrap());
-        Scene::with(&[
+        let mut all = vec![
             "--oidc-issuer",
             &url,
             "--oidc-client-id",
@@ -175,7 +222,9 @@ impl Provider {
             "Firm",
             "--oidc-client-secret-file",
             file,
-        ])
+        ];
+        all.extend(args);
+        Scene::with(&all)
     }
 
     /// Its address, which is its name as issuer.
@@ -196,6 +245,11 @@ impl Provider {
     /// Signs with a new key from now on; only that one is published.
     pub fn rotate(&self) {
         lock(&self.inner).key = Key::new("second");
+    }
+
+    /// Signs with an RSA key from now on, as most providers do.
+    pub fn sign_with_rsa(&self) {
+        lock(&self.inner).key = Key::rsa("rsa");
     }
 
     /// How often it was asked.
@@ -222,7 +276,7 @@ async fn about(State(shared): State<Shared>) -> Json<Value> {
         "response_types_supported": ["code"],
         "subject_types_supported": ["public"],
         // A careless provider: what it offers must not widen what is accepted.
-        "id_token_signing_alg_values_supported": ["ES256", "HS256", "none"],
+        "id_token_signing_alg_values_supported": ["ES256", "RS256", "HS256", "none"],
     }))
 }
 
@@ -293,7 +347,7 @@ impl Inner {
             "iss": self.url, "sub": "somebody-1", "aud": CLIENT, "nonce": nonce,
             "iat": now, "exp": now + 300, "email": self.email, "email_verified": true,
         });
-        let mut header = json!({ "alg": "ES256", "typ": "JWT", "kid": self.key.id });
+        let mut header = json!({ "alg": self.key.algorithm(), "typ": "JWT", "kid": self.key.id });
         match self.bend {
             Bend::Nonce => claims["nonce"] = "of another sign-in".into(),
             Bend::Audience => claims["aud"] = "another program".into(),
@@ -309,7 +363,9 @@ impl Inner {
             }
             Bend::Unsigned => header = json!({ "alg": "none" }),
             Bend::SignedWithSecret => header = json!({ "alg": "HS256" }),
-            Bend::UnknownKey => header["kid"] = self.hidden.id.clone().into(),
+            Bend::UnknownKey => {
+                header = json!({ "alg": "ES256", "kid": self.hidden.id });
+            }
             Bend::Nothing | Bend::Signature | Bend::NoToken => {}
         }
         let text = format!(

@@ -2,7 +2,7 @@
 //! open the door.
 #![allow(clippy::unwrap_used)]
 
-use roadbook_tests::http::{Answer, Http};
+use roadbook_tests::http::{Answer, Http, between, digits};
 use roadbook_tests::provider::{Bend, CLIENT, Provider};
 use roadbook_tests::scene::Scene;
 use serde_json::Value;
@@ -255,5 +255,80 @@ fn settings_that_can_not_work_stop_the_start_with_the_reason() {
         let said = roadbook_tests::process::ServerProcess::spawn(dir.path(), &all, &[]).ready();
         let said = said.err().expect("refused");
         assert!(said.contains(reason), "{said}");
+    }
+}
+
+#[test]
+fn a_provider_that_signs_with_rsa_brings_people_in_and_no_bent_token_of_it_does() {
+    let provider = Provider::new(EMAIL);
+    provider.sign_with_rsa();
+    let scene = provider.office();
+    scene.manager(EMAIL);
+    for (bend, reason) in [
+        (Bend::Signature, "not signed as it must be"),
+        (Bend::SignedWithSecret, "not signed as it must be"),
+        (Bend::Unsigned, "not signed as it must be"),
+        (Bend::UnknownKey, "signed with a key that it does not publish"),
+    ] {
+        provider.bend(bend);
+        let mut http = Http::new(&scene.url());
+        let answer = sign_in(&mut http, &provider, &scene);
+        assert_refused(&answer, 401, reason);
+        assert_outside(&mut http);
+    }
+    provider.bend(Bend::Nothing);
+    let mut http = Http::new(&scene.url());
+    let came = sign_in(&mut http, &provider, &scene);
+    assert_eq!(came.status, 303, "{}", came.body);
+    assert!(http.get("/").body.contains(&format!("Manager {EMAIL}")));
+}
+
+/// Somebody with a password and a second factor; the secret of it.
+#[track_caller]
+fn with_second_factor(scene: &Scene, login: &str) -> String {
+    const PASSWORD: &str = "a long enough passphrase 7";
+    let code = scene.manager(login);
+    let mut http = Http::signed_in(&scene.url(), &code, PASSWORD);
+    let begun = http.submit("/account", "/account/second-factor", &[("current", PASSWORD)]);
+    let secret = between(&begun.body, "app: <span class=\"mono\">", "<").to_owned();
+    // The step before now: the one of now is left for the sign-in.
+    let on = [("code", digits(&secret, -1))];
+    let on: Vec<(&str, &str)> = on.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let confirmed = http.submit("/account", "/account/second-factor/confirm", &on);
+    assert_eq!(confirmed.status, 200, "{}", confirmed.body);
+    secret
+}
+
+#[test]
+fn who_set_up_a_second_factor_gives_it_also_after_the_provider_where_that_is_asked_for() {
+    for (setting, asked) in [("roadbook", true), ("provider", false)] {
+        let provider = Provider::new(EMAIL);
+        let scene = provider.office_with(&["--oidc-second-factor", setting]);
+        let secret = with_second_factor(&scene, EMAIL);
+        scene.manager("nora@firm.example");
+        let mut http = Http::new(&scene.url());
+        let came = sign_in(&mut http, &provider, &scene);
+        if !asked {
+            assert_eq!(came.status, 303, "the provider has asked: {}", came.body);
+            assert_eq!(http.get("/").status, 200);
+            continue;
+        }
+        assert_eq!(came.status, 200, "{}", came.body);
+        assert_outside(&mut http);
+        let ticket = between(&came.body, "name=\"ticket\" value=\"", "\"").to_owned();
+        let wrong = http.post("/sign-in/code", &[("ticket", &ticket), ("code", "12345")]);
+        assert_eq!(wrong.status, 401, "{}", wrong.body);
+        assert_outside(&mut http);
+        let code = digits(&secret, 0);
+        let opened = http.post("/sign-in/code", &[("ticket", &ticket), ("code", &code)]);
+        assert_eq!(opened.status, 303, "{}", opened.body);
+        assert_eq!(http.get("/").status, 200);
+        let entries = audit(&scene, "sign_in");
+        let by_provider =
+            entries.iter().filter(|entry| entry["detail"].to_string().contains("provider"));
+        assert_eq!(by_provider.count(), 1, "the way is kept to the end: {entries:?}");
+        // Who has none comes in as before.
+        provider.knows("nora@firm.example");
+        assert_eq!(sign_in(&mut Http::new(&scene.url()), &provider, &scene).status, 303);
     }
 }
