@@ -119,7 +119,12 @@ const commands = {
         .filter((e) => e.getBoundingClientRect().right > width + 1 && e.offsetParent !== null)
         .slice(0, 5)
         .map((e) => `${e.tagName}.${e.className} ${e.textContent.trim().slice(0, 40)}`);
-      return { by: document.documentElement.scrollWidth - width, over };
+      // What a box cuts off is out of sight, and makes no page wider.
+      const cut = [...document.querySelectorAll("main *")]
+        .filter((e) => ["clip", "hidden"].includes(getComputedStyle(e).overflowX) && e.offsetParent !== null)
+        .filter((e) => e.clientWidth > 1 && e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).textOverflow !== "ellipsis")
+        .map((e) => `${e.tagName}.${e.className} ${e.textContent.trim().slice(0, 40)}`);
+      return { by: document.documentElement.scrollWidth - width, over, cut };
     });
   },
   // Controls without a name that a screen reader could say.

@@ -266,11 +266,14 @@ async fn an_edit_of_a_device_that_is_online_is_on_the_page_within_a_second() {
 #[test]
 fn the_pages_are_usable_on_a_phone_in_the_dark_and_from_the_keyboard() {
     let (scene, id) = office(83);
-    let code = scene.manager("mona");
+    // Names and logins as they are, and somebody who sees everything there is to press.
+    scene.manager("bartholomaeus.wolkenstein-trostburg@firm.example");
+    let added = ["user", "add", "mona", "--role", "admin", "--name", "Mona", "--json"];
+    let code = scene.admin(&added).json()["code"].as_str().unwrap().to_owned();
     let mut browser = Browser::new(&scene.url());
     browser.sign_in(&code);
     let contact = format!("/contacts/{id}");
-    let pages = ["/", "/contacts", &contact, "/decide", "/devices"];
+    let pages = ["/", "/contacts", &contact, "/decide", "/devices", "/erasures", "/retention"];
     for (width, height) in [(360, 740), (768, 1024), (1440, 900)] {
         browser.ask(json!({"do": "resize", "width": width, "height": height}));
         for path in pages {
@@ -280,6 +283,7 @@ fn the_pages_are_usable_on_a_phone_in_the_dark_and_from_the_keyboard() {
                 overflow["by"].as_i64().unwrap() <= 0,
                 "{path} is wider than {width} px: {overflow}"
             );
+            assert_eq!(overflow["cut"], json!([]), "cut off on {path} at {width} px");
             let nameless = browser.ask(json!({"do": "nameless"}));
             assert_eq!(nameless, json!([]), "controls of {path} that a screen reader can't name");
             assert_eq!(browser.count("h1"), 1, "{path} has one heading of the first level");

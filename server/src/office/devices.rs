@@ -230,18 +230,20 @@ fn user_table(viewer: &Viewer, users: &[User], fresh: &[Freshness]) -> Markup {
         section.card.list aria-labelledby="people-title" {
             table {
                 caption.vh #people-title { "People" }
-                thead { tr { th scope="col" { "Person" } th.mid scope="col" { "Login" } th scope="col" { "Role" } th.mid scope="col" { "Team" } th.num scope="col" { "Devices" } @if viewer.may(Action::ManagePeople) { th.num scope="col" { span.vh { "Actions" } } } } }
+                thead { tr { th scope="col" { "Person" } th.mid scope="col" { "Login" } th.mid scope="col" { "Role" } th.mid scope="col" { "Team" } th.num.mid scope="col" { "Devices" } @if viewer.may(Action::ManagePeople) { th.num scope="col" { span.vh { "Actions" } } } } }
                 tbody {
                     @for user in users {
+                        @let role = match user.role { Role::Rep => "Rep", Role::Manager => "Manager", Role::Admin => "Admin", Role::ReadOnly => "Read only" };
+                        @let devices = fresh.iter().filter(|fresh| fresh.device.user == user.id && !fresh.revoked()).count();
                         tr {
-                            th scope="row" { b { (user.name) } div.narrow.k { (user.login) } }
+                            th scope="row" { b { (user.name) } div.narrow.k.login { (user.login) } div.narrow.k { (role) ", " (layout::plural(devices as u64, "device", "devices")) @if user.disabled_at.is_some() { " " span.chip.stop { "disabled" } } } }
                             td.mid.mono { (user.login) }
-                            td {
-                                (match user.role { Role::Rep => "Rep", Role::Manager => "Manager", Role::Admin => "Admin", Role::ReadOnly => "Read only" })
+                            td.mid {
+                                (role)
                                 @if user.disabled_at.is_some() { " " span.chip.stop { "disabled" } }
                             }
                             td.mid.muted { (user.team.as_deref().unwrap_or("–")) }
-                            td.num { (fresh.iter().filter(|fresh| fresh.device.user == user.id && !fresh.revoked()).count()) }
+                            td.num.mid { (devices) }
                             @if viewer.may(Action::ManagePeople) {
                                 td.num {
                                     @if user.disabled_at.is_none() && user.role != Role::Rep && user.id != viewer.user {
