@@ -1,0 +1,4 @@
+/** All tests. An argument is a part of the names of those to run. */
+fun main(arguments: Array<String>) {
+    run(listOf(calls, errors, keys, watching, givingUp, much, logging), arguments.firstOrNull() ?: "")
+}
