@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::env::Clock;
 use crate::error::{Error, Result};
+use crate::observe::Notices;
 use crate::replica::Replica;
 use crate::store::meta::{self, key};
 use crate::sync::Time;
@@ -189,7 +190,12 @@ impl Replica {
         self.inner.lease.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn lease_holds(&self) -> bool {
+        self.lease().is_none_or(|lease| lease.state != LeaseState::Ended)
+    }
+
     fn hold(&self, held: Option<Held>) -> Result<()> {
+        let could_read = self.lease_holds();
         self.write("lease", |write| {
             match &held {
                 Some(held) => {
@@ -198,10 +204,12 @@ impl Replica {
                 }
                 None => meta::remove(&write.tx, key::LEASE)?,
             }
-            write.notices.sync = true;
             Ok(())
         })?;
         *self.held() = held;
+        // Only now, when whoever looks again sees it.
+        let everything = self.lease_holds() != could_read;
+        self.inner.hub.notify(&Notices { sync: true, everything, ..Notices::default() });
         Ok(())
     }
 

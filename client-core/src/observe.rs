@@ -175,15 +175,23 @@ pub(crate) struct Notices {
     pub contacts: std::collections::HashSet<ContactId>,
     pub list: bool,
     pub sync: bool,
+    /// All of it: whether anything may be read has changed.
+    pub everything: bool,
 }
 
 impl Notices {
+    /// For when it changed whether anything may be read.
+    pub(crate) fn of_everything() -> Self {
+        Self { everything: true, ..Self::default() }
+    }
+
     fn concerns(&self, topic: &Topic) -> bool {
-        match topic {
+        let concerned = match topic {
             Topic::Contact(id) => self.contacts.contains(id),
             Topic::List => self.list,
             Topic::Sync => self.sync,
-        }
+        };
+        concerned || self.everything
     }
 }
 

@@ -27,6 +27,7 @@ use crate::failpoint::failpoint;
 use crate::files;
 use crate::identity::Home;
 use crate::keys::DEVICE_KEY_NEW;
+use crate::observe::Notices;
 use crate::replica::{Me, Replica};
 use crate::store::changes;
 use crate::store::meta::{self, key};
@@ -203,8 +204,7 @@ impl Replica {
 
     fn set_wipe_note(&self, note: Option<Note>) {
         *self.inner.wiped.lock().unwrap_or_else(PoisonError::into_inner) = note;
-        let notices = crate::observe::Notices { sync: true, list: true, ..Default::default() };
-        self.inner.hub.notify(&notices);
+        self.inner.hub.notify(&Notices::of_everything());
     }
 
     /// # Errors
@@ -265,16 +265,16 @@ impl Replica {
         };
         note.save(&self.inner.home)?;
         self.set_wipe_note(Some(note.clone()));
-        drop(writer);
         failpoint("wipe_noted");
-        self.inner.store.disconnect();
-        self.inner.documents.clear();
-        self.in_flight().clear();
-        self.inner.dropped.store(false, Ordering::SeqCst);
-        let destroyed = destroy(&self.inner.home, &mut note);
+        let mut destroyed = Ok(());
         // An empty database, so that everything that asks gets an answer.
-        let key = at_rest::prepare(&self.inner.home, &self.inner.options)?;
-        self.inner.store.connect(key)?;
+        self.in_flight().clear();
+        self.inner.store.replace(writer, || {
+            self.inner.documents.clear();
+            self.inner.dropped.store(false, Ordering::SeqCst);
+            destroyed = destroy(&self.inner.home, &mut note);
+            at_rest::prepare(&self.inner.home, &self.inner.options)
+        })?;
         destroyed?;
         self.load_lease()?;
         self.check_incarnation()?;

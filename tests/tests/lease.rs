@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use roadbook_client_core::{Error, LeaseState, ListQuery, Receipt, Replica};
+use roadbook_client_core::{Error, LeaseState, ListQuery, Receipt, Replica, Topic};
 use roadbook_tests::devices;
 use roadbook_tests::hands::{DAY, Hands};
 use roadbook_tests::scene::Scene;
@@ -142,7 +142,15 @@ async fn a_code_of_the_office_extends_a_lease_once_and_on_its_device_only() {
         assert!(matches!(refused, Error::NotAllowed { .. }), "{wrong}: {refused}");
         assert_locked(&phone, id);
     }
+    let mut shown = [Topic::List, Topic::Contact(id)].map(|topic| phone.observe(topic));
+    for observer in &mut shown {
+        assert!(observer.try_next().is_some(), "the present state");
+        assert!(observer.try_next().is_none());
+    }
     let lease = phone.extend_lease(&code.to_lowercase()).unwrap().unwrap();
+    for observer in &mut shown {
+        assert!(observer.try_next().is_some(), "{:?} can be read again", observer.topic());
+    }
     assert!((2 * DAY..=3 * DAY + 1_000).contains(&lease.left_ms), "{lease:?}");
     assert_eq!(phone.ids(None).unwrap().len(), 10);
     hands.pass(4);

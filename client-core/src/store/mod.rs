@@ -52,7 +52,16 @@ pub(crate) struct Store {
 struct Readers {
     idle: Vec<Connection>,
     lent: usize,
-    open: bool,
+    doors: Doors,
+}
+
+/// Whether the file is open.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Doors {
+    Open,
+    Closed,
+    /// It is being replaced: whoever asks waits.
+    Replaced,
 }
 
 impl Store {
@@ -67,7 +76,7 @@ impl Store {
             durability,
             key: Mutex::new(None),
             writer: Mutex::new(None),
-            readers: Mutex::new(Readers { idle: Vec::new(), lent: 0, open: false }),
+            readers: Mutex::new(Readers { idle: Vec::new(), lent: 0, doors: Doors::Closed }),
             returned: Condvar::new(),
             log_file: Mutex::new(LogFile::of(path)),
         };
@@ -77,7 +86,10 @@ impl Store {
 
     /// Opens the file handles, at first or after [`Self::disconnect`].
     pub(crate) fn connect(&self, key: Option<DataKey>) -> Result<()> {
-        let mut writer = self.lock_writer();
+        self.connect_with(&mut self.lock_writer(), key)
+    }
+
+    fn connect_with(&self, writer: &mut Option<Connection>, key: Option<DataKey>) -> Result<()> {
         if writer.is_some() {
             return Ok(());
         }
@@ -93,7 +105,8 @@ impl Store {
         *self.lock_key() = key;
         let (conn, idle) = self.open_connections()?;
         *writer = Some(conn);
-        *self.lock_readers() = Readers { idle, lent: 0, open: true };
+        *self.lock_readers() = Readers { idle, lent: 0, doors: Doors::Open };
+        self.returned.notify_all();
         Ok(())
     }
 
@@ -157,7 +170,8 @@ impl Store {
             readers.idle.clear();
         }
         *writer = None;
-        let (conn, idle) = self.open_connections().inspect_err(|_| readers.open = false)?;
+        let (conn, idle) =
+            self.open_connections().inspect_err(|_| readers.doors = Doors::Closed)?;
         *writer = Some(conn);
         readers.idle = idle;
         drop(readers);
@@ -172,9 +186,38 @@ impl Store {
     /// Waits for what is running, then closes every file handle. Uses until [`Self::connect`] fail
     /// with [`Error::Suspended`].
     pub(crate) fn disconnect(&self) {
-        let mut writer = self.lock_writer();
+        self.disconnect_with(&mut self.lock_writer(), Doors::Closed);
+    }
+
+    /// Closes every file handle, runs `replace`, which gives the key of what is there then, and opens the
+    /// file anew. Whoever reads or writes meanwhile waits; `replace` must do neither.
+    ///
+    /// # Errors
+    /// Those of `replace` and [`Self::connect`]; the file is closed then.
+    pub(crate) fn replace(
+        &self,
+        mut writer: MutexGuard<'_, Option<Connection>>,
+        replace: impl FnOnce() -> Result<Option<DataKey>>,
+    ) -> Result<()> {
+        /// Nobody waits for what failed, or panicked.
+        struct Shut<'a>(&'a Store);
+        impl Drop for Shut<'_> {
+            fn drop(&mut self) {
+                let mut readers = self.0.lock_readers();
+                if readers.doors == Doors::Replaced {
+                    readers.doors = Doors::Closed;
+                }
+                self.0.returned.notify_all();
+            }
+        }
+        let _shut = Shut(self);
+        self.disconnect_with(&mut writer, Doors::Replaced);
+        self.connect_with(&mut writer, replace()?)
+    }
+
+    fn disconnect_with(&self, writer: &mut Option<Connection>, doors: Doors) {
         let mut readers = self.lock_readers();
-        readers.open = false;
+        readers.doors = doors;
         while readers.lent > 0 {
             readers = self.returned.wait(readers).unwrap_or_else(PoisonError::into_inner);
         }
@@ -200,7 +243,7 @@ impl Store {
         let conn = {
             let mut readers = self.lock_readers();
             loop {
-                if !readers.open {
+                if readers.doors == Doors::Closed {
                     return Err(Error::Suspended);
                 }
                 if let Some(conn) = readers.idle.pop() {
@@ -246,7 +289,7 @@ impl Drop for Lent<'_> {
         let mut readers = self.store.lock_readers();
         readers.lent -= 1;
         if let Some(conn) = self.conn.take()
-            && readers.open
+            && readers.doors == Doors::Open
         {
             readers.idle.push(conn);
         }
