@@ -825,7 +825,7 @@ class Status:
 
 class SyncReport:
     """What one exchange brought."""
-    def __init__(self, *, sent: int, received: int, unsent: int, missing: int, quarantined: int, bytes_up: int, bytes_down: int, took: Duration): ...
+    def __init__(self, *, sent: int, received: int, unsent: int, missing: int, quarantined: int, bytes_up: int, bytes_down: int, took: Duration, held_back: typing.Optional[Refusal], held_back_reason: typing.Optional[str]): ...
 
 class Alert:
     """Something that the user has to be told."""

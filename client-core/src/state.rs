@@ -45,8 +45,8 @@ pub struct Connectivity {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
     /// The stable short code of the server's refusal, where `error` is one: as in
-    /// [`Error::Refused`]. `minimum_version` while connected says that this program will not be
-    /// served much longer.
+    /// [`Error::Refused`]. While connected, and for `minimum_version` until the next connection: why
+    /// the server takes edits and sends no contacts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refused: Option<String>,
     /// When the next attempt is due, milliseconds since 1970.

@@ -59,8 +59,8 @@ pub struct SyncState {
     pub last_sync: Option<SystemTime>,
     /// Why the last connection ended, for a person, if it ended with an error.
     pub trouble: Option<String>,
-    /// What kind of refusal that was, if it was one. While connected, `MinimumVersion` says that this
-    /// version will not be served much longer.
+    /// What kind of refusal that was, if it was one. While connected, and for `MinimumVersion` until the
+    /// next connection: why the server takes edits and sends no contacts.
     pub refusal: Option<Refusal>,
     /// When the next attempt is due.
     pub retry_at: Option<SystemTime>,
@@ -115,6 +115,11 @@ pub struct SyncReport {
     pub bytes_down: u64,
     /// How long it took.
     pub took: Duration,
+    /// Why the server took edits and sent no contacts, where it did: `MinimumVersion` (update the app),
+    /// `RateLimited` or `Unavailable` (later).
+    pub held_back: Option<Refusal>,
+    /// What the server says of that, for a person.
+    pub held_back_reason: Option<String>,
 }
 
 /// The exchange that runs for as long as the app does.
@@ -215,6 +220,8 @@ impl Roadbook {
                 bytes_up: report.bytes_up,
                 bytes_down: report.bytes_down,
                 took: Duration::from_millis(report.took_ms),
+                held_back: report.held_back_code.as_deref().map(Refusal::from_code),
+                held_back_reason: report.held_back,
             })
         })
         .await

@@ -25,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 use super::connect::Socket;
 use super::dates::Doubt;
 use super::engine::{SyncOptions, SyncReport};
-use super::enrol::refused;
+use super::enrol::{code_name, refused};
 use super::work::Worker;
 use crate::error::{Error, Result};
 use crate::replica::Replica;
@@ -97,8 +97,8 @@ struct Driver {
     /// Whether something was exchanged since the last mark.
     unmarked: bool,
     marked: Option<Instant>,
-    /// What the server wants the user to know while the connection goes on.
-    notice: Option<String>,
+    /// Why the server sends no contacts while the connection goes on: code, and for a person.
+    notice: Option<(String, String)>,
     ended: Option<Option<Error>>,
 }
 
@@ -168,7 +168,7 @@ pub(crate) async fn run(
     };
     report.bytes_up = bytes_up;
     report.bytes_down = bytes_down;
-    report.held_back = notice;
+    (report.held_back_code, report.held_back) = notice.unzip();
     report.took_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     if until == Until::Idle && !reached_idle && error.is_none() && !cancel.is_cancelled() {
         error = Some(Error::Offline { reason: "the connection ended early".into() });
@@ -252,9 +252,7 @@ impl Driver {
             let notice = self.notice.clone();
             self.replica.set_connectivity(|state| {
                 state.phase = phase;
-                // The one notice that a server gives on a connection that goes on.
-                state.refused = notice.is_some().then(|| "minimum_version".to_owned());
-                state.error = notice;
+                (state.refused, state.error) = notice.unzip();
                 state.retry_at = None;
                 state.bytes_up = up;
                 state.bytes_down = down;
@@ -344,7 +342,8 @@ impl Driver {
                         if let Frame::Problem(problem) = &frame
                             && holds_back(problem)
                         {
-                            self.notice = Some(problem.message.clone());
+                            let code = code_name(problem.code).to_owned();
+                            self.notice = Some((code, problem.message.clone()));
                         }
                         self.event(ClientEvent::Received(frame));
                     }

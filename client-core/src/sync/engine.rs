@@ -100,6 +100,10 @@ pub struct SyncReport {
     /// Why the server took edits and sent no contacts, where it did: for a person.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub held_back: Option<String>,
+    /// The stable short code of that, as in [`Error::Refused`]: `minimum_version`, `rate_limited`,
+    /// `unavailable`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub held_back_code: Option<String>,
 }
 
 /// Keeps a replica and its server in step. Cheap to clone. One exchange runs at a time per replica.
@@ -310,6 +314,10 @@ impl Engine {
         self.replica.set_connectivity(|state| {
             state.phase = Phase::Offline;
             state.retry_at = None;
+            // That this program is too old does not change with the end of a connection.
+            if error.is_none() && state.refused.as_deref() == Some("minimum_version") {
+                return;
+            }
             state.error = text;
             state.refused = code;
         });

@@ -135,9 +135,9 @@ impl Enrolment {
     }
 }
 
-/// What the server said, as an error.
-pub(crate) fn refused(problem: Problem) -> Error {
-    let code = match problem.code {
+/// The stable short code of what the server said.
+pub(crate) fn code_name(code: ProblemCode) -> &'static str {
+    match code {
         ProblemCode::Unauthorized => "unauthorized",
         ProblemCode::Revoked => "revoked",
         ProblemCode::Copied => "copied",
@@ -148,9 +148,13 @@ pub(crate) fn refused(problem: Problem) -> Error {
         ProblemCode::ActorTaken => "actor_taken",
         ProblemCode::Internal => "internal",
         ProblemCode::MinimumVersion => "minimum_version",
-    };
+    }
+}
+
+/// What the server said, as an error.
+pub(crate) fn refused(problem: Problem) -> Error {
     Error::Refused {
-        code: code.to_owned(),
+        code: code_name(problem.code).to_owned(),
         message: problem.message,
         retry_after_ms: problem.retry_after_ms,
     }

@@ -106,11 +106,12 @@ pub(super) fn revoked() -> Problem {
     )
 }
 
-/// Whether the app `NAME/1.2.3` is older than the oldest allowed version of the same app. An app of
-/// another name is not judged.
+/// Whether the app `NAME/1.2.3` is older than the oldest allowed version of the same app; what it says
+/// after a space, such as the library that it is made with, does not count. An app of another name is not
+/// judged.
 pub(super) fn older(app: &str, oldest: &str) -> bool {
     let split = |text: &str| -> Option<(String, Vec<u64>)> {
-        let (name, version) = text.split_once('/')?;
+        let (name, version) = text.split(' ').next()?.split_once('/')?;
         let numbers =
             version.split(['.', '-', '+']).take(3).map(|part| part.parse().unwrap_or(0)).collect();
         Some((name.to_owned(), numbers))
@@ -120,5 +121,30 @@ pub(super) fn older(app: &str, oldest: &str) -> bool {
             name == oldest_name && version < oldest_version
         }
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::older;
+
+    #[test]
+    fn versions_of_one_app_are_compared_by_their_numbers_whatever_it_is_made_with() {
+        for (app, oldest) in [
+            ("roadbook/0.9.0", "roadbook/0.10.0"),
+            ("phone/1.9 roadbook/0.1.0", "phone/1.10"),
+            ("phone/1 roadbook/0.1.0", "phone/1.0.1"),
+        ] {
+            assert!(older(app, oldest), "{app} {oldest}");
+        }
+        for (app, oldest) in [
+            ("roadbook/0.10.0", "roadbook/0.10.0"),
+            ("phone/1.10 roadbook/0.1.0", "phone/1.10"),
+            ("phone/1.10 roadbook/0.1.0", "roadbook/2.0.0"),
+            ("tablet/1.0 roadbook/0.1.0", "phone/2.0"),
+            ("nameless", "phone/2.0"),
+        ] {
+            assert!(!older(app, oldest), "{app} {oldest}");
+        }
     }
 }
