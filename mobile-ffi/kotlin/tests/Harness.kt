@@ -16,9 +16,12 @@ import java.util.concurrent.Executors
 import java.util.concurrent.TimeUnit
 import java.util.concurrent.TimeoutException
 import kotlin.system.exitProcess
+import kotlinx.coroutines.channels.ReceiveChannel
 import kotlinx.coroutines.flow.Flow
 import kotlinx.coroutines.flow.first
+import kotlinx.coroutines.flow.produceIn
 import kotlinx.coroutines.runBlocking
+import kotlinx.coroutines.supervisorScope
 import kotlinx.coroutines.withTimeout
 
 /** Generous: machines are shared. */
@@ -93,6 +96,20 @@ inline fun <reified E : Throwable> fails(call: () -> Any?): E {
 
 /** The first item for which it holds. */
 suspend fun <T> Flow<T>.until(wanted: (T) -> Boolean): T = withTimeout(WAIT.toMillis()) { first { wanted(it) } }
+
+/** Collects for as long as the body runs: each item is read once. */
+suspend fun <T> Flow<T>.watched(body: suspend (ReceiveChannel<T>) -> Unit) = supervisorScope {
+    val items = produceIn(this)
+    body(items)
+    items.cancel()
+}
+
+/** The next item for which it holds. */
+suspend fun <T> ReceiveChannel<T>.until(wanted: (T) -> Boolean): T = withTimeout(WAIT.toMillis()) {
+    var item = receive()
+    while (!wanted(item)) item = receive()
+    item
+}
 
 fun text(field: Field, value: String): Edit = Edit.Set(field, Value.Text(value))
 
@@ -187,7 +204,7 @@ class World : AutoCloseable {
         return book
     }
 
-    /** Changes a database by hand, which no program has open. */
+    /** Changes a database by hand. */
     fun sql(file: File, statement: String) {
         val script = "import sqlite3, sys\nwith sqlite3.connect(sys.argv[1]) as db: db.execute(sys.argv[2])"
         val python = ProcessBuilder("python3", "-c", script, file.path, statement).redirectErrorStream(true).start()

@@ -6,27 +6,9 @@ import java.util.concurrent.ConcurrentLinkedQueue
 import java.util.concurrent.CountDownLatch
 import java.util.concurrent.TimeUnit
 import java.util.concurrent.atomic.AtomicInteger
-import kotlinx.coroutines.channels.Channel
 import kotlinx.coroutines.delay
-import kotlinx.coroutines.flow.Flow
 import kotlinx.coroutines.flow.first
-import kotlinx.coroutines.flow.produceIn
-import kotlinx.coroutines.coroutineScope
-import kotlinx.coroutines.channels.ReceiveChannel
 import kotlinx.coroutines.withTimeout
-
-/** Collects for as long as the body runs; each read waits for the next item. */
-private suspend fun <T> Flow<T>.watched(body: suspend (ReceiveChannel<T>) -> Unit) = coroutineScope {
-    val items = produceIn(this)
-    body(items)
-    items.cancel()
-}
-
-private suspend fun <T> ReceiveChannel<T>.until(wanted: (T) -> Boolean): T = withTimeout(WAIT.toMillis()) {
-    var item = receive()
-    while (!wanted(item)) item = receive()
-    item
-}
 
 private open class Pages(val page: (ContactPage) -> Unit) : ListObserver {
     override fun onPage(page: ContactPage) = page(page)

@@ -11,21 +11,10 @@ import unittest
 from datetime import timedelta
 from pathlib import Path
 
-from harness import WAIT, WAIT_SECONDS, Case, company, everything, roadbook, text
+from harness import WAIT, WAIT_SECONDS, Case, company, everything, roadbook, text, until
 from roadbook import Field, LogLevel, Receipt, Roadbook, RoadbookError, set_log_sink
 
 MARKER = "Qxzv7MarkerOfAContact"
-
-
-async def until(stream, wanted):
-    """The first of a stream's items for which `wanted` holds."""
-
-    async def look():
-        async for item in stream:
-            if wanted(item):
-                return item
-
-    return await asyncio.wait_for(look(), WAIT_SECONDS)
 
 
 class Watching(Case):
