@@ -5,6 +5,14 @@ class Address:
     """A postal address."""
     def __init__(self, *, id: str, street: typing.Optional[str], postal_code: typing.Optional[str], city: typing.Optional[str], region: typing.Optional[str], country: typing.Optional[str], label: typing.Optional[str]): ...
 
+class Attachment:
+    """A reference to a file."""
+    def __init__(self, *, contact_id: str, interaction_id: str, reference: str): ...
+
+class AttachmentChanges:
+    """What came and went."""
+    def __init__(self, *, added: typing.List[Attachment], removed: typing.List[Attachment]): ...
+
 class Person:
     """A user, for people."""
     def __init__(self, *, id: str, login: str, name: str): ...
@@ -140,7 +148,7 @@ class EntryField(enum.Enum):
     INTERACTION_OBJECTIONS = 18
     """Of an interaction: objections raised."""
     INTERACTION_ATTACHMENTS = 19
-    """Of an interaction: references to files, as text that the app defines."""
+    """Of an interaction: references to files, one a line, which the app defines."""
     INTERACTION_NPS = 20
     """Of an interaction: how likely they are to recommend us, 0 to 10."""
     INTERACTION_COMMENT = 21
@@ -1025,6 +1033,35 @@ class AlertObserverImpl(AlertObserver):
     def on_alerts(self, alerts: typing.List[Alert]) -> None:
         """All that there is to tell now: at once, and whenever that changed. Empty when all is well."""
 
+class AttachmentObserver:
+    """Watches which files are referred to, in all contacts of this device, archived ones too. Implemented
+    by the app, which uploads what was made here, fetches what it has not, and deletes what is gone;
+    called from a background thread, at most once a second.
+    """
+    def on_attachments(self, changes: AttachmentChanges) -> None:
+        """At once: all that there are, as `added`. A file that the app still has from an earlier time and
+        that is not among them is to be deleted. Then: what came and what went since.
+        """
+    def on_error(self, error: RoadbookError) -> None:
+        """They can't be read, such as `LeaseEnded`. Where the device was wiped, all of them were `removed`
+        before. The observer goes on.
+        """
+
+class AttachmentObserverImpl(AttachmentObserver):
+    """Watches which files are referred to, in all contacts of this device, archived ones too. Implemented
+    by the app, which uploads what was made here, fetches what it has not, and deletes what is gone;
+    called from a background thread, at most once a second.
+    """
+    def __init__(self, *args, **kwargs): ...
+    def on_attachments(self, changes: AttachmentChanges) -> None:
+        """At once: all that there are, as `added`. A file that the app still has from an earlier time and
+        that is not among them is to be deleted. Then: what came and what went since.
+        """
+    def on_error(self, error: RoadbookError) -> None:
+        """They can't be read, such as `LeaseEnded`. Where the device was wiped, all of them were `removed`
+        before. The observer goes on.
+        """
+
 class ContactObserver:
     """Watches one contact. Implemented by the app; called from a background thread."""
     def on_contact(self, contact: typing.Optional[Contact]) -> None:
@@ -1185,6 +1222,12 @@ class Roadbook:
     def observe_alerts(self, observer: AlertObserver) -> ObserverHandle:
         """Watches what the user has to be told: the lease, a wipe, a version that is too old, a device that
         is not taken any more.
+        """
+    def observe_attachments(self, observer: AttachmentObserver) -> ObserverHandle:
+        """Watches which files the interactions of all contacts refer to.
+
+        Looks once through every contact, some hundred milliseconds for 10,000 of them on a thread of its
+        own, then only at those that changed.
         """
     def observe_contact(self, contact_id: str, observer: ContactObserver) -> ObserverHandle:
         """Watches one contact."""

@@ -4,7 +4,8 @@
 //! Everything that shows contacts asks the lease first, and fails with [`Error::LeaseEnded`] or
 //! [`Error::Wiped`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::hash::{DefaultHasher, Hasher};
 
 use roadbook_protocol::document::{self, Authorship, Conflict, Contact, HistoryItem};
 use roadbook_protocol::filter::{Filter, FilterContext, SqlFilter, SqlTarget, SqlValue};
@@ -170,6 +171,26 @@ impl Replica {
         let context = FilterContext { today: self.today(), now_ms: self.now_ms() };
         let filter = Filter::parse(filter.unwrap_or_default())?.hiding_archived();
         Ok(filter.to_sql(&context, SqlTarget::Device)?)
+    }
+
+    /// In which state each contact is, archived ones too: where it is another one than before, the
+    /// contact has changed. The numbers mean nothing else, and hold for this process only.
+    ///
+    /// # Errors
+    /// Only if the storage fails.
+    pub fn states(&self) -> Result<HashMap<ContactId, u64>> {
+        self.may_read()?;
+        self.read(|conn| {
+            let mut statement = conn.prepare_cached(
+                "SELECT c.id, c.heads FROM projection p JOIN contact c ON c.num = p.num",
+            )?;
+            let rows = statement.query_map([], |row| {
+                let mut hasher = DefaultHasher::new();
+                hasher.write(row.get_ref(1)?.as_blob()?);
+                Ok((ContactId::from_bytes(row.get(0)?), hasher.finish()))
+            })?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
     }
 
     /// Searches as somebody types: every word, as the beginning of a word in any field, folded, the

@@ -218,7 +218,8 @@ pub struct NewInteraction {
     /// Objections raised.
     #[uniffi(default = None)]
     pub objections: Option<String>,
-    /// References to files, as text that the app defines. Files themselves are not kept here.
+    /// References to files, one a line, which the app defines. Files themselves are not kept here:
+    /// see `observe_attachments`.
     #[uniffi(default = None)]
     pub attachments: Option<String>,
     /// How likely they are to recommend us, 0 to 10.

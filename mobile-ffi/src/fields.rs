@@ -145,7 +145,7 @@ words! {
         InteractionOutcome = "interactions/outcome",
         /// Of an interaction: objections raised.
         InteractionObjections = "interactions/objections",
-        /// Of an interaction: references to files, as text that the app defines.
+        /// Of an interaction: references to files, one a line, which the app defines.
         InteractionAttachments = "interactions/attachments",
         /// Of an interaction: how likely they are to recommend us, 0 to 10.
         InteractionNps = "interactions/nps",

@@ -16,6 +16,7 @@
 //! | `outbox` | receipts, quarantine, what was decided about late edits |
 //! | `sync` | exchanging with the server: once, or as long as the app runs |
 //! | `observe` | being told of changes |
+//! | `attachments` | being told which files interactions refer to |
 //! | `log` | the program's log, handed to the app |
 //! | `error` | why a call failed |
 //! | `border` | no panic crosses into the app |
@@ -23,6 +24,7 @@
 
 uniffi::setup_scaffolding!();
 
+mod attachments;
 mod book;
 mod border;
 mod edit;
@@ -40,6 +42,7 @@ mod sync;
 mod tests;
 mod value;
 
+pub use attachments::{Attachment, AttachmentChanges, AttachmentObserver};
 pub use book::{Device, Lease, LeaseState, OpenSettings, Person, Roadbook, Status, WipeState};
 pub use edit::{
     Edit, NewAddress, NewConsent, NewDeal, NewEmail, NewInteraction, NewMessenger, NewPhone,

@@ -188,7 +188,8 @@ pub struct Interaction {
     pub outcome: Option<String>,
     /// Objections raised.
     pub objections: Option<String>,
-    /// References to files, as text that the app defines. Files themselves are not kept here.
+    /// References to files, one a line, which the app defines. Files themselves are not kept here:
+    /// see `observe_attachments`.
     pub attachments: Option<String>,
     /// How likely they are to recommend us, 0 to 10.
     pub nps: Option<i64>,

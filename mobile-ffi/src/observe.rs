@@ -22,12 +22,33 @@ use crate::model::Contact;
 use crate::outbox::OutboxEntry;
 use crate::sync::SyncState;
 
-/// The shortest time between two calls of one observer: a frame.
-const PACE: Duration = Duration::from_millis(16);
+/// The shortest time between two calls of an observer of what is on the screen: a frame.
+const FRAME: Duration = Duration::from_millis(16);
 /// The most observers of one replica: each is a thread.
 const OBSERVERS_MAX: usize = 64;
 /// How often the lease is looked at, which ends without anything being written.
 const LEASE_EVERY: Duration = Duration::from_secs(30);
+
+/// When an observer looks.
+pub(crate) struct When {
+    /// When this changes,
+    pub topic: Topic,
+    /// and this often, for what changes with the time alone;
+    pub every: Option<Duration>,
+    /// with at least so much between two looks.
+    pub pace: Duration,
+}
+
+impl When {
+    fn changes(topic: Topic) -> When {
+        When { topic, every: None, pace: FRAME }
+    }
+
+    /// For what the lease ends.
+    pub(crate) fn readable(topic: Topic) -> When {
+        When { every: Some(LEASE_EVERY), ..When::changes(topic) }
+    }
+}
 
 /// Watches one window of a list. Implemented by the app; called from a background thread.
 #[uniffi::export(with_foreign)]
@@ -139,7 +160,7 @@ impl Roadbook {
             _ => Ok(()),
         })?;
         let mut last = None;
-        self.observe(Topic::List, None, move |book| {
+        self.observe(When::readable(Topic::List), move |book| {
             let page = book.call("observe_list", |replica| window(replica, &query));
             tell(&mut last, page, |page| observer.on_page(page), |error| observer.on_error(error));
         })
@@ -153,7 +174,7 @@ impl Roadbook {
     ) -> Result<Arc<ObserverHandle>> {
         let id = self::contact_id(&contact_id)?;
         let mut last = None;
-        self.observe(Topic::Contact(id), None, move |book| {
+        self.observe(When::readable(Topic::Contact(id)), move |book| {
             let contact = book.call("observe_contact", |replica| {
                 match replica.contact(id).map(|contact| Contact::from_core(&contact)) {
                     Err(roadbook_client_core::Error::NotFound { .. }) => Ok(None),
@@ -172,7 +193,7 @@ impl Roadbook {
     /// Watches the exchange with the server.
     pub fn observe_sync(&self, observer: Arc<dyn SyncObserver>) -> Result<Arc<ObserverHandle>> {
         let mut last = None;
-        self.observe(Topic::Sync, None, move |book| {
+        self.observe(When::changes(Topic::Sync), move |book| {
             let state = book.call("observe_sync", |replica| {
                 Ok(SyncState::from_core(&replica.status()?, book.sync.is_wanted()))
             });
@@ -186,7 +207,7 @@ impl Roadbook {
         observer: Arc<dyn ReceiptObserver>,
     ) -> Result<Arc<ObserverHandle>> {
         let mut known: Option<(HashMap<String, OutboxEntry>, i64)> = None;
-        self.observe(Topic::Sync, None, move |book| {
+        self.observe(When::changes(Topic::Sync), move |book| {
             let after = known.as_ref().map(|(_, after)| *after);
             let looked = book.call("observe_receipts", |replica| Ok(replica.outbox_after(after)?));
             let Ok((entries, newest)) = looked else { return };
@@ -219,7 +240,7 @@ impl Roadbook {
     /// is not taken any more.
     pub fn observe_alerts(&self, observer: Arc<dyn AlertObserver>) -> Result<Arc<ObserverHandle>> {
         let mut last = None;
-        self.observe(Topic::Sync, Some(LEASE_EVERY), move |book| {
+        self.observe(When::readable(Topic::Sync), move |book| {
             let alerts = book.call("observe_alerts", |replica| {
                 let connection = replica.connectivity();
                 Ok(alerts(
@@ -290,10 +311,9 @@ fn tell<T: PartialEq + Clone>(
 
 impl Roadbook {
     /// Starts the thread of an observer: `look` reads and tells.
-    fn observe(
+    pub(crate) fn observe(
         &self,
-        topic: Topic,
-        every: Option<Duration>,
+        When { topic, every, pace }: When,
         mut look: impl FnMut(&Book) + Send + 'static,
     ) -> Result<Arc<ObserverHandle>> {
         guarded("observe", || {
@@ -308,7 +328,7 @@ impl Roadbook {
                 while wait(&mut observer, &mut life, &cancel, every) {
                     let began = Instant::now();
                     look(book);
-                    if let Some(rest) = PACE.checked_sub(began.elapsed()) {
+                    if let Some(rest) = pace.checked_sub(began.elapsed()) {
                         let rest = tokio::time::Instant::now() + rest;
                         runtime().block_on(async {
                             tokio::select! {

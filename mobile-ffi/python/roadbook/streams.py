@@ -5,7 +5,7 @@
             show(page)
 
 The present state comes at once, then every change. A slow reader is not waited for: it gets the
-newest state, and of receipts all that changed meanwhile. Leaving the `async with` ends the observer.
+newest state, and of receipts and attachments all that changed meanwhile. Leaving the `async with` ends the observer.
 """
 
 import asyncio
@@ -79,6 +79,16 @@ def _both(older, newer):
     return older + newer
 
 
+def _net(older, newer):
+    """What came of two changes together: what came and went between them is not told."""
+    return _ffi.AttachmentChanges(
+        added=[one for one in older.added if one not in newer.removed]
+        + [one for one in newer.added if one not in older.removed],
+        removed=[one for one in older.removed if one not in newer.added]
+        + [one for one in newer.removed if one not in older.added],
+    )
+
+
 def watch_list(book, query):
     """One window of a list: yields a `ContactPage`."""
 
@@ -149,3 +159,20 @@ def watch_alerts(book):
             self.stream._tell(alerts)
 
     return Stream(lambda stream: book.observe_alerts(Observer(stream)), _newest)
+
+
+def watch_attachments(book):
+    """Which files are referred to: yields `AttachmentChanges`, first with all that there are as `added`,
+    then what came and went."""
+
+    class Observer(_ffi.AttachmentObserver):
+        def __init__(self, stream):
+            self.stream = stream
+
+        def on_attachments(self, changes):
+            self.stream._tell(changes)
+
+        def on_error(self, error):
+            self.stream._tell(error)
+
+    return Stream(lambda stream: book.observe_attachments(Observer(stream)), _net)

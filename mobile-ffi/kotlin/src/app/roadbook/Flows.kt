@@ -1,6 +1,6 @@
 /**
  * Observers as flows: the present state at once, then every change. A slow collector is not waited
- * for: it gets the newest state, and of receipts all that changed meanwhile. The observer ends with the
+ * for: it gets the newest state, and of receipts and attachments all that changed meanwhile. The observer ends with the
  * collection. An error, such as `LeaseEnded`, ends the flow.
  */
 package app.roadbook
@@ -59,3 +59,13 @@ fun Roadbook.alertsFlow(): Flow<List<Alert>> = callbackFlow {
     val handle = observeAlerts(observer)
     awaitClose { handle.cancel(); handle.destroy() }
 }.conflate()
+
+/** Which files are referred to: first all that there are, as `added`, then what came and went. */
+fun Roadbook.attachmentsFlow(): Flow<AttachmentChanges> = callbackFlow {
+    val observer = object : AttachmentObserver {
+        override fun onAttachments(changes: AttachmentChanges) { trySend(changes) }
+        override fun onError(error: RoadbookException) { close(error) }
+    }
+    val handle = observeAttachments(observer)
+    awaitClose { handle.cancel(); handle.destroy() }
+}.buffer(Channel.UNLIMITED, BufferOverflow.SUSPEND)
