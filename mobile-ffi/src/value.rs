@@ -244,9 +244,12 @@ pub(crate) fn moment(ms: UnixMs) -> SystemTime {
     moment.unwrap_or(SystemTime::UNIX_EPOCH)
 }
 
-/// Milliseconds since 1970.
+/// Milliseconds since 1970, to the nearest. Swift's `Date` is a number of seconds with a fraction: a
+/// moment that was handed out comes back up to a microsecond earlier, and has to be the same one.
 pub(crate) fn unix_ms(moment: SystemTime) -> UnixMs {
-    let whole = |apart: Duration| i64::try_from(apart.as_millis()).unwrap_or(i64::MAX);
+    let half = Duration::from_micros(500);
+    let whole =
+        |apart: Duration| i64::try_from(apart.saturating_add(half).as_millis()).unwrap_or(i64::MAX);
     match moment.duration_since(SystemTime::UNIX_EPOCH) {
         Ok(since) => whole(since),
         Err(before) => -whole(before.duration()),
@@ -357,5 +360,16 @@ mod tests {
         }
         let value = Value::from_core(&document::Value::from("2024-02-29"), Some(Kind::Date));
         assert_eq!(value.into_core("birthday"), Ok("2024-02-29".into()));
+    }
+
+    #[test]
+    fn a_moment_comes_back_the_same_from_a_language_that_counts_in_fractions_of_a_second() {
+        let little = Duration::from_nanos(300);
+        for ms in [0, 1, -1, 123, -1_772_616_615_123, 1_772_616_615_123, 1_772_616_615_999] {
+            let exact = moment(ms);
+            for near in [exact, exact - little, exact + little] {
+                assert_eq!(unix_ms(near), ms);
+            }
+        }
     }
 }
