@@ -15,6 +15,7 @@ use roadbook_protocol::wire::{ChangeFate, Evidence, Fate, OfferItem, path};
 use crate::documents::holds;
 use crate::error::{Error, Result};
 use crate::replica::{Replica, Write};
+use crate::store::changes;
 use crate::store::contacts;
 use crate::store::evidence::{self, EvidenceRow};
 use crate::store::lists::{self, Quarantining};
@@ -226,6 +227,12 @@ impl Write<'_> {
     /// quarantine with its bytes.
     fn list_refused(&mut self, fate: &ChangeFate) -> Result<()> {
         let Some(row) = contacts::find(&self.tx, fate.contact)? else { return Ok(()) };
+        // A history that is offered has own changes in it. What becomes of those is told of each, and
+        // listed with the edit; listed before as another's, that would be taken for known.
+        let own = changes::find_local(&self.tx, row.num, &fate.hash)?;
+        if own.is_some_and(|own| own.edit.is_some()) {
+            return Ok(());
+        }
         let Ok(doc) = self.document(&row) else { return Ok(()) };
         let change = doc.get_change_by_hash(&fate.hash);
         self.keep(row.id, doc);

@@ -22,7 +22,9 @@ use crate::store::meta::{self, key};
 use crate::store::{drops, evidence, proposals};
 
 /// Codes under which a change is refused only because of another one: its edit is authored anew.
-const REFUSED_FOR_ANOTHER: &[&str] = &["depends_on_refused", "missing_dependency", "gave_up"];
+/// (The server says `dependency`; the next two are the gate's own words for it.)
+const REFUSED_FOR_ANOTHER: &[&str] =
+    &["dependency", "depends_on_refused", "missing_dependency", "gave_up"];
 /// Codes that no authoring anew can heal: the contact is not this user's, or not theirs to write.
 const NOT_OURS: &[&str] = &["not_yours", "read_only", "foreign", "revoked"];
 

@@ -99,7 +99,7 @@ impl Office {
         let behind =
             |dep: &ChangeHash| self.fates.get(dep).is_some_and(|(fate, _)| *fate != Fate::Merged);
         if admitted.deps.iter().any(behind) {
-            return (Fate::Quarantined, "depends_on_refused".into());
+            return (Fate::Quarantined, "dependency".into());
         }
         let held = self
             .contacts

@@ -405,3 +405,24 @@ fn an_edit_that_can_neither_be_sent_as_it_is_nor_authored_anew_is_listed() {
     restored.exchange(&b.replica);
     drop(a);
 }
+
+#[test]
+fn an_own_edit_that_is_refused_is_listed_as_own_though_it_was_offered_before() {
+    let (mut office, a) = (Office::new(), Device::new(1));
+    let id = person(&a.replica, "Karen", "Holm");
+    office.converge(&[&a]);
+    let edit = saved(a.replica.edit(id, &[set("company", "Nordhav")]).unwrap());
+    let refused = ChangeFate {
+        contact: id,
+        hash: edit.hash,
+        fate: Fate::Quarantined,
+        code: "not_yours".into(),
+        reason: "as told".into(),
+    };
+    a.replica.record_offered(&[id], std::slice::from_ref(&refused)).unwrap();
+    a.replica.record_fates(&[refused]).unwrap();
+    let listed = a.replica.quarantine().unwrap();
+    assert_eq!(listed.len(), 1);
+    assert_eq!(listed[0].edit_id, Some(edit.edit_id));
+    assert_eq!(listed[0].commands.len(), 1, "what it was can be seen and made again");
+}

@@ -538,7 +538,7 @@ impl World {
             || self.oracle.ever_forked.iter().any(|(forked, _)| *forked == contact);
         match code {
             "not_yours" => (handed_over && strange) || unknown,
-            "dependency" | "not_replayed" | "lost_by_server" => handed_over || unknown,
+            "not_replayed" | "lost_by_server" => handed_over || unknown,
             _ => false,
         }
     }
