@@ -195,6 +195,19 @@ impl Replica {
 }
 
 impl Write<'_> {
+    /// The server holds the change that this one was to replace for a decision: so the edit stands.
+    fn proposed_as_before(&mut self, replacement: &LocalChange) -> Result<()> {
+        let Some(first) = changes::replaced_by(&self.tx, replacement)? else { return Ok(()) };
+        let now = self.now();
+        let told = matches!(first.code.as_str(), "late" | "accepted" | "declined" | "in_part");
+        let why = match told {
+            true => (first.code.as_str(), first.reason.as_str()),
+            false => ("late", "it waits for the decision of the new owner or the manager"),
+        };
+        changes::set_receipt(&self.tx, first.pos, Receipt::Proposed, true, why, now)?;
+        drops::keep_receipt(&self.tx, &first, why, now)
+    }
+
     /// Own changes are merged: the merged heads of their contact move on.
     fn follow_merged(&mut self, id: ContactId, mut own: Vec<LocalChange>) -> Result<()> {
         let Some(row) = contacts::find(&self.tx, id)? else { return Ok(()) };
@@ -238,11 +251,17 @@ impl Write<'_> {
             return Ok(false);
         };
         let Some(next) = Receipt::from_fate(fate.fate) else { return Ok(false) };
+        let now = self.now();
+        let why = (fate.code.as_str(), fate.reason.as_str());
+        if fate.fate == Fate::Proposed && change.receipt == Receipt::Replaced {
+            // It was authored anew here before this was heard. What became of it counts again once the
+            // server has refused the replacement for it.
+            changes::set_receipt(&self.tx, change.pos, Receipt::Replaced, true, why, now)?;
+            return Ok(false);
+        }
         if !change.receipt.may_become(next) {
             return Ok(false);
         }
-        let now = self.now();
-        let why = (fate.code.as_str(), fate.reason.as_str());
         let set = |write: &Self, receipt, settled| {
             changes::set_receipt(&write.tx, change.pos, receipt, settled, why, now)
         };
@@ -280,6 +299,9 @@ impl Write<'_> {
                 if why.0 == "original_merged" {
                     // The change that it was to replace met its dependencies after all.
                     changes::merged_as_before(&self.tx, &change, now)?;
+                }
+                if why.0 == "original_proposed" {
+                    self.proposed_as_before(&change)?;
                 }
                 self.set_aside(&row)?;
             }

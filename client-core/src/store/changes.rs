@@ -18,9 +18,9 @@ pub(crate) struct LocalChange {
     pub bytes: Vec<u8>,
     pub actor: Actor,
     pub seq: u64,
-    /// `None` on a bootstrap.
+    /// `None` on a bootstrap, and on an old change whose row was forgotten and that is offered again.
     pub edit: Option<EditId>,
-    /// JSON; empty on a bootstrap.
+    /// JSON; empty where there is no edit.
     pub commands: String,
     pub label: String,
     pub at: UnixMs,
@@ -261,6 +261,18 @@ pub(crate) fn merged_as_before(
     )?
     .execute(params![edit.as_bytes(), replacement.pos, now])?;
     Ok(())
+}
+
+/// The change that `replacement` was made for: the one of which the server has said that it waits for a
+/// decision, or else the newest.
+pub(crate) fn replaced_by(
+    conn: &Connection,
+    replacement: &LocalChange,
+) -> Result<Option<LocalChange>> {
+    let Some(edit) = replacement.edit else { return Ok(None) };
+    let condition = "c.edit = ?1 AND c.pos < ?2 AND c.receipt = 'replaced'
+         ORDER BY c.code IN ('late', 'accepted', 'declined', 'in_part') DESC, c.pos DESC LIMIT 1";
+    Ok(locals(conn, condition, params![edit.as_bytes(), replacement.pos])?.pop())
 }
 
 /// Whether the document needs this change beside its snapshot.

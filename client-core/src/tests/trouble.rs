@@ -426,3 +426,34 @@ fn an_own_edit_that_is_refused_is_listed_as_own_though_it_was_offered_before() {
     assert_eq!(listed[0].edit_id, Some(edit.edit_id));
     assert_eq!(listed[0].commands.len(), 1, "what it was can be seen and made again");
 }
+
+#[test]
+fn an_edit_that_was_authored_anew_before_it_was_heard_to_be_proposed_stands_as_proposed() {
+    let (mut office, a) = (Office::new(), Device::new(1));
+    let id = person(&a.replica, "Karen", "Holm");
+    office.exchange(&a.replica);
+    let edit = saved(a.replica.edit(id, &[set("company", "Late")]).unwrap());
+    let tell = |hash, fate, code: &str| {
+        let (code, reason) = (code.to_owned(), "as told".to_owned());
+        a.replica.record_fates(&[ChangeFate { contact: id, hash, fate, code, reason }]).unwrap();
+    };
+    // The contact was away and is back: the edit does not fit on it as it is.
+    tell(edit.hash, Fate::Forked, "forked");
+    a.replica.in_flight().clear();
+    let missing = a.replica.load_missing(256, &BTreeSet::new()).unwrap();
+    a.replica.apply_fetched(office.timeline, &office.fetched(&missing)).unwrap();
+    let anew = a.replica.outbox(false).unwrap()[0].hash.parse().unwrap();
+    assert_ne!(anew, edit.hash);
+    tell(edit.hash, Fate::Proposed, "late");
+    assert_eq!(a.replica.receipt(edit.edit_id).unwrap(), Some(Receipt::Saved), "not refused yet");
+    tell(anew, Fate::Replaced, "original_proposed");
+    assert_eq!(a.replica.receipt(edit.edit_id).unwrap(), Some(Receipt::Proposed));
+    let listed = a.replica.outbox(true).unwrap();
+    let listed: Vec<_> = listed.iter().filter(|entry| entry.edit_id == edit.edit_id).collect();
+    assert_eq!(listed.len(), 1);
+    assert_eq!((listed[0].receipt, &listed[0].hash), (Receipt::Proposed, &edit.hash.to_string()));
+    // What is decided about it is heard.
+    tell(edit.hash, Fate::Proposed, "accepted");
+    let listed = a.replica.outbox(true).unwrap();
+    assert!(listed.iter().any(|entry| entry.decision.as_deref() == Some("accepted")));
+}
