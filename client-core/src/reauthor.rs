@@ -119,11 +119,11 @@ impl Write<'_> {
             self.replay(row, &mut doc, &again)?;
         }
         contacts::set_aside(&self.tx, row.num, false)?;
-        // Until the server has merged what it is shown and sent of what it lost, it may send the contact
-        // without that again; our changes that stand on it would not fit any more.
-        let keep = row.keep_local && evidence::is_any(&self.tx, row.num)? && {
-            evidence::is_due(&self.tx, row.num)? || changes::has_unmerged(&self.tx, row.num)?
-        };
+        // Until the server was shown what it lost, it may send the contact without that again; our changes
+        // that stand on it would not fit any more. (After that not: it may have refused some of it.)
+        let keep = row.keep_local
+            && evidence::is_any(&self.tx, row.num)?
+            && evidence::is_due(&self.tx, row.num)?;
         contacts::set_keep_local(&self.tx, row.num, keep)?;
         contacts::set_merged_heads(&self.tx, row.num, &merged_heads)?;
         self.notices.sync = true;
