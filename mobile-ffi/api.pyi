@@ -1040,7 +1040,8 @@ class AttachmentObserver:
     """
     def on_attachments(self, changes: AttachmentChanges) -> None:
         """At once: all that there are, as `added`. A file that the app still has from an earlier time and
-        that is not among them is to be deleted. Then: what came and what went since.
+        that is not among them is to be deleted, but only when no contact is `missing` (`SyncState`): until
+        then they are still coming. Then: what came and what went since.
         """
     def on_error(self, error: RoadbookError) -> None:
         """They can't be read, such as `LeaseEnded`. Where the device was wiped, all of them were `removed`
@@ -1055,7 +1056,8 @@ class AttachmentObserverImpl(AttachmentObserver):
     def __init__(self, *args, **kwargs): ...
     def on_attachments(self, changes: AttachmentChanges) -> None:
         """At once: all that there are, as `added`. A file that the app still has from an earlier time and
-        that is not among them is to be deleted. Then: what came and what went since.
+        that is not among them is to be deleted, but only when no contact is `missing` (`SyncState`): until
+        then they are still coming. Then: what came and what went since.
         """
     def on_error(self, error: RoadbookError) -> None:
         """They can't be read, such as `LeaseEnded`. Where the device was wiped, all of them were `removed`

@@ -47,7 +47,8 @@ pub struct AttachmentChanges {
 #[uniffi::export(with_foreign)]
 pub trait AttachmentObserver: Send + Sync {
     /// At once: all that there are, as `added`. A file that the app still has from an earlier time and
-    /// that is not among them is to be deleted. Then: what came and what went since.
+    /// that is not among them is to be deleted, but only when no contact is `missing` (`SyncState`): until
+    /// then they are still coming. Then: what came and what went since.
     fn on_attachments(&self, changes: AttachmentChanges);
     /// They can't be read, such as `LeaseEnded`. Where the device was wiped, all of them were `removed`
     /// before. The observer goes on.
