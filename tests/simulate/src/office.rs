@@ -22,6 +22,8 @@ pub struct Backup {
     pub acknowledged: usize,
     /// Who held what.
     pub rights: BTreeMap<ContactId, Rights>,
+    /// Which of them the server had not by then: an earlier restore had taken them from it.
+    pub absent: BTreeSet<ContactId>,
     /// Who had got one back by then, or could.
     pub regains: BTreeSet<(ContactId, usize)>,
     /// How often somebody had got a contact by then.
@@ -67,6 +69,7 @@ impl World {
             granted: self.oracle.granted.len(),
             regains: self.oracle.regains.clone(),
             rights: self.oracle.rights.clone(),
+            absent: self.oracle.absent.clone(),
             revoked: (0..self.devices.len())
                 .filter(|index| self.devices[*index].standing == Standing::Revoked)
                 .collect(),
@@ -97,6 +100,7 @@ impl World {
         self.server.backups.truncate(which + 1);
         let Some(from) = self.server.backups.get(which) else { return };
         let (path, rights) = (from.path.clone(), from.rights.clone());
+        let absent = from.absent.clone();
         let (granted, regains) = (from.granted, from.regains.clone());
         let (revoked, devices) = (from.revoked.clone(), from.devices);
         let (erased, team) = (from.erased.clone(), from.team.clone());
@@ -131,12 +135,12 @@ impl World {
             self.cover.count("fault.server_restored_with_ledger");
             let again = self.oracle.erasures.now().difference(&erased).count();
             self.cover.add("event.erased_by_the_ledger", again as u64);
-            self.oracle.restored_with_ledger(acknowledged, &rights);
+            self.oracle.restored_with_ledger(acknowledged, &rights, &absent);
             return self.start_server_in(500);
         }
         self.cover.count("fault.server_restored");
         self.tell(|| format!("backup {which} is put back, {acknowledged} acknowledged by then"));
-        self.oracle.restored(acknowledged, granted, rights, regains);
+        self.oracle.restored(acknowledged, granted, (rights, absent), regains);
         self.oracle.erasures_forgotten(&erased);
         for (index, device) in self.devices.iter_mut().enumerate() {
             if device.standing == Standing::Revoked && !revoked.contains(&index) {

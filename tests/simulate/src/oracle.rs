@@ -240,13 +240,15 @@ impl Oracle {
         &mut self,
         acknowledged: usize,
         granted: usize,
-        rights: BTreeMap<ContactId, Rights>,
+        (rights, absent): (BTreeMap<ContactId, Rights>, BTreeSet<ContactId>),
         regains: BTreeSet<(ContactId, usize)>,
     ) {
         self.take_back(acknowledged, &rights);
         self.regains.extend(regains);
         self.regains.extend(&self.granted[granted.min(self.granted.len())..]);
-        self.absent.clear();
+        // A backup that was made between a restore with the ledger and the moment at which a device
+        // brought a contact back lacks it too, and knows whose it is.
+        self.absent = absent;
         self.rights = rights;
     }
 
@@ -256,10 +258,11 @@ impl Oracle {
         &mut self,
         acknowledged: usize,
         rights: &BTreeMap<ContactId, Rights>,
+        absent: &BTreeSet<ContactId>,
     ) {
         self.take_back(acknowledged, rights);
-        let here = |contact: &&ContactId| !rights.contains_key(contact);
-        self.absent.extend(self.rights.keys().filter(here).copied());
+        let here = |contact: &&ContactId| !rights.contains_key(contact) || absent.contains(contact);
+        self.absent = self.rights.keys().filter(here).copied().collect();
     }
 
     fn take_back(&mut self, acknowledged: usize, rights: &BTreeMap<ContactId, Rights>) {
