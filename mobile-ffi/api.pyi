@@ -794,6 +794,38 @@ class Progress:
     """How much of a first sync, or of a repair, is done."""
     def __init__(self, *, done: int, total: int, bytes_total: int): ...
 
+class ProposedField:
+    """One field of a late edit, on its three sides. An entry has one for each of its fields."""
+    def __init__(self, *, field: FieldPath, base: typing.Optional[Value], proposed: typing.Optional[Value], now: typing.Optional[Value]): ...
+
+class ProposalState(enum.Enum):
+    """Where an item of a late edit stands, as the server has it."""
+    OPEN = 0
+    """It waits for a decision."""
+    DUE = 1
+    """Something that took place, such as a visit: it is being taken by itself."""
+    ACCEPTED = 2
+    """It is part of the contact."""
+    DECLINED = 3
+    """It is not; the office keeps it."""
+
+class Verdict(enum.Enum):
+    """What is decided about a late edit."""
+    ACCEPT = 0
+    """It becomes part of the contact, in the name of its author."""
+    DECLINE = 1
+    """It does not."""
+    UNDO = 2
+    """An earlier decision is taken back: it waits again."""
+
+class ProposalItem:
+    """One thing to decide about: a field, an entry, an edit of the note."""
+    def __init__(self, *, item: int, path: FieldPath, fields: typing.List[ProposedField], at: Timestamp, state: ProposalState, decided_by: typing.Optional[Person], decided_at: typing.Optional[Timestamp], reason: typing.Optional[str], decision: typing.Optional[Verdict], refused: typing.Optional[str]): ...
+
+class Proposal:
+    """The late edits of one device to one contact."""
+    def __init__(self, *, number: int, contact_id: str, display_name: str, author: Person, received_at: Timestamp, items: typing.List[ProposalItem]): ...
+
 class QuarantinedField:
     """What an edit in quarantine would have done to one field."""
     def __init__(self, *, field: FieldPath, value: typing.Optional[Value]): ...
@@ -829,7 +861,7 @@ class WipeState:
 
 class Status:
     """Where the replica stands."""
-    def __init__(self, *, enrolled: bool, device: typing.Optional[Device], device_name: str, role: str, contacts: int, conflicts: int, quarantined: int, sync: SyncState, encrypted: bool, lease: typing.Optional[Lease], wiped: typing.Optional[WipeState], copied_at: typing.Optional[Timestamp], set_aside_file: typing.Optional[str]): ...
+    def __init__(self, *, enrolled: bool, device: typing.Optional[Device], device_name: str, role: str, contacts: int, conflicts: int, quarantined: int, proposals: int, sync: SyncState, encrypted: bool, lease: typing.Optional[Lease], wiped: typing.Optional[WipeState], copied_at: typing.Optional[Timestamp], set_aside_file: typing.Optional[str]): ...
 
 class SyncReport:
     """What one exchange brought."""
@@ -1189,6 +1221,11 @@ class Roadbook:
         """Makes a new contact from edits, as one change. Durable when it returns; works offline. Blocks
         for one write to the disk.
         """
+    def decide_proposal(self, number: int, verdict: Verdict, items: typing.Union[object, typing.Optional[typing.List[int]]]=_DEFAULT) -> Proposal:
+        """Decides about a late edit, or about some items of it; needs no network. Durable when it returns;
+        it goes up with the next exchange. If somebody decided before, that holds, and `refused` says who
+        and when. `NotAllowed` where that is known here already.
+        """
     def edit(self, contact_id: str, edits: typing.List[Edit]) -> typing.Optional[Saved]:
         """Edits a contact: all edits become one change, or none does. Durable when it returns; works
         offline. Blocks for one write to the disk. Gives nothing where the contact was so already: then
@@ -1242,6 +1279,10 @@ class Roadbook:
     def outbox(self, all: bool=False) -> typing.List[OutboxEntry]:
         """The edits of this device with their receipts, oldest first: those that are still on their way or
         were refused, or with `all` also the merged ones of the last weeks.
+        """
+    def proposals(self, all: bool=False) -> typing.List[Proposal]:
+        """Late edits of others to contacts that are this user's now, those that changed last first: those
+        that wait for a decision, or with `all` also those that were decided in the last two weeks.
         """
     def quarantine(self) -> typing.List[QuarantineEntry]:
         """What could not become part of a contact, oldest first, with the reasons."""

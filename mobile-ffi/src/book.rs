@@ -141,6 +141,8 @@ pub struct Status {
     pub conflicts: u64,
     /// What could not become part of a contact.
     pub quarantined: u64,
+    /// Late edits of others that wait for this user's decision; see `proposals`.
+    pub proposals: u64,
     /// What is on its way, and the connection.
     pub sync: SyncState,
     /// Whether the database is encrypted. What `cargo ship` builds encrypts, with a key from the key
@@ -270,6 +272,7 @@ impl Roadbook {
                 contacts: status.contacts,
                 conflicts: status.conflicts,
                 quarantined: status.quarantined,
+                proposals: status.proposals,
                 sync,
                 encrypted: status.encryption.encrypted,
                 lease: status.lease.map(Lease::from_core),

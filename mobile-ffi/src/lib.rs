@@ -14,6 +14,7 @@
 //! | `list` | windowed lists and search |
 //! | `history` | conflicts, history, earlier states, authors |
 //! | `outbox` | receipts, quarantine, what was decided about late edits |
+//! | `proposals` | late edits of others to one's own contacts |
 //! | `sync` | exchanging with the server: once, or as long as the app runs |
 //! | `observe` | being told of changes |
 //! | `attachments` | being told which files interactions refer to |
@@ -37,6 +38,7 @@ mod log;
 mod model;
 mod observe;
 mod outbox;
+mod proposals;
 mod sync;
 #[cfg(test)]
 mod tests;
@@ -62,6 +64,7 @@ pub use observe::{
     SyncObserver,
 };
 pub use outbox::{Decision, OutboxEntry, QuarantineEntry, QuarantinedField, Receipt};
+pub use proposals::{Proposal, ProposalItem, ProposalState, ProposedField, Verdict};
 pub use sync::{Phase, Progress, SyncReport, SyncState};
 pub use value::{
     CalendarDate, ConsentState, ContactKind, InteractionKind, Money, Stage, Standing, Temperature,

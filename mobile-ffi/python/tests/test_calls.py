@@ -29,6 +29,7 @@ from roadbook import (
     NewTask,
     OpenSettings,
     Phase,
+    ProposalState,
     Receipt,
     Refusal,
     Roadbook,
@@ -39,6 +40,7 @@ from roadbook import (
     Temperature,
     Value,
     ValueKind,
+    Verdict,
 )
 
 MOMENT = datetime.datetime(2026, 3, 4, 9, 30, 15, 123000, tzinfo=datetime.timezone.utc)
@@ -269,8 +271,25 @@ class Calls(Case):
         [entry] = [entry for entry in phone.outbox() if entry.edit_id == late.edit_id]
         self.assertEqual((entry.receipt, entry.decision), (Receipt.PROPOSED, None))
         self.assertTrue(entry.reason)
-        number = json.loads(self.office("proposal", "list", "--json"))["proposals"][0]["n"]
-        server.admin("proposal", "decline", str(number))
+        # The new owner sees it on the own device, and decides with no network.
+        tablet = await self.open("tablet")
+        await tablet.enrol(server.url, server.admin("invite", "other"), "tablet")
+        await tablet.sync_once(WAIT)
+        self.assertEqual(tablet.status().proposals, 1)
+        [proposal] = tablet.proposals()
+        self.assertEqual(proposal.contact_id, saved.contact_id)
+        [item] = proposal.items
+        [field] = item.fields
+        self.assertEqual((field.base, field.now), (Value.TEXT("Handed over"),) * 2)
+        self.assertEqual(field.proposed, Value.TEXT("Too late"))
+        decided = tablet.decide_proposal(proposal.number, Verdict.DECLINE)
+        self.assertEqual(decided.items[0].decision, Verdict.DECLINE)
+        with self.assertRaises(RoadbookError.NotAllowed):
+            tablet.decide_proposal(proposal.number, Verdict.DECLINE, [item.item])
+        await tablet.sync_once(WAIT)
+        [item] = tablet.proposals(all=True)[0].items
+        self.assertEqual((item.state, item.decision), (ProposalState.DECLINED, None))
+        self.assertEqual(json.loads(self.office("proposal", "list", "--json"))["proposals"], [])
         await phone.sync_once(WAIT)
         [entry] = [entry for entry in phone.outbox() if entry.edit_id == late.edit_id]
         self.assertEqual(entry.decision, Decision.DECLINED)
