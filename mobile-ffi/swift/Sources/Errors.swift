@@ -2,7 +2,7 @@
 
 extension RoadbookError {
     /// What went wrong and, where there is one, the way out: to be shown as it is.
-    public var reason: String {
+    public var explanation: String {
         switch self {
         case .NotEnrolled(let reason), .NotFound(let reason), .Offline(let reason), .Wiped(let reason),
             .LeaseEnded(let reason), .Untrusted(let reason), .NewerFile(let reason), .Damaged(let reason),

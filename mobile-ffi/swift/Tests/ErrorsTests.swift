@@ -103,7 +103,7 @@ final class ErrorsTests: Case {
             return XCTFail("\(String(describing: error))")
         }
         XCTAssertFalse(reason.isEmpty || wayOut.isEmpty)
-        XCTAssertEqual(error?.reason, "birthday: \(reason); \(wayOut)")
+        XCTAssertEqual(error?.explanation, "birthday: \(reason); \(wayOut)")
         let noDate = DateComponents(year: 2026, month: 2, day: 30)
         let invalid: [() async throws -> Void] = [
             { _ = try book.create(edits: []) },

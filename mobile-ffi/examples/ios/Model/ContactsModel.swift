@@ -168,7 +168,7 @@ public func words(_ error: Error) -> String {
     switch error {
     case RoadbookError.Offline: return "No connection. What you changed is safe, and is sent later."
     case RoadbookError.Panic: return "A defect. Please send us the report."
-    case let error as RoadbookError: return error.reason
+    case let error as RoadbookError: return error.explanation
     default: return error.localizedDescription
     }
 }
