@@ -2,7 +2,8 @@
 //!
 //! One build of the whole workspace has one SQLite for all of it. What is shipped has two: the server a
 //! plain one, the rep's program and the library for phones one that encrypts. So the two are built apart,
-//! in a target directory of their own, and what comes out is looked at before it is called good.
+//! in a target directory of their own, and what comes out is looked at before it is called good. The
+//! library is optimised for its size: every user downloads it, with the app it is in.
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
@@ -12,34 +13,40 @@ use std::process::{Command, ExitCode};
 
 const USAGE: &str = "\
 Builds the server, the rep's program and the library for phones as people install them, in
-<target>/ship/<profile>.
+<target>/ship/release, and the library in <target>/ship/mobile.
 
 usage: cargo ship [--dev] [--only server|apps]
-  --dev     unoptimised, for tests: the same features
+  --dev     unoptimised, for tests: the same features, all in <target>/ship/debug
   --only    the server alone, or the program and the library, which encrypt";
 
 /// What is shipped, and built in one go.
 struct Part {
     name: &'static str,
-    /// Each with the file that comes out, in the profile's directory.
-    packages: Vec<(&'static str, String)>,
+    products: Vec<Product>,
     encrypts: bool,
 }
 
+/// A package, and the file that comes out, in its profile's directory.
+struct Product {
+    package: &'static str,
+    file: String,
+    profile: &'static str,
+}
+
 fn parts() -> Vec<Part> {
-    let program = |name: &str| format!("{name}{}", std::env::consts::EXE_SUFFIX);
-    let library = format!("{DLL_PREFIX}roadbook_ffi{DLL_SUFFIX}");
+    let program = |package| Product {
+        package,
+        file: format!("{package}{}", std::env::consts::EXE_SUFFIX),
+        profile: "release",
+    };
+    let library = Product {
+        package: "roadbook-ffi",
+        file: format!("{DLL_PREFIX}roadbook_ffi{DLL_SUFFIX}"),
+        profile: "mobile",
+    };
     vec![
-        Part {
-            name: "server",
-            packages: vec![("roadbook-server", program("roadbook-server"))],
-            encrypts: false,
-        },
-        Part {
-            name: "apps",
-            packages: vec![("roadbook", program("roadbook")), ("roadbook-ffi", library)],
-            encrypts: true,
-        },
+        Part { name: "server", products: vec![program("roadbook-server")], encrypts: false },
+        Part { name: "apps", products: vec![program("roadbook"), library], encrypts: true },
     ]
 }
 
@@ -57,11 +64,11 @@ fn main() -> ExitCode {
 }
 
 fn ship(mut args: impl Iterator<Item = String>) -> Result<String, String> {
-    let mut profile = "release";
+    let mut dev = false;
     let mut wanted = parts();
     while let Some(arg) = args.next() {
         match arg.as_str() {
-            "--dev" => profile = "dev",
+            "--dev" => dev = true,
             "--only" => {
                 let name = args.next().ok_or(USAGE)?;
                 wanted.retain(|part| part.name == name);
@@ -77,12 +84,18 @@ fn ship(mut args: impl Iterator<Item = String>) -> Result<String, String> {
     let root =
         here.ancestors().nth(2).expect("this package lies two directories below the workspace");
     let target = target(root);
-    let directory = target.join(if profile == "dev" { "debug" } else { profile });
     let mut lines = Vec::new();
-    for part in &wanted {
-        build(root, &target, profile, part)?;
-        for (_, file) in &part.packages {
-            let path = directory.join(file);
+    for part in &mut wanted {
+        if dev {
+            part.products.iter_mut().for_each(|product| product.profile = "dev");
+        }
+        // What has one profile is built in one go.
+        for products in part.products.chunk_by(|a, b| a.profile == b.profile) {
+            build(root, &target, part, products)?;
+        }
+        for product in &part.products {
+            let directory = if dev { "debug" } else { product.profile };
+            let path = target.join(directory).join(&product.file);
             let megabytes = inspect(&path, part.encrypts)? as f64 / 1e6;
             let encrypts = if part.encrypts { "encrypts" } else { "plain SQLite" };
             lines.push(format!("{megabytes:>8.1} MB  {encrypts:<12}  {}", path.display()));
@@ -97,12 +110,14 @@ fn target(root: &Path) -> PathBuf {
     target.unwrap_or_else(|| root.join("target")).join("ship")
 }
 
-fn build(root: &Path, target: &Path, profile: &str, part: &Part) -> Result<(), String> {
+/// Builds products of a part, which have one profile.
+fn build(root: &Path, target: &Path, part: &Part, products: &[Product]) -> Result<(), String> {
+    let Some(first) = products.first() else { return Ok(()) };
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    command.current_dir(root).args(["build", "--quiet", "--locked", "--profile", profile]);
+    command.current_dir(root).args(["build", "--quiet", "--locked", "--profile", first.profile]);
     command.arg("--target-dir").arg(target);
-    for (package, _) in &part.packages {
+    for Product { package, .. } in products {
         command.args(["--package", package]);
         if part.encrypts {
             command.arg("--features").arg(format!("{package}/sqlcipher"));
