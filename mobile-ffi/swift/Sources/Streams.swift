@@ -1,6 +1,6 @@
 // Observers as asynchronous sequences: the present state at once, then every change. A slow reader is
-// not waited for: it gets the newest state, and of receipts all that changed meanwhile. The observer
-// ends with the loop, with the task, or when the stream is thrown away. An error, such as
+// not waited for: it gets the newest state, and of receipts and attachments all that changed meanwhile. The
+// observer ends with the loop, with the task, or when the stream is thrown away. An error, such as
 // `LeaseEnded`, ends the stream.
 
 import Foundation
@@ -47,6 +47,18 @@ extension Roadbook {
         AsyncThrowingStream(bufferingPolicy: .bufferingNewest(1)) { continuation in
             do {
                 let handle = try observeReceipts(observer: Receipts(continuation))
+                continuation.onTermination = { _ in handle.cancel() }
+            } catch {
+                continuation.finish(throwing: error)
+            }
+        }
+    }
+
+    /// Which files are referred to: first all that there are, as `added`, then what came and went.
+    public func attachmentsStream() -> AsyncThrowingStream<AttachmentChanges, Error> {
+        AsyncThrowingStream(bufferingPolicy: .bufferingNewest(1)) { continuation in
+            do {
+                let handle = try observeAttachments(observer: Attachments(continuation))
                 continuation.onTermination = { _ in handle.cancel() }
             } catch {
                 continuation.finish(throwing: error)
@@ -113,4 +125,22 @@ private final class Receipts: ReceiptObserver {
         let newer = Set(edits.map(\.editId))
         continuation.yield(unread.filter { !newer.contains($0.editId) } + edits)
     }
+}
+
+private final class Attachments: AttachmentObserver {
+    private let continuation: AsyncThrowingStream<AttachmentChanges, Error>.Continuation
+    init(_ continuation: AsyncThrowingStream<AttachmentChanges, Error>.Continuation) {
+        self.continuation = continuation
+    }
+    func onAttachments(changes: AttachmentChanges) {
+        // As above. What came and went between two changes is not told.
+        guard case .dropped(let unread) = continuation.yield(changes) else { return }
+        continuation.yield(
+            AttachmentChanges(
+                added: unread.added.filter { !changes.removed.contains($0) }
+                    + changes.added.filter { !unread.removed.contains($0) },
+                removed: unread.removed.filter { !changes.added.contains($0) }
+                    + changes.removed.filter { !unread.added.contains($0) }))
+    }
+    func onError(error: RoadbookError) { continuation.finish(throwing: error) }
 }

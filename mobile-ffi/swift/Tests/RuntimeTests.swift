@@ -69,6 +69,22 @@ final class WatchingTests: Case {
         }
     }
 
+    func testTheFilesThatInteractionsReferToAreToldAsTheyComeAndGo() async throws {
+        let phone = try await device()
+        let files = phone.attachmentsStream()
+        let visit = NewInteraction(kind: .visit, attachments: "photo-1\nphoto-2")
+        let saved = try phone.create(edits: company("Shelves") + [.addInteraction(interaction: visit)])
+        let added = try await until(files) { !$0.added.isEmpty }
+        XCTAssertEqual(Set(added.added.map(\.reference)), ["photo-1", "photo-2"])
+        XCTAssertEqual(added.removed, [])
+        let id = try phone.contact(contactId: saved.contactId).interactions[0].id
+        let less = Edit.change(id: id, field: .interactionAttachments, value: .text(text: "photo-2"))
+        _ = try phone.edit(contactId: saved.contactId, edits: [less])
+        let now = phone.attachmentsStream()
+        let kept = try await until(now) { _ in true }
+        XCTAssertEqual(kept.added.map(\.reference), ["photo-2"])
+    }
+
     func testASlowObserverHarmsNobodyAndIsNotCalledOnTheMainThread() async throws {
         let phone = try await device()
         let (free, onMain) = (DispatchSemaphore(value: 0), Box<[Bool]>([]))
