@@ -8,6 +8,7 @@ use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use rusqlite::Connection;
+use rusqlite::config::DbConfig;
 use rusqlite::hooks::Wal;
 
 use super::shared::Shared;
@@ -84,6 +85,8 @@ pub(super) fn watch(writer: &mut Connection, shared: &Arc<Shared>) -> Result<()>
 pub(super) fn open(file: &Path, durability: Durability) -> Result<Connection> {
     let conn = store::open_reader(file)?;
     conn.pragma_update(None, "query_only", "OFF")?;
+    // The writer's connection is the last to know whether the log may be written back.
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     // The WAL is synced before it is written back, so that what was derived and not synced yet can't
     // be in the file alone.
     conn.execute_batch(match durability {
@@ -100,8 +103,11 @@ pub(super) fn run(shared: &Shared, conn: &Connection) {
     }
 }
 
-/// One checkpoint.
+/// One checkpoint; none behind a failed sync, see [`super::writer::Writer::finish`].
 pub(super) fn write_back(shared: &Shared, conn: &Connection) {
+    if shared.stopped.get().is_some() {
+        return;
+    }
     let done = conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
     if let Err(error) = done.map_err(EngineError::from) {
         tracing::warn!(%error, "the WAL could not be written back; it is tried again");

@@ -12,6 +12,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use roadbook_protocol::ids::{ContactId, DeviceId, WorkspaceId};
 use roadbook_wal::LogFile;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::oneshot;
 
@@ -376,8 +377,19 @@ impl Writer {
         erasures::scrub(&mut self.conn).inspect_err(|error| self.shared.note_failure(error))
     }
 
-    /// Writes the WAL back, at the end.
+    /// Writes the WAL back, at the end; not behind a failed sync. The system takes the pages that it could
+    /// not write for clean, so another sync says yes and the disk has a hole in the log: what is written
+    /// back then stands half in the database after a power cut, and nothing is there to repair it. The
+    /// next start makes the log whole first ([`roadbook_wal::renew`]). Closing must not do it either.
     pub fn finish(&mut self) {
+        if let Err(error) =
+            self.conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)
+        {
+            tracing::warn!(%error, "the WAL is written back once more when it is closed");
+        }
+        if self.shared.stopped.get().is_some() {
+            return;
+        }
         if let Err(error) =
             self.conn.execute_batch("PRAGMA wal_checkpoint(TRUNCATE); PRAGMA optimize;")
         {
