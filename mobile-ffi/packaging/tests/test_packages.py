@@ -265,6 +265,21 @@ class XCFramework(Case):
         self.assertEqual(named - offered, set())
 
 
+class Sizes(Case):
+    def test_a_library_over_its_budget_is_refused_and_what_takes_the_space_is_named(self):
+        target = Path(os.environ["ROADBOOK_TARGET"])
+        [library] = target.glob("debug/libroadbook_ffi.so")
+        stripped = self.dir / "stripped"
+        run("strip", "--strip-unneeded", "-o", str(stripped), str(library))
+        sizes = [sys.executable, str(PACKAGING / "sizes.py"), str(library), str(stripped), str(target / "debug/build")]
+        over = subprocess.run([*sizes, "1"], capture_output=True, text=True, check=False)
+        self.assertEqual(over.returncode, 1, over.stderr)
+        self.assertIn("OVER THE BUDGET", over.stdout)
+        within = run(*sizes, "1000")
+        for part in ("within the budget", ".text", "automerge", "libsqlite3-sys (C)", "roadbook_client_core"):
+            self.assertIn(part, within)
+
+
 class Missing(Case):
     """Each script runs until the first missing tool, names it, and calls nothing a package."""
 
