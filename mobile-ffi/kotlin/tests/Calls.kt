@@ -210,7 +210,7 @@ val calls = subject("calls") {
         equal(phone.status().sync.phase, Phase.OFFLINE)
     }
 
-    test("a leaver hands over, and a late edit is proposed") {
+    test("a leaver hands over, and the new owner decides about a late edit") {
         serve()
         server.admin("user", "add", "other", "--role", "rep")
         val phone = device()
@@ -223,8 +223,26 @@ val calls = subject("calls") {
         val entry = phone.outbox().single { it.editId == late.editId }
         equal(Pair(entry.receipt, entry.decision), Pair(Receipt.PROPOSED, null))
         holds(!entry.reason.isNullOrEmpty())
-        val number = Regex("\"n\":\\s*(\\d+)").find(server.office("proposal", "list", "--json"))!!.groupValues[1]
-        server.admin("proposal", "decline", number)
+        // The new owner sees it on the own device, and decides with no network.
+        val tablet = open("tablet")
+        tablet.enrol(server.url, server.admin("invite", "other"), "tablet")
+        tablet.syncOnce(WAIT)
+        equal(tablet.status().proposals, 1uL)
+        val proposal = tablet.proposals().single()
+        equal(proposal.contactId, saved.contactId)
+        val item = proposal.items.single()
+        val field = item.fields.single()
+        equal(Pair(field.base, field.now), Pair<Value?, Value?>(Value.Text("Handed over"), Value.Text("Handed over")))
+        equal(field.proposed, Value.Text("Too late"))
+        val decided = tablet.decideProposal(proposal.number, Verdict.DECLINE)
+        equal(decided.items.single().decision, Verdict.DECLINE)
+        fails<RoadbookException.NotAllowed> {
+            tablet.decideProposal(proposal.number, Verdict.DECLINE, listOf(item.item))
+        }
+        tablet.syncOnce(WAIT)
+        val after = tablet.proposals(all = true).single().items.single()
+        equal(Pair(after.state, after.decision), Pair(ProposalState.DECLINED, null))
+        holds(Regex("\"proposals\":\\s*\\[]").containsMatchIn(server.office("proposal", "list", "--json")))
         phone.syncOnce(WAIT)
         equal(phone.outbox().single { it.editId == late.editId }.decision, Decision.DECLINED)
     }
