@@ -1,12 +1,10 @@
 //! The steps of a plan, carried out.
 
-use std::collections::BTreeSet;
-
 use roadbook_faults::disk::{DiskFault, IoKind};
 use roadbook_protocol::document::Command;
 use roadbook_protocol::ids::ContactId;
-use roadbook_server::engine::{Assign, AuthorOutcome, Authored, Engine, Step};
-use roadbook_server::store::{EngineError, contacts};
+use roadbook_server::engine::{AuthorOutcome, Authored, Step};
+use roadbook_server::store::EngineError;
 
 use crate::device::Standing;
 use crate::net::End;
@@ -317,87 +315,6 @@ impl World {
                 }
                 _ => {}
             }
-        }
-    }
-
-    fn assign(&mut self, contact: u32, count: u32, user: u32) {
-        let Some(engine) = self.server.engine() else { return };
-        let user = self.nth_user(user);
-        let contacts: Vec<ContactId> =
-            (0..count).filter_map(|n| self.nth_contact(contact.wrapping_add(n))).collect();
-        let wanted =
-            Assign { contacts, owner: Some(Some(self.server.users[user])), ..Assign::default() };
-        let report = engine.assign(self.server.workspace, Some(self.server.office), wanted);
-        let Some(report) = self.office("an assignment", report) else { return };
-        for id in report.changed {
-            let used = self.holders_by_evidence(&engine, id);
-            self.tell(|| format!("contact {id} is given to user {user}; by evidence: {used:?}"));
-            self.oracle.assigned(id, user, &used);
-            self.tell_rights(id);
-            self.cover.count("event.handed_over");
-            self.cover.count("act.assign");
-        }
-    }
-
-    /// A contact and one of its collaborators, if any contact has one.
-    fn nth_collaboration(&self, number: u32) -> Option<(ContactId, usize)> {
-        let all: Vec<(ContactId, usize)> = self
-            .oracle
-            .rights
-            .iter()
-            .flat_map(|(contact, rights)| rights.collaborators.iter().map(|user| (*contact, *user)))
-            .collect();
-        (!all.is_empty()).then(|| all[number as usize % all.len()])
-    }
-
-    /// Who, of those who might have got a contact back by evidence, holds it now.
-    fn holders_by_evidence(&self, engine: &Engine, contact: ContactId) -> BTreeSet<usize> {
-        let (workspace, users) = (self.server.workspace, &self.server.users);
-        let mut may = self.oracle.may_have_regained(contact);
-        may.retain(|user| {
-            let access =
-                engine.read(|conn| contacts::access(conn, workspace, contact, users[*user]));
-            !matches!(access, Ok::<_, EngineError>(None))
-        });
-        may.into_iter().collect()
-    }
-
-    fn tell_rights(&self, contact: ContactId) {
-        self.tell(|| {
-            let (rights, regains) =
-                (self.oracle.rights.get(&contact), self.oracle.may_have_regained(contact));
-            format!("contact {contact}: {rights:?}, may be regained by {regains:?}")
-        });
-    }
-
-    fn collaborate(&mut self, contact: u32, user: u32, add: bool) {
-        let chosen = match add {
-            true => self.nth_contact(contact).map(|id| (id, self.nth_user(user))),
-            false => self.nth_collaboration(contact),
-        };
-        let (Some(engine), Some((contact, user))) = (self.server.engine(), chosen) else {
-            return;
-        };
-        let id = self.server.users[user];
-        let mut wanted = Assign { contacts: vec![contact], ..Assign::default() };
-        match add {
-            true => wanted.add_collaborators.push(id),
-            false => wanted.remove_collaborators.push(id),
-        }
-        let report = engine.assign(self.server.workspace, Some(self.server.office), wanted);
-        let Some(report) = self.office("a collaboration", report) else { return };
-        for id in report.changed {
-            let used = self.holders_by_evidence(&engine, id);
-            self.tell(|| {
-                format!("contact {id}: user {user} collaborates {add}; by evidence: {used:?}")
-            });
-            self.oracle.collaborates(id, user, add, &used);
-            self.tell_rights(id);
-            self.cover.count(match add {
-                true => "event.collaborator_added",
-                false => "event.collaborator_removed",
-            });
-            self.cover.count(if add { "act.share" } else { "act.unshare" });
         }
     }
 

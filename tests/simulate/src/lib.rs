@@ -23,6 +23,7 @@
 #![forbid(unsafe_code)]
 
 mod act;
+mod assigning;
 pub mod coverage;
 mod device;
 pub mod erasure;

@@ -21,6 +21,7 @@ impl World {
                 self.tell(|| "the server has started".to_owned());
                 self.erasures_after_start();
                 self.revocations_after_start();
+                self.assignments_after_start();
                 self.verify_acknowledged();
             }
             Err(error) => {

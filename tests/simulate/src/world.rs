@@ -13,6 +13,7 @@ use roadbook_faults::world as virtual_world;
 use roadbook_protocol::session::{ClientEvent, ServerEffect, ServerEvent};
 use tempfile::TempDir;
 
+use crate::assigning::Asked;
 use crate::coverage::Coverage;
 use crate::device::{Device, SimClock};
 use crate::net::{Conn, End};
@@ -143,6 +144,8 @@ pub struct World {
     pub trace: Trace,
     /// Devices whose app has to end.
     pub in_trouble: BTreeSet<usize>,
+    /// Assignments whose answer nobody has heard.
+    pub unheard: Vec<Asked>,
     next_step: usize,
     violation: Option<Violation>,
     queue: BinaryHeap<Reverse<Queued>>,
@@ -176,6 +179,7 @@ impl World {
             cover: Coverage::default(),
             trace: Trace(Context::new(&SHA256)),
             in_trouble: BTreeSet::new(),
+            unheard: Vec::new(),
             next_step: 0,
             violation: None,
             queue: BinaryHeap::new(),

@@ -146,6 +146,8 @@ impl Soak {
         let scene = Scene::with(&fast);
         scene.reps(&["ada", "ben"]);
         scene.import(15, CONTACTS, Some("ada"));
+        // A new device of hers every few seconds is what the limit is there to stop.
+        scene.admin(&["volume", "set", "device", "--contacts", "10000000"]).ok();
         scene.admin(&["assign", "--to", "ben", "--collaborator", "--filter", "*"]).ok();
         let mut workers = Vec::new();
         for (name, login) in REPS {
