@@ -31,7 +31,7 @@ pub use work::Worker;
 
 use crate::error::{Error, Result};
 #[cfg(test)]
-pub(crate) use work::mark_synced;
+pub(crate) use work::{all_heads, mark_synced};
 
 /// Runs work that waits for the disk on a thread where that is allowed.
 async fn blocking<T: Send + 'static>(

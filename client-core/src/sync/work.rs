@@ -419,11 +419,12 @@ fn pending(conn: &rusqlite::Connection) -> Result<Vec<PendingChanges>> {
     Ok(by_contact.into_iter().map(|(contact, hashes)| PendingChanges { contact, hashes }).collect())
 }
 
-/// The merged heads of every contact, with all that a server has ever signed as merged: a server may
+/// The merged heads of every contact, one that was taken away and is not gone yet among them: what it
+/// holds may be nowhere else. With all that a server has ever signed as merged: a server may
 /// be restored again before it has merged what it got back.
-fn all_heads(conn: &rusqlite::Connection) -> Result<Vec<ContactHeads>> {
+pub(crate) fn all_heads(conn: &rusqlite::Connection) -> Result<Vec<ContactHeads>> {
     let mut all = Vec::new();
-    for row in contacts::all(conn, "access <> 'removed'")? {
+    for row in contacts::all(conn, "TRUE")? {
         let mut heads = row.merged_heads;
         heads.extend(evidence::of(conn, row.num)?.into_iter().flat_map(|evidence| evidence.tips));
         heads.sort_unstable();

@@ -245,6 +245,21 @@ fn contains(haystack: &[u8], needle: &[u8]) -> bool {
     haystack.windows(needle.len()).any(|window| window == needle)
 }
 
+/// Taken away while an edit of it is unsent: the contact stays until that is delivered. A server that is
+/// put back meanwhile may lack what was merged before, and nobody else may have it.
+#[test]
+fn what_is_held_of_a_contact_that_was_taken_away_is_compared_with_a_restored_server() {
+    let (mut office, a) = (Office::new(), Device::new(1));
+    let id = person(&a.replica, "Karen", "Holm");
+    office.converge(&[&a]);
+    let merged = office.document(id).heads;
+    a.replica.edit(id, &[set("company", "Unsent")]).unwrap();
+    a.replica.apply_page(office.timeline, &removal(&office, id)).unwrap();
+    assert_eq!(a.replica.status().unwrap().unsent, 1);
+    let compared = a.replica.read(crate::sync::all_heads).unwrap();
+    assert_eq!(compared, [ContactHeads { contact: id, heads: merged }]);
+}
+
 #[test]
 fn a_lost_timeline_takes_receipts_back_and_everything_is_offered_again() {
     let (mut office, a) = (Office::new(), Device::new(1));
