@@ -63,7 +63,7 @@ impl World {
         may.retain(|user| {
             let access =
                 engine.read(|conn| contacts::access(conn, workspace, contact, users[*user]));
-            !matches!(access, Ok::<_, EngineError>(None))
+            !matches!(access, Ok::<_, EngineError>(None | Some(Access::Removed)))
         });
         may.into_iter().collect()
     }
@@ -122,6 +122,7 @@ impl World {
             let (workspace, id) = (self.server.workspace, self.server.users[user]);
             let found = engine.read(|conn| contacts::access(conn, workspace, contact, id));
             let Ok::<_, EngineError>(access) = found else { continue };
+            let access = access.filter(|access| *access != Access::Removed);
             let Some(before) = self.oracle.rights.get(&contact) else { continue };
             let (owns, shares) = (before.owner == Some(user), before.collaborators.contains(&user));
             match as_what {
