@@ -243,14 +243,8 @@ fn late_copies_of_one_edit_wait_for_one_decision() {
 #[test]
 fn a_late_edit_is_read_with_what_was_set_aside_below_it() {
     let world = World::new();
-    let (anna, ben) = (world.rep("anna"), world.rep("ben"));
-    let (contact, doc) = held(&world, &anna);
-    let first = anna.edit(contact, &mut doc.clone(), &[set("company", "First")]);
-    assert_eq!(fate(&world, &anna, &first), Fate::Stored);
-    world.merged();
-    give(&world, contact, ben.user);
+    let (anna, contact, mut old, first) = edited_and_handed_over(&world);
     let copy = TestDevice { actor: Actor::from_random([7; 16]), ..anna.clone() };
-    let mut old = doc;
     let options = EditOptions { replaces: vec![first.hash], ..EditOptions::default() };
     let again = copy.edit_with(contact, &mut old, &[set("company", "First")], options, copy.user);
     let visited =
@@ -265,13 +259,7 @@ fn a_late_edit_is_read_with_what_was_set_aside_below_it() {
 #[test]
 fn a_late_edit_on_a_twin_is_read_on_the_contact_as_its_author_had_it() {
     let world = World::new();
-    let (anna, ben) = (world.rep("anna"), world.rep("ben"));
-    let (contact, doc) = held(&world, &anna);
-    let first = anna.edit(contact, &mut doc.clone(), &[set("company", "First")]);
-    assert_eq!(fate(&world, &anna, &first), Fate::Stored);
-    world.merged();
-    give(&world, contact, ben.user);
-    let mut old = doc;
+    let (anna, contact, mut old, first) = edited_and_handed_over(&world);
     let twin = anna.edit(contact, &mut old, &[set("company", "Twin")]);
     let visited =
         anna.edit(contact, &mut old, &[visit("Tasting"), set("job_title", "Cellar master")]);
@@ -279,6 +267,18 @@ fn a_late_edit_on_a_twin_is_read_on_the_contact_as_its_author_had_it() {
     assert_eq!(fate(&world, &anna, &visited), Fate::Proposed);
     assert_visit_taken_and_title_waits(&world, contact);
     assert_eq!(world.company(contact), "First");
+}
+
+/// A contact with an edit of a device that has not confirmed yet that it was handed over, and the
+/// document as it was before that edit.
+fn edited_and_handed_over(world: &World) -> (TestDevice, ContactId, automerge::Automerge, Made) {
+    let (anna, ben) = (world.rep("anna"), world.rep("ben"));
+    let (contact, before) = held(world, &anna);
+    let edit = anna.edit(contact, &mut before.clone(), &[set("company", "First")]);
+    assert_eq!(fate(world, &anna, &edit), Fate::Stored);
+    world.merged();
+    give(world, contact, ben.user);
+    (anna, contact, before, edit)
 }
 
 fn assert_visit_taken_and_title_waits(world: &World, contact: ContactId) {
