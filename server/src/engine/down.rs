@@ -7,20 +7,55 @@ use std::collections::HashMap;
 use chrono::DateTime;
 use roadbook_protocol::ChangeHash;
 use roadbook_protocol::ids::{ContactId, Cursor, DeviceId, UserId, WorkspaceId};
-use roadbook_protocol::wire::{Access, ChangeFate, ContactHeads, Fate, PageItem, PendingChanges};
+use roadbook_protocol::wire::{
+    Access, ChangeFate, ContactHeads, Dropped, Fate, PageItem, PendingChanges,
+};
 use rusqlite::Connection;
+use serde_json::json;
 
 use super::handle::Engine;
-use super::types::{ManifestList, Page, PageLimits, Repair};
+use super::types::{Event, ManifestList, Page, PageLimits, Repair};
 use crate::rights::{self, Action};
 use crate::store::contacts::{self, Visible};
 use crate::store::people::{self, Role};
-use crate::store::{Result, changes, devices, documents, projections, proposals, workspaces};
+use crate::store::{
+    Result, audit, changes, devices, documents, drops, projections, proposals, workspaces,
+};
 
 /// A snapshot is sent instead of changes that have more bytes than this share of it.
 const CHANGES_SHARE_MAX: u64 = 1;
 
 impl Engine {
+    /// Notes that a device has dropped contacts, as of its cursor; shows it again what its user holds.
+    /// Durable. Blocking.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub fn confirm_dropped(
+        &self,
+        workspace: WorkspaceId,
+        device: DeviceId,
+        user: UserId,
+        dropped: Dropped,
+    ) -> Result<()> {
+        let now = self.now_ms();
+        let again = self.write(move |tx| -> Result<_> {
+            let confirmed = drops::confirm(tx, workspace, device, &dropped)?;
+            let again = drops::show_again(tx, workspace, user, &dropped)?;
+            if confirmed > 0 {
+                let detail = json!({ "contacts": confirmed, "cursor": dropped.cursor });
+                let subject = device.to_string();
+                audit::append(tx, workspace, now, Some(user), "device.dropped", &subject, &detail)?;
+            }
+            Ok(again)
+        })?;
+        if let Some((cursor, contacts)) = again {
+            let users = [user].into();
+            self.publish(Event::Access { workspace, cursor, users, contacts: contacts.into() });
+        }
+        Ok(())
+    }
+
     /// What is new for a user beyond `since`, in the order of cursors: the changes merged since, or a
     /// snapshot where the contact is new to the user, where raw changes are gone, or where they would
     /// be larger; contacts that were taken away as removed. `skip` names changes that the device has

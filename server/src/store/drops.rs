@@ -10,7 +10,7 @@ use rusqlite::{Connection, Transaction, params};
 use serde::Serialize;
 
 use super::sql::id_column;
-use super::{Result, contacts};
+use super::{Result, contacts, workspaces};
 
 pub(crate) const TABLES_V3: &str = "
 -- Rule 18: the device may still hold a contact that was taken from its user at this cursor.
@@ -178,6 +178,56 @@ pub fn confirm(
             ])?;
     }
     Ok(confirmed)
+}
+
+/// Shows a user anew, at the next cursor, what a device has dropped though it is the user's as of the
+/// device's own cursor: the device was told that the contact is not there, and then made it so itself by
+/// what it had still to send. Gives the cursor and those contacts.
+///
+/// # Errors
+/// What the database says.
+pub fn show_again(
+    tx: &Transaction<'_>,
+    workspace: WorkspaceId,
+    user: UserId,
+    dropped: &Dropped,
+) -> Result<Option<(Cursor, Vec<ContactId>)>> {
+    let removed = contacts::access_code(Access::Removed);
+    let mut held = Vec::new();
+    for contact in &dropped.contacts {
+        let is_held = tx
+            .prepare_cached(
+                "SELECT 1 FROM access
+                 WHERE workspace = ? AND contact = ? AND user = ? AND kind <> ? AND sort_cursor <= ?",
+            )?
+            .exists(params![
+                workspace.as_bytes(),
+                contact.as_bytes(),
+                user.as_bytes(),
+                removed,
+                dropped.cursor
+            ])?;
+        if is_held {
+            held.push(*contact);
+        }
+    }
+    if held.is_empty() {
+        return Ok(None);
+    }
+    let cursor = workspaces::assign_cursors(tx, workspace, 1)?;
+    for contact in &held {
+        tx.prepare_cached(
+            "UPDATE access SET visible_cursor = ?1, sort_cursor = ?1
+             WHERE workspace = ?2 AND contact = ?3 AND user = ?4",
+        )?
+        .execute(params![
+            cursor,
+            workspace.as_bytes(),
+            contact.as_bytes(),
+            user.as_bytes()
+        ])?;
+    }
+    Ok(Some((cursor, held)))
 }
 
 /// A device has destroyed all of its data: it holds nothing any more.

@@ -26,7 +26,7 @@ pub use super::receipts::Receipts;
 pub use super::wipe::store_sealed;
 use crate::engine::{Engine, PageLimits, TimelineStatus, review};
 use crate::rights;
-use crate::store::{EngineError, Result, audit, devices, drops, people, workspaces};
+use crate::store::{EngineError, Result, devices, drops, people, workspaces};
 
 /// Raw bytes of one part of the answer to a fetch: what is loaded at once for one device.
 const FETCH_PART_BYTES_MAX: usize = 768 * 1024;
@@ -416,19 +416,8 @@ pub fn fates(engine: &Engine, who: Identity, pending: &[PendingChanges]) -> Resu
 /// # Errors
 /// What the database says.
 pub fn dropped(engine: &Engine, who: Identity, dropped: Dropped) -> Result<DropsKnown> {
-    let Dropped { cursor, contacts } = dropped;
-    let known = DropsKnown { cursor, contacts: contacts.clone() };
-    let now = engine.now_ms();
-    engine.write(move |tx| {
-        let dropped = Dropped { cursor, contacts };
-        let confirmed = drops::confirm(tx, who.workspace, who.device, &dropped)?;
-        if confirmed == 0 {
-            return Ok(());
-        }
-        let detail = serde_json::json!({ "contacts": confirmed, "cursor": cursor });
-        let subject = who.device.to_string();
-        audit::append(tx, who.workspace, now, Some(who.user), "device.dropped", &subject, &detail)
-    })?;
+    let known = DropsKnown { cursor: dropped.cursor, contacts: dropped.contacts.clone() };
+    engine.confirm_dropped(who.workspace, who.device, who.user, dropped)?;
     Ok(known)
 }
 

@@ -1,7 +1,7 @@
 //! What goes down to devices.
 
 use roadbook_protocol::ids::UserId;
-use roadbook_protocol::wire::{Access, ContactHeads};
+use roadbook_protocol::wire::{Access, ContactHeads, Dropped};
 use roadbook_server::engine::{Assign, PageLimits, TimelineStatus};
 
 use super::support::{Replica, World, set};
@@ -301,4 +301,30 @@ fn repair_finds_what_either_side_lacks() {
     let mut expected = vec![contacts[1], contacts[2], contacts[3], foreign];
     expected.sort_unstable();
     assert_eq!(fetch, expected);
+}
+
+/// A restored server says that a contact is not there, and the device, which had still to send what it
+/// made of it, drops it once that is delivered: by then it is the user's again.
+#[test]
+fn what_a_device_drops_though_its_user_holds_it_is_sent_again() {
+    let world = World::new();
+    let anna = world.rep("anna");
+    let held = world.import(Some(anna.user), 2);
+    let gone = world.import(Some(anna.user), 1);
+    give(&world, &gone, None);
+    let cursor = world.cursor();
+    let drop = |contacts: Vec<_>, cursor| {
+        let dropped = Dropped { cursor, contacts };
+        world.engine.confirm_dropped(world.workspace, anna.id, anna.user, dropped).unwrap();
+    };
+    // Nothing that was taken away comes, nor what is newer than what the device knew.
+    drop(gone, cursor);
+    drop(held.clone(), 0);
+    assert_eq!(world.page(anna.user, cursor).items.len(), 0);
+    drop(vec![held[0]], cursor);
+    let items = world.page(anna.user, cursor).items;
+    assert_eq!(items.len(), 1);
+    assert_eq!((items[0].contact, items[0].access), (held[0], Access::Owner));
+    assert!(!items[0].snapshot.is_empty(), "all of it");
+    world.assert_clean();
 }

@@ -259,7 +259,7 @@ fn a_late_edit_is_read_with_what_was_set_aside_below_it() {
 #[test]
 fn a_late_edit_on_a_twin_is_read_on_the_contact_as_its_author_had_it() {
     let world = World::new();
-    let (anna, contact, mut old, first) = edited_and_handed_over(&world);
+    let (anna, contact, mut old, _) = edited_and_handed_over(&world);
     let twin = anna.edit(contact, &mut old, &[set("company", "Twin")]);
     let visited =
         anna.edit(contact, &mut old, &[visit("Tasting"), set("job_title", "Cellar master")]);
