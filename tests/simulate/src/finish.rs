@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 
 use automerge::{Automerge, ReadDoc};
-use roadbook_client_core::{Receipt, Replica};
+use roadbook_client_core::Receipt;
 use roadbook_protocol::ChangeHash;
 use roadbook_protocol::document::{self, ProposedKind};
-use roadbook_protocol::ids::{ContactId, EditId};
+use roadbook_protocol::ids::ContactId;
 use roadbook_protocol::wire::Fate as WireFate;
 use roadbook_server::engine::{Engine, Step};
 use roadbook_server::store::proposals::{ItemState, Wanted};
@@ -332,6 +332,7 @@ impl World {
                         // A restore took the proposal from the server, after the device dropped all.
                         Ok(false) if self.went_with_its_contact(&edit) => {}
                         Ok(false) => {
+                            self.tell_entry(&replica, &edit);
                             let detail = format!("{named} is proposed, and in no proposal");
                             return self.violated("P9: late edits wait for a decision", detail);
                         }
@@ -393,41 +394,6 @@ impl World {
         }
     }
 
-    /// What a replica says of an edit that is missed.
-    fn tell_entry(&self, replica: &Replica, edit: &EditRecord) {
-        self.tell(|| {
-            let outbox = replica.outbox(true).unwrap_or_default();
-            let entry = outbox.iter().find(|entry| entry.edit_id == edit.edit);
-            format!("first it was change {}, now {entry:?}", edit.hash)
-        });
-        self.tell(|| format!("at the server: {:?}", self.carriers(edit)));
-    }
-
-    /// The changes that carry an edit, each with its fate at the server and the items of proposals that
-    /// come from it.
-    fn carriers(&self, edit: &EditRecord) -> Vec<(ChangeHash, String, Vec<String>)> {
-        let Some(engine) = self.server.engine() else { return Vec::new() };
-        let workspace = self.server.workspace;
-        let mut hashes = self.replacements(edit);
-        hashes.insert(0, edit.hash);
-        let wanted = Wanted {
-            decided: true,
-            contact: Some(edit.contact),
-            limit: u32::MAX,
-            ..Wanted::default()
-        };
-        let sets = engine.proposals(workspace, wanted).unwrap_or_default();
-        let items = |hash: &ChangeHash| {
-            let all = sets.iter().flat_map(|set| &set.items);
-            all.filter(|item| item.changes.contains(hash)).map(|item| format!("{item:?}")).collect()
-        };
-        let fate = |hash: &ChangeHash| {
-            let found = engine.read(|conn| changes::find(conn, workspace, edit.contact, hash));
-            format!("{:?}", found.map_err(|error: EngineError| error.to_string()))
-        };
-        hashes.iter().map(|hash| (*hash, fate(hash), items(hash))).collect()
-    }
-
     /// Whether an edit is part of its contact without the change that carries it on the device: another
     /// of its changes came first, or the contact was as it wants it when it was authored anew, and it
     /// was merged without a change (a device that finds the fork itself tells nobody of it).
@@ -464,8 +430,12 @@ impl World {
         };
         let sets =
             engine.proposals(self.server.workspace, wanted).map_err(|error| error.to_string())?;
+        // Under whichever of its changes came first.
+        let mut carriers = self.replacements(edit);
+        carriers.push(*hash);
+        let carries = |change: &ChangeHash| carriers.contains(change);
         let mut items =
-            sets.iter().flat_map(|set| &set.items).filter(|item| item.changes.contains(hash));
+            sets.iter().flat_map(|set| &set.items).filter(|item| item.changes.iter().any(carries));
         let Some(first) = items.next() else { return Ok(false) };
         let taken = first.kind == ProposedKind::Interaction && first.state == ItemState::Accepted;
         if !taken || !matches!(edit.marker, Marker::Interaction(..)) {
@@ -485,46 +455,6 @@ impl World {
                 .taken_back
                 .iter()
                 .any(|one| one.contact == edit.contact && one.device == Some(edit.device))
-    }
-
-    /// Whether the server has acknowledged a change that the device authored in place of an edit's
-    /// first.
-    pub fn arrived_anew(&self, edit: &EditRecord) -> bool {
-        let replacements = self.replacements(edit);
-        self.oracle
-            .acknowledged
-            .iter()
-            .any(|one| one.contact == edit.contact && replacements.contains(&one.hash))
-    }
-
-    /// The changes of which the server knows that they replace an edit's first.
-    fn replacements(&self, edit: &EditRecord) -> Vec<ChangeHash> {
-        let Some(engine) = self.server.engine() else { return Vec::new() };
-        let workspace = self.server.workspace;
-        let found = engine.read(|conn| -> Result<Vec<ChangeHash>, EngineError> {
-            let mut statement = conn.prepare_cached(
-                "SELECT replacement FROM replaced WHERE workspace = ? AND contact = ? AND hash = ?",
-            )?;
-            let keys = [workspace.as_bytes().as_slice(), edit.contact.as_bytes(), &edit.hash.0];
-            let rows = statement.query_map(keys, |row| row.get(0).map(ChangeHash))?;
-            Ok(rows.collect::<Result<_, _>>()?)
-        });
-        found.unwrap_or_default()
-    }
-
-    /// The change that carries an edit now.
-    fn present_hash(
-        &self,
-        index: usize,
-        edit: &EditRecord,
-        hashes: &mut BTreeMap<usize, BTreeMap<EditId, String>>,
-    ) -> ChangeHash {
-        let of_device = hashes.entry(index).or_insert_with(|| {
-            let outbox = self.devices[index].replica.as_ref().map(|replica| replica.outbox(true));
-            let entries = outbox.and_then(Result::ok).unwrap_or_default();
-            entries.into_iter().map(|entry| (entry.edit_id, entry.hash)).collect()
-        });
-        of_device.get(&edit.edit).and_then(|hash| hash.parse().ok()).unwrap_or(edit.hash)
     }
 
     /// Refusals that have a cause: the contact was taken from the user meanwhile.

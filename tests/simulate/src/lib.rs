@@ -15,15 +15,16 @@
 //! | `power`, `trouble` | how the server ends and starts; which errors the simulation made itself |
 //! | `watch` | what is looked at while a run goes on |
 //! | `act`, `people`, `office`, `words` | the steps, carried out |
-//! | `erasure`, `lease`, `team`, `wiping` | rights: erased contacts, ended leases, teams, revoked devices |
+//! | `assigning`, `erasure`, `lease`, `team`, `wiping` | rights: whose contacts are, erased ones, ended leases, teams, revoked devices |
 //! | `evidence` | what devices hold of a past that the server loses, and bring back |
-//! | `oracle`, `finish` | what must be true, at every moment and at the end |
+//! | `oracle`, `finish`, `carriers` | what must be true, at every moment and at the end |
 //! | `coverage` | what happened, counted; what never happened fails a long run |
 //! | `shrink` | a smaller plan that fails the same way |
 #![forbid(unsafe_code)]
 
 mod act;
 mod assigning;
+mod carriers;
 pub mod coverage;
 mod device;
 pub mod erasure;
