@@ -48,9 +48,12 @@ impl Entropy for TestEntropy {
     }
 }
 
+/// What the clocks of tests show.
+const NOW_MS: i64 = 1_773_100_000_000;
+
 pub(crate) fn options(seed: u64) -> OpenOptions {
     OpenOptions {
-        clock: Arc::new(TestClock(AtomicI64::new(1_773_100_000_000))),
+        clock: Arc::new(TestClock(AtomicI64::new(NOW_MS))),
         entropy: Arc::new(TestEntropy(AtomicU64::new(seed.wrapping_mul(0x1234_5678_9abc_def1)))),
         durability: Durability::Off,
         keys: None,
@@ -86,6 +89,16 @@ impl Device {
     pub(crate) fn reopen(mut self) -> Device {
         self.replica.close();
         self.replica = Replica::open(self.dir.path(), options(self.seed + 1000)).unwrap();
+        self
+    }
+
+    /// The same after 36 days: what arrived before them is beyond the horizon, and is forgotten.
+    pub(crate) fn reopen_beyond_the_horizon(mut self) -> Device {
+        self.replica.close();
+        let later = NOW_MS + 36 * 24 * 60 * 60 * 1000;
+        let clock = Arc::new(TestClock(AtomicI64::new(later)));
+        let options = OpenOptions { clock, ..options(9) };
+        self.replica = Replica::open(self.dir.path(), options).unwrap();
         self
     }
 }

@@ -363,26 +363,17 @@ fn saved_is_what_an_edit_returns() {
 
 #[test]
 fn finished_edits_are_forgotten_after_the_backup_horizon_and_the_contact_stays_whole() {
-    use std::sync::Arc;
-    use std::sync::atomic::AtomicI64;
     let (mut office, a) = (Office::new(), Device::new(1));
     let id = person(&a.replica, "Karen", "Holm");
     office.exchange(&a.replica);
     crate::sync::mark_synced(&a.replica).unwrap();
     assert_eq!(a.replica.outbox(true).unwrap().len(), 1, "kept, as long as a backup may need it");
-    a.replica.close();
-    let later = 1_773_100_000_000 + 36 * 24 * 60 * 60 * 1000;
-    let options = crate::OpenOptions {
-        clock: Arc::new(super::TestClock(AtomicI64::new(later))),
-        ..super::options(9)
-    };
-    let replica = crate::Replica::open(a.home(), options).unwrap();
-    replica.edit(id, &[set("company", "Unsent")]).unwrap();
-    crate::sync::mark_synced(&replica).unwrap();
+    let a = a.reopen_beyond_the_horizon();
+    a.replica.edit(id, &[set("company", "Unsent")]).unwrap();
+    crate::sync::mark_synced(&a.replica).unwrap();
     let left: Vec<String> =
-        replica.outbox(true).unwrap().into_iter().map(|entry| entry.command).collect();
+        a.replica.outbox(true).unwrap().into_iter().map(|entry| entry.command).collect();
     assert_eq!(left, ["set"], "what is not finished stays");
-    let a = Device { dir: a.dir, replica, seed: 1 };
     assert_eq!(field(&a.replica, id, "given_name"), "Karen");
     office.converge(&[&a]);
     // A server that lost everything gets the pruned edit again, out of the document.

@@ -287,8 +287,6 @@ fn anothers_change_that_its_author_alone_can_bring_back_is_listed_until_then() {
 
 #[test]
 fn a_document_that_can_not_be_opened_comes_again_and_keeps_nothing_else_from_being_in_step() {
-    use std::sync::Arc;
-    use std::sync::atomic::AtomicI64;
     let (mut office, a) = (Office::new(), Device::new(1));
     let id = person(&a.replica, "Karen", "Holm");
     office.converge(&[&a]);
@@ -297,14 +295,7 @@ fn a_document_that_can_not_be_opened_comes_again_and_keeps_nothing_else_from_bei
         Ok(write.tx.execute("UPDATE change SET bytes = zeroblob(8) WHERE live = 1", [])?)
     });
     assert!(damaged.unwrap() > 0);
-    a.replica.close();
-    let later = 1_773_100_000_000 + 36 * 24 * 60 * 60 * 1000;
-    let options = crate::OpenOptions {
-        clock: Arc::new(super::TestClock(AtomicI64::new(later))),
-        ..super::options(9)
-    };
-    let replica = crate::Replica::open(a.home(), options).unwrap();
-    let a = Device { dir: a.dir, replica, seed: 1 };
+    let a = a.reopen_beyond_the_horizon();
     crate::sync::mark_synced(&a.replica).unwrap();
     assert_eq!(a.replica.status().unwrap().missing, 1, "it is on the list of what to fetch");
     // Its heads are the server's all the while.
@@ -316,8 +307,6 @@ fn a_document_that_can_not_be_opened_comes_again_and_keeps_nothing_else_from_bei
 /// Two devices hold a contact, an old server only what the first made at first: the second's edit, whose
 /// commands are forgotten by now, stands on one of the first's that the server has lost.
 fn stands_on_what_was_lost() -> (Office, Device, Device, ContactId) {
-    use std::sync::Arc;
-    use std::sync::atomic::AtomicI64;
     let (mut office, mut restored) = (Office::new(), Office::new());
     restored.timeline = TimelineId::from_bytes([8; 16]);
     let (a, b) = (Device::new(1), Device::new(2));
@@ -328,16 +317,9 @@ fn stands_on_what_was_lost() -> (Office, Device, Device, ContactId) {
     office.converge(&[&a, &b]);
     b.replica.edit(id, &[set("job_title", "Buyer")]).unwrap();
     office.converge(&[&a, &b]);
-    b.replica.close();
-    let later = 1_773_100_000_000 + 36 * 24 * 60 * 60 * 1000;
-    let options = crate::OpenOptions {
-        clock: Arc::new(super::TestClock(AtomicI64::new(later))),
-        ..super::options(9)
-    };
-    let replica = crate::Replica::open(b.home(), options).unwrap();
-    crate::sync::mark_synced(&replica).unwrap();
-    assert_eq!(replica.outbox(true).unwrap(), [], "the commands are forgotten");
-    let b = Device { dir: b.dir, replica, seed: 2 };
+    let b = b.reopen_beyond_the_horizon();
+    crate::sync::mark_synced(&b.replica).unwrap();
+    assert_eq!(b.replica.outbox(true).unwrap(), [], "the commands are forgotten");
     for device in [&a, &b] {
         let row = device.replica.read(|conn| contacts::find(conn, id)).unwrap().unwrap();
         let (timeline, tips) = (office.timeline, row.merged_heads.clone());

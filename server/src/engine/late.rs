@@ -160,11 +160,10 @@ impl Merger {
         base: &Automerge,
         n: i64,
         raw: &[RawProposed],
-        below: Vec<Incoming>,
+        mut below: Vec<Incoming>,
     ) -> Result<TakenApart> {
         let new: Vec<ChangeHash> =
             raw.iter().filter(|raw| !raw.taken).map(|raw| raw.hash).collect();
-        let mut below = below;
         below.extend(raw.iter().map(|raw| Incoming { hash: raw.hash, bytes: raw.bytes.clone() }));
         let (mut items, refused) = self.read_on(base, n, &new, &below)?;
         let mut unread = not_shown(&new, &items);

@@ -254,7 +254,7 @@ impl ServerSession {
         }
         let phase = std::mem::replace(&mut self.phase, Phase::Closed);
         match (phase, frame) {
-            (Phase::AwaitHello, Frame::Hello(hello)) => {
+            (Phase::AwaitHello, Frame::Hello(mut hello)) => {
                 if hello.protocol < PROTOCOL_OLDEST {
                     let message = format!(
                         "the app speaks protocol {}, the oldest that is understood is {PROTOCOL_OLDEST}; update the app",
@@ -262,7 +262,6 @@ impl ServerSession {
                     );
                     return self.protocol_error(message, effects);
                 }
-                let mut hello = hello;
                 effects.push(ServerEffect::Lookup {
                     workspace: hello.workspace,
                     device: hello.device,
