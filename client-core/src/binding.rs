@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use crate::error::{Error, Result};
 use crate::replica::Replica;
-use crate::store::drops;
 use crate::store::meta::{self, key};
+use crate::store::{bound, drops};
 
 /// What the device is now.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -79,6 +79,7 @@ impl Replica {
                 Some(pin) => meta::set(tx, key::PIN, pin)?,
                 None => meta::remove(tx, key::PIN)?,
             }
+            bound::keep(tx)?;
             meta::remove(tx, key::COPIED_AT)?;
             match before {
                 Some(before) if before != granted.device => {

@@ -23,7 +23,7 @@ use crate::observe::{Hub, Notices, Observer, Topic};
 use crate::state::Connectivity;
 use crate::store::contacts::{self, ActorChoice, ContactRow};
 use crate::store::meta::{self, key};
-use crate::store::{Store, lists, projections, salvage};
+use crate::store::{Store, bound, lists, projections, salvage};
 use crate::wipe;
 
 /// The contacts of one rep on one device, with everything that was edited and not yet sent.
@@ -127,6 +127,7 @@ impl Replica {
         };
         let wipe_due = replica.read(|conn| meta::get::<i64>(conn, key::WIPE_DUE))?.is_some();
         replica.inner.dropped.store(wipe_due, Ordering::SeqCst);
+        replica.check_binding()?;
         replica.load_lease()?;
         replica.check_incarnation()?;
         replica.refresh_outdated_rows()?;
@@ -164,6 +165,7 @@ impl Replica {
         self.inner.home.lock()?;
         let key = at_rest::prepare(&self.inner.home, &self.inner.options)?;
         self.inner.store.connect(key)?;
+        self.check_binding()?;
         self.check_incarnation()?;
         *self.inner.pause() = CancellationToken::new();
         self.inner.nudge.notify_one();
@@ -289,6 +291,18 @@ impl Replica {
         } else if error.is_corruption() || error.is_contradiction() {
             salvage::mark_for_examination(&self.inner.home);
         }
+    }
+
+    /// Puts right what a bit that flipped on the disk has changed of who the replica is.
+    pub(crate) fn check_binding(&self) -> Result<()> {
+        if self.read(bound::is_right)? {
+            return Ok(());
+        }
+        let mended = self.write("binding", |write| bound::mend(&write.tx))?;
+        if !mended.is_empty() {
+            tracing::warn!(?mended, "the disk had altered who this replica is; it was put right");
+        }
+        Ok(())
     }
 
     /// Finds a restored or copied replica, and gives it a new actor (rule 5).

@@ -7,6 +7,8 @@ use crate::error::Result;
 
 /// The names.
 pub(crate) mod key {
+    /// What an enrolment left behind, once more, with a checksum (`store/bound.rs`).
+    pub const BOUND: &str = "bound";
     pub const WORKSPACE: &str = "workspace";
     pub const WORKSPACE_NAME: &str = "workspace_name";
     pub const WORKSPACE_KEY: &str = "workspace_key";

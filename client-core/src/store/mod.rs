@@ -3,6 +3,7 @@
 //! One writer behind a mutex, a few readers. Nothing outside this folder writes SQL against a table
 //! that has a file here, and nothing here knows of documents, sessions or sockets.
 
+pub(crate) mod bound;
 pub(crate) mod changes;
 pub(crate) mod contacts;
 pub(crate) mod drops;

@@ -193,6 +193,7 @@ const IDENTITY: &[&str] = &[
     key::DEVICE_NAME,
     key::SERVER_URL,
     key::PIN,
+    key::BOUND,
 ];
 
 /// Takes over what nobody else has: who the replica is, its unsettled local changes with their

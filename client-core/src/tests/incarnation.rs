@@ -59,6 +59,40 @@ fn a_copied_home_is_noticed_and_writes_with_a_new_actor() {
 }
 
 #[test]
+fn a_bit_that_flips_in_who_the_replica_is_makes_no_stranger_of_it() {
+    let names = ["workspace", "workspace_key", "user", "device", "server_url", "bound"];
+    let mut device = Device::new(1);
+    let me = |device: &Device| {
+        let status = device.replica.status().unwrap();
+        (status.workspace, status.user, status.device, status.server_url)
+    };
+    let enrolled = me(&device);
+    for name in names {
+        device.replica.close();
+        let file = rusqlite::Connection::open(device.home().join("replica.db")).unwrap();
+        // Of a text this makes one that is none.
+        let altered = file.execute(
+            "UPDATE meta SET value = CASE typeof(value)
+                 WHEN 'text' THEN CAST(x'FF' || CAST(substr(value, 2) AS BLOB) AS TEXT)
+                 ELSE CAST(x'FF' || substr(value, 2) AS BLOB) END
+             WHERE key = ?1",
+            [name],
+        );
+        assert_eq!(altered.unwrap(), 1, "{name}");
+        drop(file);
+        device = device.reopen();
+        assert_eq!(me(&device), enrolled, "{name}");
+    }
+    // The copy itself was made anew.
+    device
+        .replica
+        .write("test", |write| Ok(write.tx.execute("DELETE FROM meta WHERE key = 'device'", [])?))
+        .unwrap();
+    device = device.reopen();
+    assert_eq!(me(&device), enrolled);
+}
+
+#[test]
 fn another_machine_is_another_incarnation() {
     let a = Device::new(1);
     person(&a.replica, "Karen", "Holm");

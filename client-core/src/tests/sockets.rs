@@ -17,7 +17,9 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_util::sync::CancellationToken;
 
 use super::{Device, person, set};
+use crate::replica::Write;
 use crate::state::Phase;
+use crate::store::bound;
 use crate::store::meta::{self, key};
 use crate::sync::{Engine, SyncOptions, enrol};
 use crate::{Error, Receipt, Replica, Topic};
@@ -139,7 +141,11 @@ fn problem(code: ProblemCode) -> Frame {
 }
 
 fn point_at(replica: &Replica, url: &str) {
-    replica.write("test", |write| meta::set(&write.tx, key::SERVER_URL, url)).unwrap();
+    let set = |write: &mut Write<'_>| {
+        meta::set(&write.tx, key::SERVER_URL, url)?;
+        bound::keep(&write.tx)
+    };
+    replica.write("test", set).unwrap();
 }
 
 async fn device(scripts: Vec<Script>) -> (Device, Server, Engine) {

@@ -213,7 +213,7 @@ fn told(frame: &Frame) -> String {
         Frame::Fates(told) => format!("Fates {:?} {}", told.merged, fates(&told.fates)),
         Frame::Directory(_) => "Directory".to_owned(),
         Frame::Challenge(_) => "Challenge".to_owned(),
-        Frame::Hello(_) => "Hello".to_owned(),
+        Frame::Hello(hello) => format!("Hello {} of {}", hello.device, hello.workspace),
         Frame::Proof(proof) => {
             format!("Proof {:?} {} {:?}", proof.timeline, proof.cursor, proof.pending)
         }
