@@ -59,6 +59,11 @@ impl World {
                     self.create_contact(index, salt);
                 }
             }
+            Op::Forge { device, contact, salt } => {
+                if let Some(index) = self.nth_device(device) {
+                    self.forge(index, contact, salt);
+                }
+            }
             Op::OfficeEdit { contact, times, salt } => self.office_edit(contact, times, salt),
             Op::Assign { contact, count, user } => self.assign(contact, count, user),
             Op::Erase { contact, salt } => self.erase(contact, salt),

@@ -23,6 +23,7 @@ pub const FAULTS: &[&str] = &[
     "fault.device_lost",
     "fault.device_revoked",
     "fault.duplicated_frame",
+    "fault.forged_actor",
     "fault.half_open",
     "fault.partition_both",
     "fault.partition_one_way",

@@ -53,6 +53,7 @@ pub fn steps(seed: u64, shape: &Shape) -> Vec<Step> {
         steps.push(Step { at, op: fault(&mut rng) });
     }
     steps.extend(rights(seed, shape));
+    steps.extend(hostile(seed, shape));
     steps.sort_by_key(|step| step.at);
     steps
 }
@@ -63,6 +64,17 @@ fn rights(seed: u64, shape: &Shape) -> Vec<Step> {
     let mut rng = Rng::with_seed(seed ^ 0x0c75_0f81);
     let count = (shape.faults / 3).clamp(2, 40);
     (0..count).map(|_| Step { at: rng.i64(0..shape.span_ms), op: right(&mut rng) }).collect()
+}
+
+/// What a device does whose owner has altered its app; likewise apart.
+fn hostile(seed: u64, shape: &Shape) -> Vec<Step> {
+    let mut rng = Rng::with_seed(seed ^ 0x6af1_93c4);
+    (0..rng.u32(1..4))
+        .map(|_| {
+            let op = Op::Forge { device: rng.u32(..), contact: rng.u32(..), salt: rng.u64(..) };
+            Step { at: rng.i64(0..shape.span_ms), op }
+        })
+        .collect()
 }
 
 fn right(rng: &mut Rng) -> Op {

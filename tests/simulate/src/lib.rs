@@ -30,6 +30,7 @@ mod device;
 pub mod erasure;
 mod evidence;
 mod finish;
+mod forger;
 mod generate;
 mod jobs;
 mod lease;

@@ -101,6 +101,8 @@ pub enum Op {
     Team { user: u32, joins: bool },
     /// A user becomes, or stops being, a collaborator.
     Collaborate { contact: u32, user: u32, add: bool },
+    /// A device writes with the actor of another one.
+    Forge { device: u32, contact: u32, salt: u64 },
     /// The server is shut down and started again.
     RestartServer { ms: u32 },
     /// The server ends.
