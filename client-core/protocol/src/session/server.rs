@@ -8,7 +8,8 @@ use automerge::ChangeHash;
 
 use super::server_events::{DeviceRecord, Opening, ServerEffect, ServerEvent, ServerOptions};
 use super::server_frames::{
-    older, problem, revoked, send_manifest, send_unknown, too_many_actors, unauthorized, whole_item,
+    older, problem, revoked, send_manifest, send_unknown, too_many_actors, too_old, unauthorized,
+    whole_item,
 };
 use super::server_pages::Merged;
 use super::{
@@ -19,8 +20,7 @@ use crate::ids::{Cursor, UnixMs};
 use crate::wire::{
     CAPABILITY_CERTIFICATE, CAPABILITY_DROPS, CAPABILITY_ERASURES, CAPABILITY_OFFERS,
     CAPABILITY_PROPOSALS, CAPABILITY_SEALS, CAPABILITY_WIPE, Challenge, ContactHeads, Fetched,
-    Frame, Hello, Offered, PROTOCOL, PROTOCOL_OLDEST, Problem, ProblemCode, Proof, Welcome,
-    challenge_text, verify,
+    Frame, Hello, Offered, PROTOCOL, Problem, ProblemCode, Proof, Welcome, challenge_text, verify,
 };
 
 #[derive(Debug)]
@@ -255,11 +255,7 @@ impl ServerSession {
         let phase = std::mem::replace(&mut self.phase, Phase::Closed);
         match (phase, frame) {
             (Phase::AwaitHello, Frame::Hello(mut hello)) => {
-                if hello.protocol < PROTOCOL_OLDEST {
-                    let message = format!(
-                        "the app speaks protocol {}, the oldest that is understood is {PROTOCOL_OLDEST}; update the app",
-                        hello.protocol
-                    );
+                if let Some(message) = too_old(hello.protocol) {
                     return self.protocol_error(message, effects);
                 }
                 effects.push(ServerEffect::Lookup {
@@ -270,6 +266,9 @@ impl ServerSession {
                 self.phase = Phase::LookingUp(Box::new(hello));
             }
             (Phase::AwaitHello, Frame::Enrol(enrol)) => {
+                if let Some(message) = too_old(enrol.protocol) {
+                    return self.protocol_error(message, effects);
+                }
                 effects.push(ServerEffect::Enrol(Box::new(enrol)));
                 self.phase = Phase::Enrolling;
             }

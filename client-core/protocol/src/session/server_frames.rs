@@ -6,7 +6,8 @@ use super::server_events::{LoadedItem, ServerEffect};
 use super::{ACTORS_MAX, HEADS_PART_MAX, MANIFEST_PART_MAX};
 use crate::ids::{ContactId, Cursor};
 use crate::wire::{
-    ContactHeads, HeadsUnknown, Manifest, MergedRun, PageItem, Problem, ProblemCode,
+    ContactHeads, HeadsUnknown, Manifest, MergedRun, PROTOCOL_OLDEST, PageItem, Problem,
+    ProblemCode,
 };
 
 pub(super) fn whole_item(item: LoadedItem) -> PageItem {
@@ -89,6 +90,16 @@ pub(super) fn problem(code: ProblemCode, message: impl Into<String>) -> Problem 
 
 pub(super) fn too_many_actors(count: usize) -> String {
     format!("{count} actors at once; the limit is {ACTORS_MAX}")
+}
+
+/// What is said to an app whose protocol is older than any that is understood.
+pub(super) fn too_old(protocol: u16) -> Option<String> {
+    (protocol < PROTOCOL_OLDEST).then(|| {
+        format!(
+            "the app speaks protocol {protocol}, the oldest that is understood is {PROTOCOL_OLDEST}; \
+             update the app"
+        )
+    })
 }
 
 /// The same answer for a device that is not known and for a wrong signature.

@@ -9,8 +9,8 @@ use super::*;
 use crate::ids::{Actor, ContactId, DeviceId, EditId, TimelineId, UserId, WorkspaceId};
 use crate::limits::Limits;
 use crate::wire::{
-    Access, ChangeFate, ContactHeads, Decide, Decided, Fate, Frame, KeyAlgorithm, OfferItem,
-    PendingChanges, ProblemCode, Proposals, decode, encode,
+    Access, ChangeFate, ContactHeads, Decide, Decided, Enrol, Fate, Frame, Hello, KeyAlgorithm,
+    OfferItem, PendingChanges, ProblemCode, Proposals, decode, encode,
 };
 
 mod rights;
@@ -481,6 +481,35 @@ fn a_wrong_key_is_refused_like_an_unknown_device() {
     server.handle(0, ServerEvent::Received(hello));
     let effects = server.handle(0, ServerEvent::Device(None));
     assert_eq!(effects[0], ServerEffect::Send(wrong.into()));
+}
+
+#[test]
+fn an_app_of_a_protocol_that_nobody_speaks_any_more_is_told_to_update() {
+    let sent = ClientSession::new(Limits::DEFAULT)
+        .handle(0, ClientEvent::Connected(Bench::new().standing(None, 0)));
+    let Some(ClientEffect::Send(Frame::Hello(hello))) = sent.into_iter().next() else {
+        panic!("no hello")
+    };
+    let hello = Hello { protocol: 0, ..hello };
+    let enrol = Enrol {
+        protocol: 0,
+        code: "code".into(),
+        algorithm: KeyAlgorithm::Ed25519,
+        public_key: vec![1; 32],
+        signature: vec![2; 64],
+        name: String::new(),
+        platform: String::new(),
+        app: String::new(),
+    };
+    for frame in [Frame::Hello(hello), Frame::Enrol(enrol)] {
+        let mut server = ServerSession::new(0, ServerOptions::default());
+        let effects = server.handle(0, ServerEvent::Received(frame));
+        let [ServerEffect::Send(Frame::Problem(told)), ..] = &effects[..] else {
+            panic!("{effects:?}")
+        };
+        assert_eq!(told.code, ProblemCode::Protocol);
+        assert!(told.message.contains("protocol 0") && told.message.contains("update the app"));
+    }
 }
 
 #[test]
