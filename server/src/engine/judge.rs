@@ -155,7 +155,7 @@ impl Stage {
         if !sender.vouched && !self.owns_actor(tx, sender, admitted.actor)? {
             return aside(
                 Fate::Quarantined,
-                "actor_taken",
+                changes::ACTOR_TAKEN,
                 format!(
                     "the actor {} belongs to another device; make the edit again under a new one",
                     admitted.actor

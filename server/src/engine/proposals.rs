@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use automerge::ChangeHash;
-use roadbook_protocol::document::{self, NotReplayed, ProposedKind};
-use roadbook_protocol::ids::{ContactId, UserId, WorkspaceId};
+use roadbook_protocol::document::{self, Collection, Command, NotReplayed, ProposedKind};
+use roadbook_protocol::ids::{ContactId, EntryId, UserId, WorkspaceId};
 use serde::Serialize;
 
 use super::handle::Engine;
@@ -66,7 +66,8 @@ impl Engine {
     ///
     /// # Errors
     /// [`EngineError::NotFound`] for the set or an item, [`EngineError::Refused`] where it was decided
-    /// already, where an item can't be taken, or where what is to be undone was changed since.
+    /// already or an item can't be taken, [`EngineError::Command`] where what is to be undone was
+    /// changed since.
     pub fn decide(
         &self,
         workspace: WorkspaceId,
@@ -124,10 +125,17 @@ impl Engine {
         items: Vec<i64>,
     ) -> Result<Vec<String>> {
         let known = self.read(|conn| contacts::find(conn, workspace, set.contact))?;
+        let removed = match &known {
+            Some(_) => self.removed_entries(workspace, set, &items)?,
+            None => Vec::new(),
+        };
         let mut notes = Vec::new();
         for part in in_parts(set, &items) {
             let decision = decision(set.n, part.clone(), ItemState::Accepted, by);
             let mut edit = late::accepting(set, &part, decision);
+            let restored = edit.commands.iter().filter_map(|command| restore(command, &removed));
+            let restored: Vec<Command> = restored.collect();
+            edit.commands.splice(..0, restored);
             if known.is_none() && notes.is_empty() && part.first() == items.first() {
                 // Nobody owns it until it is assigned.
                 edit = Authored { create_for: Some(None), ..edit };
@@ -135,6 +143,36 @@ impl Engine {
             notes.extend(told(self.author_one(workspace, set.author, edit)?));
         }
         Ok(notes)
+    }
+
+    /// The entries that these items make, and that are there and removed: they were taken before, and
+    /// that was undone.
+    fn removed_entries(
+        &self,
+        workspace: WorkspaceId,
+        set: &Proposal,
+        items: &[i64],
+    ) -> Result<Vec<(Collection, EntryId)>> {
+        let makes = |item: &&proposals::Item| {
+            items.contains(&item.i)
+                && item.base.is_null()
+                && matches!(item.kind, ProposedKind::Entry | ProposedKind::Interaction)
+                && item.version > 0
+        };
+        let mut made = set.items.iter().filter(makes).flat_map(|item| &item.commands).peekable();
+        if made.peek().is_none() {
+            return Ok(Vec::new());
+        }
+        let doc = self.document(workspace, set.contact)?;
+        let contact = document::read_with_deleted(set.contact, &doc);
+        let put = |command: &Command| match command {
+            Command::Put { collection, id, .. } => Some((*collection, *id)),
+            _ => None,
+        };
+        let is_removed = |(collection, id): &(Collection, EntryId)| {
+            contact.entries(*collection).iter().any(|entry| entry.id == *id && entry.deleted)
+        };
+        Ok(made.filter_map(put).filter(is_removed).collect())
     }
 
     fn undo(
@@ -219,6 +257,16 @@ impl Engine {
 
 fn decision(proposal: i64, items: Vec<i64>, to: ItemState, by: Decider) -> Decision {
     Decision { proposal, items, to, by: Some(by.user), reason: None, as_owner: by.as_owner }
+}
+
+/// What brings back the entry that a command writes, if it is among those that were removed.
+fn restore(command: &Command, removed: &[(Collection, EntryId)]) -> Option<Command> {
+    match command {
+        Command::Put { collection, id, .. } if removed.contains(&(*collection, *id)) => {
+            Some(Command::Restore { collection: *collection, id: *id })
+        }
+        _ => None,
+    }
 }
 
 fn told(not_replayed: Vec<NotReplayed>) -> Vec<String> {

@@ -47,6 +47,17 @@ pub struct NewChange<'a> {
     pub bytes: &'a [u8],
 }
 
+/// The code of a change by an actor of another device. It takes no place in the history of that actor
+/// (its number in the index is 0, and they begin with 1): whoever made it up must not have the actor's
+/// own device find its next edits forked.
+pub const ACTOR_TAKEN: &str = "actor_taken";
+
+/// What was set aside so before this version took a place.
+pub(super) const PLACES_V3: &str = "
+UPDATE change_index SET seq = 0
+    WHERE log_seq IN (SELECT seq FROM log WHERE fate = 2 AND code = 'actor_taken');
+";
+
 /// Appends a change to the log and to the index. Returns its place in the log.
 ///
 /// # Errors
@@ -77,6 +88,7 @@ pub fn append(tx: &Transaction<'_>, new: &NewChange<'_>) -> Result<i64> {
         new.bytes,
     ])?;
     let seq = tx.last_insert_rowid();
+    let number = if new.code == Some(ACTOR_TAKEN) { 0 } else { new.actor_seq };
     tx.prepare_cached(
         "INSERT INTO change_index (workspace, contact, hash, actor, seq, fate, log_seq)
          VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -86,7 +98,7 @@ pub fn append(tx: &Transaction<'_>, new: &NewChange<'_>) -> Result<i64> {
         new.contact.as_bytes(),
         new.hash.0,
         new.actor.as_bytes(),
-        new.actor_seq,
+        number,
         fate_code(new.fate),
         seq,
     ])?;

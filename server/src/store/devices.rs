@@ -271,7 +271,7 @@ pub fn register_actor(
     match actor_owner(tx, workspace, actor)? {
         Some(ActorOwner::Device(owner)) if owner == device => Ok(()),
         Some(_) => Err(EngineError::Refused {
-            code: "actor_taken",
+            code: super::changes::ACTOR_TAKEN,
             reason: format!(
                 "the actor {actor} belongs to another device; this replica takes a new one"
             ),

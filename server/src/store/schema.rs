@@ -338,6 +338,7 @@ const V3: &[&str] = &[
     super::alerts::TABLES_V3,
     super::volumes::TABLES_V3,
     super::canaries::TABLES_V3,
+    super::changes::PLACES_V3,
 ];
 
 #[cfg(test)]

@@ -90,6 +90,52 @@ fn who_may_still_write_is_read_from_the_stored_order_of_rights() {
 }
 
 #[test]
+fn what_another_device_makes_up_by_an_actor_takes_no_place_in_its_history() {
+    let world = World::new();
+    let (anna, ben) = (world.rep("anna"), world.rep("ben"));
+    let (contact, mut doc) = held(&world, &anna);
+    let first = anna.edit(contact, &mut doc, &[set("company", "First")]);
+    assert_eq!(fate(&world, &anna, &first), Fate::Stored);
+    // Ben's app was altered: it writes what would be her next edit.
+    let posing = TestDevice { actor: anna.actor, ..ben };
+    let forged = posing.edit(contact, &mut doc.clone(), &[set("company", "Forged")]);
+    let outcome = world.append(&posing, std::slice::from_ref(&forged)).outcomes.remove(0);
+    assert_eq!((outcome.fate, outcome.code.as_str()), (Fate::Quarantined, "actor_taken"));
+    let second = anna.edit(contact, &mut doc, &[set("company", "Second")]);
+    assert_eq!(fate(&world, &anna, &second), Fate::Stored, "hers is not taken for a fork");
+    world.merged();
+    assert_eq!(world.company(contact), "Second");
+    world.assert_clean();
+}
+
+#[test]
+fn a_visit_that_was_taken_undone_and_accepted_stands_in_the_contact_again() {
+    let world = World::new();
+    let (anna, ben) = (world.rep("anna"), world.rep("ben"));
+    let (contact, mut doc) = held(&world, &anna);
+    give(&world, contact, ben.user);
+    let made = anna.edit(contact, &mut doc, &[visit("She was there")]);
+    assert_eq!(fate(&world, &anna, &made), Fate::Proposed);
+    let visits = || {
+        let doc = world.engine.document(world.workspace, contact).unwrap();
+        roadbook_protocol::document::read(contact, &doc).interactions.len()
+    };
+    let set = sets(&world).remove(0);
+    assert_eq!(visits(), 1, "taken at once");
+    for _ in 0..2 {
+        for (verdict, there) in [(Verdict::Undo, 0), (Verdict::Accept, 1)] {
+            let decided =
+                world.engine.decide(world.workspace, world.office, set.n, None, verdict).unwrap();
+            assert_eq!(decided.notes, [""; 0], "{verdict:?}");
+            assert_eq!(visits(), there, "{verdict:?}");
+        }
+    }
+    let item = sets(&world).remove(0).items.remove(0);
+    assert!(item.state == ItemState::Accepted && item.change.is_some(), "{item:?}");
+    world.assert_clean();
+}
+
+#[test]
 fn late_edits_of_one_device_are_one_set_with_base_and_author_and_visits_are_taken_at_once() {
     let mut world = World::new();
     let (anna, ben) = (world.rep("anna"), world.rep("ben"));

@@ -65,6 +65,7 @@ impl World {
                 }
             }
             Op::OfficeEdit { contact, times, salt } => self.office_edit(contact, times, salt),
+            Op::Decide { salt } => self.decide(salt),
             Op::Assign { contact, count, user } => self.assign(contact, count, user),
             Op::Erase { contact, salt } => self.erase(contact, salt),
             Op::Team { user, joins } => self.change_team(user, joins),

@@ -320,6 +320,15 @@ impl World {
                 // edit itself is looked for.
                 None if !matches!(edit.marker, Marker::Passing(_)) => {}
                 None if self.devices[index].tidied => continue,
+                // It was proposed, the contact was given back and taken away once more: the row of the
+                // edit went with it, the set stays.
+                None if edit.seen.0 == Receipt::Proposed => {
+                    match self.waits_or_is_decided(&edit, &edit.hash) {
+                        Ok(true) => continue,
+                        Ok(false) => {}
+                        Err(error) => return self.violated("the server can be read", error),
+                    }
+                }
                 // It left the device with its contact, which goes only when nothing is unsent.
                 None if self
                     .oracle

@@ -54,6 +54,7 @@ pub fn steps(seed: u64, shape: &Shape) -> Vec<Step> {
     }
     steps.extend(rights(seed, shape));
     steps.extend(hostile(seed, shape));
+    steps.extend(decisions(seed, shape));
     steps.sort_by_key(|step| step.at);
     steps
 }
@@ -74,6 +75,15 @@ fn hostile(seed: u64, shape: &Shape) -> Vec<Step> {
             let op = Op::Forge { device: rng.u32(..), contact: rng.u32(..), salt: rng.u64(..) };
             Step { at: rng.i64(0..shape.span_ms), op }
         })
+        .collect()
+}
+
+/// What the office decides about late edits; likewise apart.
+fn decisions(seed: u64, shape: &Shape) -> Vec<Step> {
+    let mut rng = Rng::with_seed(seed ^ 0x19d2_66b8);
+    let count = (shape.faults / 2).clamp(4, 60);
+    (0..count)
+        .map(|_| Step { at: rng.i64(0..shape.span_ms), op: Op::Decide { salt: rng.u64(..) } })
         .collect()
 }
 

@@ -26,6 +26,7 @@ mod act;
 mod assigning;
 mod carriers;
 pub mod coverage;
+mod deciding;
 mod device;
 pub mod erasure;
 mod evidence;

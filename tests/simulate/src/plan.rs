@@ -103,6 +103,8 @@ pub enum Op {
     Collaborate { contact: u32, user: u32, add: bool },
     /// A device writes with the actor of another one.
     Forge { device: u32, contact: u32, salt: u64 },
+    /// The office decides about a set of late edits.
+    Decide { salt: u64 },
     /// The server is shut down and started again.
     RestartServer { ms: u32 },
     /// The server ends.
