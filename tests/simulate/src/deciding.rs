@@ -31,9 +31,12 @@ impl World {
         items.truncate(rng.usize(1..=items.len().max(1)));
         let by = self.server.office;
         let decided = engine.decide(workspace, by, set.n, Some(&items), verdict);
-        if let (Verdict::Undo, Err(EngineError::Command(_))) = (verdict, &decided) {
+        match (verdict, &decided) {
             // Somebody has written there since.
-            return;
+            (Verdict::Undo, Err(EngineError::Command(_))) => return,
+            // A contact that is stored and not merged yet is not there for the office.
+            (_, Err(EngineError::NotFound { .. })) => return,
+            _ => {}
         }
         let Some(decided) = self.office("a decision", decided) else { return };
         self.tell(|| format!("proposal {} items {items:?}: {verdict:?}", set.n));
@@ -44,6 +47,10 @@ impl World {
         });
         let now = &decided.proposal;
         for item in now.items.iter().filter(|item| items.contains(&item.i)) {
+            if verdict == Verdict::Undo {
+                let each = item.changes.iter().map(|change| (*change, item.version));
+                self.oracle.undone.extend(each);
+            }
             // What was taken is a change of the server's: durable as any other.
             if let (ItemState::Accepted, Some(hash)) = (item.state, item.change) {
                 let one = Acknowledged { contact: now.contact, hash, device: None };

@@ -313,6 +313,12 @@ impl World {
             match receipt {
                 Some(Receipt::Merged) => {}
                 None if self.went_with_its_contact(&edit) => continue,
+                // It was proposed, and decided: the row of the edit went with its contact, the set stays.
+                None if edit.seen.0 != Receipt::Merged
+                    && self.waits_or_is_decided(&edit, &edit.hash) == Ok(true) =>
+                {
+                    continue;
+                }
                 None if edit.seen.0 == Receipt::Merged || self.oracle.is_acknowledged(&edit) => {}
                 // Its row was tidied up before it was looked at, under another hash than its first.
                 None if entry.is_some() || self.arrived_anew(&edit) => {}
@@ -320,15 +326,6 @@ impl World {
                 // edit itself is looked for.
                 None if !matches!(edit.marker, Marker::Passing(_)) => {}
                 None if self.devices[index].tidied => continue,
-                // It was proposed, the contact was given back and taken away once more: the row of the
-                // edit went with it, the set stays.
-                None if edit.seen.0 == Receipt::Proposed => {
-                    match self.waits_or_is_decided(&edit, &edit.hash) {
-                        Ok(true) => continue,
-                        Ok(false) => {}
-                        Err(error) => return self.violated("the server can be read", error),
-                    }
-                }
                 // It left the device with its contact, which goes only when nothing is unsent.
                 None if self
                     .oracle
@@ -451,7 +448,10 @@ impl World {
             return Ok(first.state != ItemState::Due);
         }
         let count = Contents::default().count(&engine, self, &edit.contact, &edit.marker)?;
-        Ok(count == 1)
+        // A restore took the decision that undid it from the server; what it did to the contact came back
+        // with the devices.
+        let undone = first.changes.iter().filter_map(|change| self.oracle.undone.get(change)).max();
+        Ok(count == 1 || undone.is_some_and(|version| first.version < *version))
     }
 
     /// Whether an edit was merged, left its device with its contact, and was then taken back by a
