@@ -66,8 +66,8 @@ impl Engine {
     ///
     /// # Errors
     /// [`EngineError::NotFound`] for the set or an item, [`EngineError::Refused`] where it was decided
-    /// already or an item can't be taken, [`EngineError::Command`] where what is to be undone was
-    /// changed since.
+    /// already or an item can't be taken, [`EngineError::Command`] where nothing of what is to be
+    /// undone can be, since it was changed meanwhile; where some can, the notes say what could not.
     pub fn decide(
         &self,
         workspace: WorkspaceId,
@@ -193,9 +193,19 @@ impl Engine {
             }
         }
         let mut notes = Vec::new();
+        let (mut undone, mut refused) = (!rest.is_empty(), None);
         for change in changes {
             let doc = self.document(workspace, set.contact)?;
-            let commands = document::inverse(&doc, change).map_err(EngineError::from)?;
+            let commands = match document::inverse(&doc, change) {
+                Ok(commands) => commands,
+                // One that can't be taken back does not keep the others.
+                Err(error) => {
+                    notes.push(error.to_string());
+                    refused = Some(error);
+                    continue;
+                }
+            };
+            undone = true;
             let with_it: Vec<i64> = set
                 .items
                 .iter()
@@ -209,6 +219,11 @@ impl Engine {
                 ..Authored::edit(set.contact, commands)
             };
             notes.extend(told(self.author_one(workspace, by.user, edit)?));
+        }
+        if let Some(error) = refused
+            && !undone
+        {
+            return Err(error.into());
         }
         if !rest.is_empty() {
             let decision = decision(set.n, rest, ItemState::Open, by);

@@ -90,6 +90,32 @@ fn who_may_still_write_is_read_from_the_stored_order_of_rights() {
 }
 
 #[test]
+fn what_can_not_be_undone_any_more_does_not_keep_the_rest_of_a_set() {
+    let world = World::new();
+    let (anna, ben) = (world.rep("anna"), world.rep("ben"));
+    let (contact, mut doc) = held(&world, &anna);
+    give(&world, contact, ben.user);
+    let made = anna.edit(contact, &mut doc, &[visit("She was there"), set("company", "Late")]);
+    assert_eq!(fate(&world, &anna, &made), Fate::Proposed);
+    let n = sets(&world)[0].n;
+    let decide = |verdict| world.engine.decide(world.workspace, world.office, n, None, verdict);
+    decide(Verdict::Accept).unwrap();
+    world.office_edit(contact, vec![set("company", "Meanwhile")]);
+    let undone = decide(Verdict::Undo).unwrap();
+    assert_eq!(undone.notes.len(), 1, "{:?}", undone.notes);
+    assert!(undone.notes[0].contains("`company` was changed again"), "{:?}", undone.notes);
+    for item in &undone.proposal.items {
+        let expected = if item.path == "company" { ItemState::Accepted } else { ItemState::Open };
+        assert_eq!(item.state, expected, "{}", item.path);
+    }
+    assert_eq!(world.company(contact), "Meanwhile");
+    // Nothing is left that could be.
+    let refused = decide(Verdict::Undo).unwrap_err();
+    assert!(matches!(refused, EngineError::Command(_)), "{refused}");
+    world.assert_clean();
+}
+
+#[test]
 fn what_another_device_makes_up_by_an_actor_takes_no_place_in_its_history() {
     let world = World::new();
     let (anna, ben) = (world.rep("anna"), world.rep("ben"));

@@ -39,7 +39,7 @@ impl World {
             _ => {}
         }
         let Some(decided) = self.office("a decision", decided) else { return };
-        self.tell(|| format!("proposal {} items {items:?}: {verdict:?}", set.n));
+        self.tell(|| format!("proposal {} of {} items {items:?}: {verdict:?}", set.n, set.contact));
         self.cover.count(match verdict {
             Verdict::Accept => "act.proposal_accepted",
             Verdict::Decline => "act.proposal_declined",
@@ -47,7 +47,7 @@ impl World {
         });
         let now = &decided.proposal;
         for item in now.items.iter().filter(|item| items.contains(&item.i)) {
-            if verdict == Verdict::Undo {
+            if verdict == Verdict::Undo && item.state == ItemState::Open {
                 let each = item.changes.iter().map(|change| (*change, item.version));
                 self.oracle.undone.extend(each);
             }
