@@ -54,6 +54,7 @@ impl World {
             // What was taken is a change of the server's: durable as any other.
             if let (ItemState::Accepted, Some(hash)) = (item.state, item.change) {
                 let one = Acknowledged { contact: now.contact, hash, device: None };
+                self.oracle.accepted.insert(hash);
                 if !self.oracle.acknowledged.contains(&one) {
                     self.oracle.acknowledged.push(one);
                 }

@@ -23,7 +23,13 @@ impl World {
         if self.devices.len() > HOLDERS_MAX {
             return;
         }
-        let lost = self.oracle.acknowledged[acknowledged..].to_vec();
+        // One that carries an accepted late edit need not come back: its author's device sends the edit
+        // itself again, and of the two the one that is there first counts (rule 8).
+        let lost: Vec<Acknowledged> = self.oracle.acknowledged[acknowledged..]
+            .iter()
+            .filter(|one| !self.oracle.accepted.contains(&one.hash))
+            .copied()
+            .collect();
         let contacts: BTreeSet<ContactId> = lost.iter().map(|one| one.contact).collect();
         let mut held: Vec<(Acknowledged, Vec<usize>)> =
             lost.into_iter().map(|one| (one, Vec::new())).collect();

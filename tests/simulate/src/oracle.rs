@@ -113,6 +113,8 @@ pub struct Oracle {
     /// Everything that the server ever took for a copy's: its device authors it anew, or finds the
     /// contact as the edit wants it already.
     pub ever_forked: HashSet<(ContactId, ChangeHash)>,
+    /// The server's changes that carry late edits which were accepted.
+    pub accepted: HashSet<ChangeHash>,
     /// Late edits about which a decision was undone, by their changes: the version of the item then.
     pub undone: BTreeMap<ChangeHash, u64>,
     /// What is erased, and what was written about it.
