@@ -3,19 +3,34 @@ own spelling. Made by `mobile-ffi/python/test --write-api`; a test holds it agai
 
 class Address:
     """A postal address."""
-    def __init__(self, *, id: str, street: typing.Optional[str], postal_code: typing.Optional[str], city: typing.Optional[str], region: typing.Optional[str], country: typing.Optional[str], label: typing.Optional[str]): ...
+    def __init__(self, *, id: str, street: typing.Optional[str], postal_code: typing.Optional[str], city: typing.Optional[str], region: typing.Optional[str], country: typing.Optional[str], label: typing.Optional[str]):
+        self.id  # Its id.
+        self.street  # Street and number.
+        self.postal_code  # Postal code.
+        self.city  # City.
+        self.region  # Region or state.
+        self.country  # Country.
+        self.label  # Such as `billing`.
 
 class Attachment:
     """A reference to a file."""
-    def __init__(self, *, contact_id: str, interaction_id: str, reference: str): ...
+    def __init__(self, *, contact_id: str, interaction_id: str, reference: str):
+        self.contact_id  # The contact.
+        self.interaction_id  # The interaction, which is one of the contact's.
+        self.reference  # What the app wrote there: a line of the interaction's `attachments`.
 
 class AttachmentChanges:
     """What came and went."""
-    def __init__(self, *, added: typing.List[Attachment], removed: typing.List[Attachment]): ...
+    def __init__(self, *, added: typing.List[Attachment], removed: typing.List[Attachment]):
+        self.added  # What is referred to now, and was not: written here, or come from the server.
+        self.removed  # What is not referred to on this device any more: taken out, its interaction deleted, its contact erased or given to somebody else, the device wiped.
 
 class Person:
     """A user, for people."""
-    def __init__(self, *, id: str, login: str, name: str): ...
+    def __init__(self, *, id: str, login: str, name: str):
+        self.id  # Their id.
+        self.login  # The login; empty where it is not known.
+        self.name  # The name; empty where it is not known.
 
 class Field(enum.Enum):
     """A field of a contact itself. The comment says what its value is where it is not text."""
@@ -260,7 +275,9 @@ class FieldPath:
 
 class Money:
     """An amount of money, exactly: never a number with a fraction."""
-    def __init__(self, *, minor: int, currency: str): ...
+    def __init__(self, *, minor: int, currency: str):
+        self.minor  # In minor units of the currency: cents, øre, yen.
+        self.currency  # ISO 4217, such as `EUR`; empty where nobody wrote one.
 
 class ContactKind(enum.Enum):
     """Person or company."""
@@ -418,73 +435,222 @@ class Value:
 
 class FieldChange:
     """What one change did to one field."""
-    def __init__(self, *, field: FieldPath, before: typing.Optional[Value], after: typing.Optional[Value]): ...
+    def __init__(self, *, field: FieldPath, before: typing.Optional[Value], after: typing.Optional[Value]):
+        self.field  # The field.
+        self.before  # What it was before, as far as this change knew.
+        self.after  # What it is after.
 
 class Change:
     """One change in the history of a contact."""
-    def __init__(self, *, id: str, author: Person, at: Timestamp, command: str, fields: typing.List[FieldChange]): ...
+    def __init__(self, *, id: str, author: Person, at: Timestamp, command: str, fields: typing.List[FieldChange]):
+        self.id  # The change's own name.
+        self.author  # Who made it.
+        self.at  # When, as that device's clock said.
+        self.command  # What kind of edit it was: `create`, `set`, `visit`, `undo` and so on.
+        self.fields  # What it changed.
 
 class ConflictSide:
     """One side of a conflict."""
-    def __init__(self, *, value: typing.Optional[Value], author: Person, at: Timestamp, shown: bool): ...
+    def __init__(self, *, value: typing.Optional[Value], author: Person, at: Timestamp, shown: bool):
+        self.value  # The value; none where this side deleted what the other changed.
+        self.author  # Who wrote it.
+        self.at  # When, as that device's clock said.
+        self.shown  # Whether all replicas show this value until somebody decides.
 
 class Conflict:
     """A field that was changed on two sides at once, or an entry that one side deleted while another
     changed it. `Edit.Resolve` decides it.
     """
-    def __init__(self, *, contact_id: str, field: FieldPath, sides: typing.List[ConflictSide]): ...
+    def __init__(self, *, contact_id: str, field: FieldPath, sides: typing.List[ConflictSide]):
+        self.contact_id  # The contact.
+        self.field  # The field.
+        self.sides  # Every side; at least two.
 
 class Consent:
     """One statement of consent."""
-    def __init__(self, *, id: str, channel: str, purpose: typing.Optional[str], state: typing.Optional[ConsentState], at: typing.Optional[Timestamp], how: typing.Optional[str]): ...
+    def __init__(self, *, id: str, channel: str, purpose: typing.Optional[str], state: typing.Optional[ConsentState], at: typing.Optional[Timestamp], how: typing.Optional[str]):
+        self.id  # Its id.
+        self.channel  # For which channel.
+        self.purpose  # For which purpose.
+        self.state  # Given or withdrawn.
+        self.at  # When.
+        self.how  # How it was said.
 
 class Phone:
     """A phone number."""
-    def __init__(self, *, id: str, number: str, label: typing.Optional[str]): ...
+    def __init__(self, *, id: str, number: str, label: typing.Optional[str]):
+        self.id  # Its id.
+        self.number  # The number as typed.
+        self.label  # Such as `work`.
 
 class Email:
     """An email address."""
-    def __init__(self, *, id: str, address: str, label: typing.Optional[str]): ...
+    def __init__(self, *, id: str, address: str, label: typing.Optional[str]):
+        self.id  # Its id.
+        self.address  # The address.
+        self.label  # Such as `work`.
 
 class Messenger:
     """An account at a messenger."""
-    def __init__(self, *, id: str, service: typing.Optional[str], handle: str, label: typing.Optional[str]): ...
+    def __init__(self, *, id: str, service: typing.Optional[str], handle: str, label: typing.Optional[str]):
+        self.id  # Its id.
+        self.service  # Which messenger.
+        self.handle  # The account.
+        self.label  # Such as `private`.
 
 class Interaction:
     """A visit, a call, a mail and so on."""
-    def __init__(self, *, id: str, kind: typing.Optional[InteractionKind], at: typing.Optional[Timestamp], place: typing.Optional[str], summary: typing.Optional[str], outcome: typing.Optional[str], objections: typing.Optional[str], attachments: typing.Optional[str], nps: typing.Optional[int], comment: typing.Optional[str]): ...
+    def __init__(self, *, id: str, kind: typing.Optional[InteractionKind], at: typing.Optional[Timestamp], place: typing.Optional[str], summary: typing.Optional[str], outcome: typing.Optional[str], objections: typing.Optional[str], attachments: typing.Optional[str], nps: typing.Optional[int], comment: typing.Optional[str]):
+        self.id  # Its id.
+        self.kind  # What kind.
+        self.at  # When.
+        self.place  # Where.
+        self.summary  # What happened.
+        self.outcome  # What came of it.
+        self.objections  # Objections raised.
+        self.attachments  # References to files, one a line, which the app defines. Files themselves are not kept here: see `observe_attachments`.
+        self.nps  # How likely they are to recommend us, 0 to 10.
+        self.comment  # The comment that goes with it.
 
 class Deal:
     """A deal in the funnel."""
-    def __init__(self, *, id: str, title: str, amount: typing.Optional[Money], stage: typing.Optional[Stage], probability: typing.Optional[int], expected_close: typing.Optional[CalendarDate], lost_reason: typing.Optional[str]): ...
+    def __init__(self, *, id: str, title: str, amount: typing.Optional[Money], stage: typing.Optional[Stage], probability: typing.Optional[int], expected_close: typing.Optional[CalendarDate], lost_reason: typing.Optional[str]):
+        self.id  # Its id.
+        self.title  # What it is about.
+        self.amount  # The amount.
+        self.stage  # The stage.
+        self.probability  # In per cent.
+        self.expected_close  # When it is expected to close.
+        self.lost_reason  # Why it was lost.
 
 class Purchase:
     """Something that was bought."""
-    def __init__(self, *, id: str, external_id: typing.Optional[str], date: typing.Optional[CalendarDate], amount: typing.Optional[Money], product: typing.Optional[str], channel: typing.Optional[str], discount: typing.Optional[str]): ...
+    def __init__(self, *, id: str, external_id: typing.Optional[str], date: typing.Optional[CalendarDate], amount: typing.Optional[Money], product: typing.Optional[str], channel: typing.Optional[str], discount: typing.Optional[str]):
+        self.id  # Its id.
+        self.external_id  # The order number.
+        self.date  # When.
+        self.amount  # The amount.
+        self.product  # What was bought.
+        self.channel  # By which channel.
+        self.discount  # The discount.
 
 class Task:
     """A task or reminder."""
-    def __init__(self, *, id: str, text: str, due: typing.Optional[CalendarDate], done: bool, done_at: typing.Optional[Timestamp]): ...
+    def __init__(self, *, id: str, text: str, due: typing.Optional[CalendarDate], done: bool, done_at: typing.Optional[Timestamp]):
+        self.id  # Its id.
+        self.text  # What is to be done.
+        self.due  # By when.
+        self.done  # Whether it is done.
+        self.done_at  # When it was done.
 
 class Contact:
     """One contact, whole."""
-    def __init__(self, *, id: str, display_name: str, kind: typing.Optional[ContactKind], status: typing.Optional[Standing], temperature: typing.Optional[Temperature], given_name: typing.Optional[str], family_name: typing.Optional[str], title: typing.Optional[str], company: typing.Optional[str], job_title: typing.Optional[str], industry: typing.Optional[str], website: typing.Optional[str], legal_name: typing.Optional[str], tax_id: typing.Optional[str], registration_id: typing.Optional[str], legal_address: typing.Optional[str], opening_hours: typing.Optional[str], fax: typing.Optional[str], preferred_channel: typing.Optional[str], best_time_to_call: typing.Optional[str], language: typing.Optional[str], time_zone: typing.Optional[str], latitude: typing.Optional[float], longitude: typing.Optional[float], category: typing.Optional[str], source: typing.Optional[str], birthday: typing.Optional[CalendarDate], professional_holiday: typing.Optional[str], personal_note: typing.Optional[str], price_conditions: typing.Optional[str], cadence_days: typing.Optional[int], next_visit: typing.Optional[CalendarDate], legal_basis: typing.Optional[str], do_not_contact: bool, archived: bool, note: str, tags: typing.List[str], custom: dict[str, Value], external_ids: dict[str, str], phones: typing.List[Phone], emails: typing.List[Email], messengers: typing.List[Messenger], addresses: typing.List[Address], interactions: typing.List[Interaction], deals: typing.List[Deal], purchases: typing.List[Purchase], tasks: typing.List[Task], consents: typing.List[Consent], unread: dict[str, Value]): ...
+    def __init__(self, *, id: str, display_name: str, kind: typing.Optional[ContactKind], status: typing.Optional[Standing], temperature: typing.Optional[Temperature], given_name: typing.Optional[str], family_name: typing.Optional[str], title: typing.Optional[str], company: typing.Optional[str], job_title: typing.Optional[str], industry: typing.Optional[str], website: typing.Optional[str], legal_name: typing.Optional[str], tax_id: typing.Optional[str], registration_id: typing.Optional[str], legal_address: typing.Optional[str], opening_hours: typing.Optional[str], fax: typing.Optional[str], preferred_channel: typing.Optional[str], best_time_to_call: typing.Optional[str], language: typing.Optional[str], time_zone: typing.Optional[str], latitude: typing.Optional[float], longitude: typing.Optional[float], category: typing.Optional[str], source: typing.Optional[str], birthday: typing.Optional[CalendarDate], professional_holiday: typing.Optional[str], personal_note: typing.Optional[str], price_conditions: typing.Optional[str], cadence_days: typing.Optional[int], next_visit: typing.Optional[CalendarDate], legal_basis: typing.Optional[str], do_not_contact: bool, archived: bool, note: str, tags: typing.List[str], custom: dict[str, Value], external_ids: dict[str, str], phones: typing.List[Phone], emails: typing.List[Email], messengers: typing.List[Messenger], addresses: typing.List[Address], interactions: typing.List[Interaction], deals: typing.List[Deal], purchases: typing.List[Purchase], tasks: typing.List[Task], consents: typing.List[Consent], unread: dict[str, Value]):
+        self.id  # Its id.
+        self.display_name  # What to call it: given and family name, else company, else a way to reach it; never empty.
+        self.kind  # Person or company.
+        self.status  # Its standing.
+        self.temperature  # How likely they are to buy soon.
+        self.given_name  # Given name.
+        self.family_name  # Family name.
+        self.title  # Title or salutation.
+        self.company  # The company they work for, or that the contact is.
+        self.job_title  # Job title.
+        self.industry  # Industry.
+        self.website  # Website.
+        self.legal_name  # Legal name.
+        self.tax_id  # Tax id.
+        self.registration_id  # Registration id.
+        self.legal_address  # Legal address.
+        self.opening_hours  # Opening hours.
+        self.fax  # Fax number.
+        self.preferred_channel  # How they like to be reached.
+        self.best_time_to_call  # When they like to be called.
+        self.language  # Language.
+        self.time_zone  # Time zone.
+        self.latitude  # Latitude in degrees.
+        self.longitude  # Longitude in degrees.
+        self.category  # Category, such as key account.
+        self.source  # Where the contact came from.
+        self.birthday  # Birthday.
+        self.professional_holiday  # Professional holiday.
+        self.personal_note  # Personal remarks.
+        self.price_conditions  # Price conditions.
+        self.cadence_days  # They are to be contacted every so many days.
+        self.next_visit  # The next visit.
+        self.legal_basis  # The legal basis for keeping the data.
+        self.do_not_contact  # Must not be contacted.
+        self.archived  # Left out of lists unless asked for.
+        self.note  # The note.
+        self.tags  # Tags, sorted.
+        self.custom  # Custom fields by name.
+        self.external_ids  # Ids of this contact in other systems, by system.
+        self.phones  # Phone numbers, by id, as all the lists below unless they say otherwise.
+        self.emails  # Email addresses.
+        self.messengers  # Accounts at messengers.
+        self.addresses  # Postal addresses.
+        self.interactions  # Interactions, by time.
+        self.deals  # Deals.
+        self.purchases  # Purchases, by date.
+        self.tasks  # Tasks.
+        self.consents  # Consents, one for each statement.
+        self.unread  # Fields that this version does not know, or whose value it can't read, as they are stored.
 
 class ContactRow:
     """One contact in a list."""
-    def __init__(self, *, id: str, display_name: str, kind: typing.Optional[ContactKind], company: typing.Optional[str], job_title: typing.Optional[str], status: typing.Optional[Standing], temperature: typing.Optional[Temperature], category: typing.Optional[str], tags: typing.List[str], phones: typing.List[str], emails: typing.List[str], street: typing.Optional[str], postal_code: typing.Optional[str], city: typing.Optional[str], country: typing.Optional[str], latitude: typing.Optional[float], longitude: typing.Optional[float], last_contact: typing.Optional[Timestamp], next_visit: typing.Optional[CalendarDate], open_tasks: int, next_due: typing.Optional[CalendarDate], stages: typing.List[Stage], open_deals: typing.List[Money], revenue: typing.List[Money], purchases: int, do_not_contact: bool, archived: bool, conflicts: int, touched_at: Timestamp): ...
+    def __init__(self, *, id: str, display_name: str, kind: typing.Optional[ContactKind], company: typing.Optional[str], job_title: typing.Optional[str], status: typing.Optional[Standing], temperature: typing.Optional[Temperature], category: typing.Optional[str], tags: typing.List[str], phones: typing.List[str], emails: typing.List[str], street: typing.Optional[str], postal_code: typing.Optional[str], city: typing.Optional[str], country: typing.Optional[str], latitude: typing.Optional[float], longitude: typing.Optional[float], last_contact: typing.Optional[Timestamp], next_visit: typing.Optional[CalendarDate], open_tasks: int, next_due: typing.Optional[CalendarDate], stages: typing.List[Stage], open_deals: typing.List[Money], revenue: typing.List[Money], purchases: int, do_not_contact: bool, archived: bool, conflicts: int, touched_at: Timestamp):
+        self.id  # Its id.
+        self.display_name  # What to call it.
+        self.kind  # Person or company.
+        self.company  # The company.
+        self.job_title  # The job title.
+        self.status  # The standing.
+        self.temperature  # How likely they are to buy soon.
+        self.category  # The category.
+        self.tags  # Tags, sorted.
+        self.phones  # Phone numbers as typed.
+        self.emails  # Email addresses.
+        self.street  # Of the first address.
+        self.postal_code  # Of the first address.
+        self.city  # Of the first address.
+        self.country  # Of the first address.
+        self.latitude  # Latitude in degrees.
+        self.longitude  # Longitude in degrees.
+        self.last_contact  # The latest interaction that counts as contact.
+        self.next_visit  # The next visit.
+        self.open_tasks  # Open tasks.
+        self.next_due  # The earliest due date among open tasks.
+        self.stages  # The stages of the deals.
+        self.open_deals  # What open deals are worth, for each currency.
+        self.revenue  # What was bought, for each currency.
+        self.purchases  # How many purchases there were.
+        self.do_not_contact  # Must not be contacted.
+        self.archived  # Archived.
+        self.conflicts  # Fields that wait for a decision.
+        self.touched_at  # When it was edited last, as that device's clock said.
 
 class ContactPage:
     """One window of a list."""
-    def __init__(self, *, rows: typing.List[ContactRow], offset: int, total: int): ...
+    def __init__(self, *, rows: typing.List[ContactRow], offset: int, total: int):
+        self.rows  # The rows.
+        self.offset  # So many were left out at the beginning.
+        self.total  # How many there are in the whole list.
 
 class Device:
     """Who the device belongs to."""
-    def __init__(self, *, device_id: str, workspace_id: str, workspace_name: str, user: Person, server_url: str): ...
+    def __init__(self, *, device_id: str, workspace_id: str, workspace_name: str, user: Person, server_url: str):
+        self.device_id  # The device's id.
+        self.workspace_id  # The workspace's id.
+        self.workspace_name  # The workspace's name.
+        self.user  # The user.
+        self.server_url  # The address that the device syncs with.
 
 class FieldAuthor:
     """Who wrote the value that a field has now."""
-    def __init__(self, *, field: FieldPath, author: Person, at: Timestamp): ...
+    def __init__(self, *, field: FieldPath, author: Person, at: Timestamp):
+        self.field  # The field.
+        self.author  # Who.
+        self.at  # When, as that device's clock said.
 
 class ValueKind(enum.Enum):
     """What a field takes: for forms that are made from the model."""
@@ -513,7 +679,12 @@ class ValueKind(enum.Enum):
 
 class FieldInfo:
     """What there is to know of a field of a contact."""
-    def __init__(self, *, field: Field, name: str, label: str, kind: ValueKind, words: typing.List[str]): ...
+    def __init__(self, *, field: Field, name: str, label: str, kind: ValueKind, words: typing.List[str]):
+        self.field  # The field.
+        self.name  # Its name in filters, in CSV files and in JSON.
+        self.label  # What a person reads beside it, in English.
+        self.kind  # What it takes.
+        self.words  # The words it takes, where it is a choice.
 
 class LeaseState(enum.Enum):
     """Where the permission to read offline stands."""
@@ -526,7 +697,10 @@ class LeaseState(enum.Enum):
 
 class Lease:
     """The permission to read without a contact to the server."""
-    def __init__(self, *, state: LeaseState, until: Timestamp, left: Duration): ...
+    def __init__(self, *, state: LeaseState, until: Timestamp, left: Duration):
+        self.state  # Where it stands.
+        self.until  # When it ends, by the server's clock.
+        self.left  # How much of it is left.
 
 class Sort(enum.Enum):
     """In which order a list comes. Contacts without the value come last."""
@@ -545,43 +719,88 @@ class Sort(enum.Enum):
 
 class ListQuery:
     """Which contacts to list: a window onto a list that may be endless."""
-    def __init__(self, *, filter: typing.Optional[str]=_DEFAULT, sort: typing.Optional[Sort]=_DEFAULT, offset: int=0, limit: int=50): ...
+    def __init__(self, *, filter: typing.Optional[str]=_DEFAULT, sort: typing.Optional[Sort]=_DEFAULT, offset: int=0, limit: int=50):
+        self.filter  # In the filter grammar of `docs/filters.md`, such as `status:customer city:Berlin due:overdue`; none lists everything that is not archived.
+        self.sort  # The order; by name unless given.
+        self.offset  # So many are left out at the beginning.
+        self.limit  # At most so many rows; never more than 1,000.
 
 class NewAddress:
     """What a postal address is added with."""
-    def __init__(self, *, street: typing.Optional[str]=_DEFAULT, postal_code: typing.Optional[str]=_DEFAULT, city: typing.Optional[str]=_DEFAULT, region: typing.Optional[str]=_DEFAULT, country: typing.Optional[str]=_DEFAULT, label: typing.Optional[str]=_DEFAULT): ...
+    def __init__(self, *, street: typing.Optional[str]=_DEFAULT, postal_code: typing.Optional[str]=_DEFAULT, city: typing.Optional[str]=_DEFAULT, region: typing.Optional[str]=_DEFAULT, country: typing.Optional[str]=_DEFAULT, label: typing.Optional[str]=_DEFAULT):
+        self.street  # Street and number.
+        self.postal_code  # Postal code.
+        self.city  # City.
+        self.region  # Region or state.
+        self.country  # Country.
+        self.label  # Such as `billing`.
 
 class NewConsent:
     """What a statement of consent is added with."""
-    def __init__(self, *, channel: str, purpose: typing.Optional[str]=_DEFAULT, state: ConsentState, at: typing.Optional[Timestamp]=_DEFAULT, how: typing.Optional[str]=_DEFAULT): ...
+    def __init__(self, *, channel: str, purpose: typing.Optional[str]=_DEFAULT, state: ConsentState, at: typing.Optional[Timestamp]=_DEFAULT, how: typing.Optional[str]=_DEFAULT):
+        self.channel  # For which channel.
+        self.purpose  # For which purpose.
+        self.state  # Given or withdrawn.
+        self.at  # When; now unless given.
+        self.how  # How it was said.
 
 class NewDeal:
     """What a deal is added with."""
-    def __init__(self, *, title: str, amount: typing.Optional[Money]=_DEFAULT, stage: typing.Optional[Stage]=_DEFAULT, probability: typing.Optional[int]=_DEFAULT, expected_close: typing.Optional[CalendarDate]=_DEFAULT, lost_reason: typing.Optional[str]=_DEFAULT): ...
+    def __init__(self, *, title: str, amount: typing.Optional[Money]=_DEFAULT, stage: typing.Optional[Stage]=_DEFAULT, probability: typing.Optional[int]=_DEFAULT, expected_close: typing.Optional[CalendarDate]=_DEFAULT, lost_reason: typing.Optional[str]=_DEFAULT):
+        self.title  # What it is about.
+        self.amount  # The amount.
+        self.stage  # The stage; `lead` unless given.
+        self.probability  # In per cent.
+        self.expected_close  # When it is expected to close.
+        self.lost_reason  # Why it was lost.
 
 class NewEmail:
     """What an email address is added with."""
-    def __init__(self, *, address: str, label: typing.Optional[str]=_DEFAULT): ...
+    def __init__(self, *, address: str, label: typing.Optional[str]=_DEFAULT):
+        self.address  # The address.
+        self.label  # Such as `work`.
 
 class NewInteraction:
     """What an interaction is added with."""
-    def __init__(self, *, kind: InteractionKind, at: typing.Optional[Timestamp]=_DEFAULT, place: typing.Optional[str]=_DEFAULT, summary: typing.Optional[str]=_DEFAULT, outcome: typing.Optional[str]=_DEFAULT, objections: typing.Optional[str]=_DEFAULT, attachments: typing.Optional[str]=_DEFAULT, nps: typing.Optional[int]=_DEFAULT, comment: typing.Optional[str]=_DEFAULT): ...
+    def __init__(self, *, kind: InteractionKind, at: typing.Optional[Timestamp]=_DEFAULT, place: typing.Optional[str]=_DEFAULT, summary: typing.Optional[str]=_DEFAULT, outcome: typing.Optional[str]=_DEFAULT, objections: typing.Optional[str]=_DEFAULT, attachments: typing.Optional[str]=_DEFAULT, nps: typing.Optional[int]=_DEFAULT, comment: typing.Optional[str]=_DEFAULT):
+        self.kind  # What kind.
+        self.at  # When; now unless given.
+        self.place  # Where.
+        self.summary  # What happened.
+        self.outcome  # What came of it.
+        self.objections  # Objections raised.
+        self.attachments  # References to files, one a line, which the app defines. Files themselves are not kept here: see `observe_attachments`.
+        self.nps  # How likely they are to recommend us, 0 to 10.
+        self.comment  # The comment that goes with it.
 
 class NewMessenger:
     """What an account at a messenger is added with."""
-    def __init__(self, *, service: typing.Optional[str]=_DEFAULT, handle: str, label: typing.Optional[str]=_DEFAULT): ...
+    def __init__(self, *, service: typing.Optional[str]=_DEFAULT, handle: str, label: typing.Optional[str]=_DEFAULT):
+        self.service  # Which messenger.
+        self.handle  # The account.
+        self.label  # Such as `private`.
 
 class NewPhone:
     """What a phone number is added with."""
-    def __init__(self, *, number: str, label: typing.Optional[str]=_DEFAULT): ...
+    def __init__(self, *, number: str, label: typing.Optional[str]=_DEFAULT):
+        self.number  # The number as typed.
+        self.label  # Such as `work`.
 
 class NewPurchase:
     """What a purchase is added with."""
-    def __init__(self, *, external_id: typing.Optional[str]=_DEFAULT, date: typing.Optional[CalendarDate]=_DEFAULT, amount: typing.Optional[Money]=_DEFAULT, product: typing.Optional[str]=_DEFAULT, channel: typing.Optional[str]=_DEFAULT, discount: typing.Optional[str]=_DEFAULT): ...
+    def __init__(self, *, external_id: typing.Optional[str]=_DEFAULT, date: typing.Optional[CalendarDate]=_DEFAULT, amount: typing.Optional[Money]=_DEFAULT, product: typing.Optional[str]=_DEFAULT, channel: typing.Optional[str]=_DEFAULT, discount: typing.Optional[str]=_DEFAULT):
+        self.external_id  # The order number.
+        self.date  # When.
+        self.amount  # The amount.
+        self.product  # What was bought.
+        self.channel  # By which channel.
+        self.discount  # The discount.
 
 class NewTask:
     """What a task is added with."""
-    def __init__(self, *, text: str, due: typing.Optional[CalendarDate]=_DEFAULT): ...
+    def __init__(self, *, text: str, due: typing.Optional[CalendarDate]=_DEFAULT):
+        self.text  # What is to be done.
+        self.due  # By when.
 
 class Refusal(enum.Enum):
     """What kind of refusal the server gave."""
@@ -614,50 +833,70 @@ class RoadbookError:
     """
     class NotEnrolled(RoadbookError):
         """The device belongs to nobody yet: ask for a code and call `enrol`."""
-        def __init__(self, reason): ...
+        def __init__(self, reason):
+            self.reason  # For a person.
     class NotFound(RoadbookError):
         """No such contact, entry or edit on this device."""
-        def __init__(self, reason): ...
+        def __init__(self, reason):
+            self.reason  # For a person.
     class Ambiguous(RoadbookError):
         """The beginning of an id fits several contacts: ask for more of it."""
-        def __init__(self, reason): ...
+        def __init__(self, reason):
+            self.reason  # For a person, with some of those that fit.
     class Invalid(RoadbookError):
         """A value does not fit."""
-        def __init__(self, field, reason, way_out): ...
+        def __init__(self, field, reason, way_out):
+            self.field  # The field or argument, such as `birthday`, `phones/ID/number`, `filter`.
+            self.reason  # What is wrong with the value.
+            self.way_out  # What to give instead.
     class NotAllowed(RoadbookError):
         """What was asked for is not allowed."""
-        def __init__(self, reason): ...
+        def __init__(self, reason):
+            self.reason  # For a person.
     class Offline(RoadbookError):
         """The server can't be reached, or the exchange did not end in time. Everything else works
         without it; edits are safe on the device. What was exchanged until then stays.
         """
-        def __init__(self, reason): ...
+        def __init__(self, reason):
+            self.reason  # For a person.
     class Refused(RoadbookError):
         """The server answered, and refused."""
-        def __init__(self, code, reason, retry_after): ...
+        def __init__(self, code, reason, retry_after):
+            self.code  # What kind of refusal it is.
+            self.reason  # For a person.
+            self.retry_after  # When to try again, if the server said so.
     class Wiped(RoadbookError):
         """The office revoked this device, and it was wiped."""
-        def __init__(self, reason): ...
+        def __init__(self, reason):
+            self.reason  # For a person: what became of the edits that were not sent.
     class LeaseEnded(RoadbookError):
         """The permission to read without a contact to the server has ended: sync once, or take a code of
         the office with `extend_lease`. Edits are still taken.
         """
-        def __init__(self, reason): ...
+        def __init__(self, reason):
+            self.reason  # For a person.
     class Untrusted(RoadbookError):
         """The server's certificate is not the pinned one, or is not trusted."""
-        def __init__(self, reason): ...
+        def __init__(self, reason):
+            self.reason  # For a person.
     class Address(RoadbookError):
         """The server's address can't be used."""
-        def __init__(self, url, reason): ...
+        def __init__(self, url, reason):
+            self.url  # As given.
+            self.reason  # What is wrong with it.
     class Locked(RoadbookError):
         """The directory is open already, here or in another process."""
-        def __init__(self, home, holder): ...
+        def __init__(self, home, holder):
+            self.home  # The directory.
+            self.holder  # Which process has it, as far as known.
     class NewerFile(RoadbookError):
         """A file was written by a newer version: the app must be updated."""
-        def __init__(self, reason): ...
+        def __init__(self, reason):
+            self.reason  # For a person.
     class Damaged(RoadbookError):
         """Something stored is damaged."""
-        def __init__(self, reason): ...
+        def __init__(self, reason):
+            self.reason  # What, how, and what happens next.
     class Suspended(RoadbookError):
         """The replica is suspended: call `resume` first."""
         def __init__(self): ...
@@ -666,18 +905,21 @@ class RoadbookError:
         def __init__(self): ...
     class Storage(RoadbookError):
         """The disk or the database failed. An edit was not saved."""
-        def __init__(self, reason): ...
+        def __init__(self, reason):
+            self.reason  # For a person.
     class Keys(RoadbookError):
         """The replica's keys can't be had: the app's own `KeyStore` or `Signer` failed, or another one was
         given than the device was enrolled with.
         """
-        def __init__(self, reason): ...
+        def __init__(self, reason):
+            self.reason  # What it said.
     class Cancelled(RoadbookError):
         """The call was ended by the app before it was done. What was exchanged until then stays."""
         def __init__(self): ...
     class Panic(RoadbookError):
         """A defect of this library. The replica stays usable; please send the report to its makers."""
-        def __init__(self, report): ...
+        def __init__(self, report):
+            self.report  # Where and what. It may quote what was being worked on.
 
 class KeyStore:
     """Keeps named secrets: Android Keystore, iOS Keychain, a keyring. Implemented by the app.
@@ -756,7 +998,11 @@ class SignerImpl(Signer):
 
 class OpenSettings:
     """How a replica is opened."""
-    def __init__(self, *, home: str, app: typing.Optional[str]=_DEFAULT, key_store: typing.Optional[KeyStore]=_DEFAULT, signer: typing.Optional[Signer]=_DEFAULT): ...
+    def __init__(self, *, home: str, app: typing.Optional[str]=_DEFAULT, key_store: typing.Optional[KeyStore]=_DEFAULT, signer: typing.Optional[Signer]=_DEFAULT):
+        self.home  # The directory of the replica, made if it is absent. Nothing else may be kept in it, and it must not be part of the phone's cloud backup.
+        self.app  # Name and version of the app, told to the server.
+        self.key_store  # Keeps the replica's secrets; files in `home` do unless given.
+        self.signer  # Signs in the name of the device; a key in the key store does unless given.
 
 class Receipt(enum.Enum):
     """Where an edit is."""
@@ -788,15 +1034,30 @@ class Decision(enum.Enum):
 
 class OutboxEntry:
     """One edit of this device and where it is."""
-    def __init__(self, *, edit_id: str, contact_id: str, display_name: str, command: str, at: Timestamp, receipt: Receipt, reason: typing.Optional[str], decision: typing.Optional[Decision]): ...
+    def __init__(self, *, edit_id: str, contact_id: str, display_name: str, command: str, at: Timestamp, receipt: Receipt, reason: typing.Optional[str], decision: typing.Optional[Decision]):
+        self.edit_id  # Names the edit, as `Saved` did.
+        self.contact_id  # The contact.
+        self.display_name  # What the contact is called; empty where it is not on this device any more, or reading is locked.
+        self.command  # What kind of edit it is: `create`, `set`, `visit` and so on.
+        self.at  # When it was made.
+        self.receipt  # Where it is.
+        self.reason  # Why, where that needs a reason.
+        self.decision  # What was decided, where it came too late; none as long as it waits.
 
 class Progress:
     """How much of a first sync, or of a repair, is done."""
-    def __init__(self, *, done: int, total: int, bytes_total: int): ...
+    def __init__(self, *, done: int, total: int, bytes_total: int):
+        self.done  # Contacts that are here.
+        self.total  # Contacts that will be here.
+        self.bytes_total  # Bytes of all documents before compression; 0 where it is not known.
 
 class ProposedField:
     """One field of a late edit, on its three sides. An entry has one for each of its fields."""
-    def __init__(self, *, field: FieldPath, base: typing.Optional[Value], proposed: typing.Optional[Value], now: typing.Optional[Value]): ...
+    def __init__(self, *, field: FieldPath, base: typing.Optional[Value], proposed: typing.Optional[Value], now: typing.Optional[Value]):
+        self.field  # The field.
+        self.base  # What its author saw.
+        self.proposed  # What its author wants; none where the field is to be cleared.
+        self.now  # What stands there now, on this device.
 
 class ProposalState(enum.Enum):
     """Where an item of a late edit stands, as the server has it."""
@@ -820,23 +1081,52 @@ class Verdict(enum.Enum):
 
 class ProposalItem:
     """One thing to decide about: a field, an entry, an edit of the note."""
-    def __init__(self, *, item: int, path: FieldPath, fields: typing.List[ProposedField], at: Timestamp, state: ProposalState, decided_by: typing.Optional[Person], decided_at: typing.Optional[Timestamp], reason: typing.Optional[str], decision: typing.Optional[Verdict], refused: typing.Optional[str]): ...
+    def __init__(self, *, item: int, path: FieldPath, fields: typing.List[ProposedField], at: Timestamp, state: ProposalState, decided_by: typing.Optional[Person], decided_at: typing.Optional[Timestamp], reason: typing.Optional[str], decision: typing.Optional[Verdict], refused: typing.Optional[str]):
+        self.item  # Its number in the late edit.
+        self.path  # What it is about.
+        self.fields  # What it would change.
+        self.at  # When it was made, as that device's clock said.
+        self.state  # Where it stands.
+        self.decided_by  # Who decided; none as long as it waits, and for what was taken by itself.
+        self.decided_at  # When.
+        self.reason  # Why it could not be taken by itself, or can't be read.
+        self.decision  # What was decided on this device and is on its way, or was refused.
+        self.refused  # Why that was refused: who decided what and when. None as long as it is on its way.
 
 class Proposal:
     """The late edits of one device to one contact."""
-    def __init__(self, *, number: int, contact_id: str, display_name: str, author: Person, received_at: Timestamp, items: typing.List[ProposalItem]): ...
+    def __init__(self, *, number: int, contact_id: str, display_name: str, author: Person, received_at: Timestamp, items: typing.List[ProposalItem]):
+        self.number  # Its number, the same as at the office.
+        self.contact_id  # The contact.
+        self.display_name  # What the contact is called.
+        self.author  # Who made the edits.
+        self.received_at  # When the first of them arrived at the server.
+        self.items  # What there is to decide.
 
 class QuarantinedField:
     """What an edit in quarantine would have done to one field."""
-    def __init__(self, *, field: FieldPath, value: typing.Optional[Value]): ...
+    def __init__(self, *, field: FieldPath, value: typing.Optional[Value]):
+        self.field  # The field.
+        self.value  # The value it should have had; none where it should have been cleared or deleted.
 
 class QuarantineEntry:
     """Something that could not become part of a contact."""
-    def __init__(self, *, contact_id: str, display_name: str, edit_id: typing.Optional[str], command: str, at: Timestamp, code: str, reason: str, fields: typing.List[QuarantinedField]): ...
+    def __init__(self, *, contact_id: str, display_name: str, edit_id: typing.Optional[str], command: str, at: Timestamp, code: str, reason: str, fields: typing.List[QuarantinedField]):
+        self.contact_id  # The contact.
+        self.display_name  # What the contact was called.
+        self.edit_id  # The edit, if it was one of this device.
+        self.command  # What kind of edit it is.
+        self.at  # When it was made.
+        self.code  # A stable short code of the reason.
+        self.reason  # The reason, for a person.
+        self.fields  # What it would have done.
 
 class Saved:
     """An edit that is durable on this device."""
-    def __init__(self, *, edit_id: str, contact_id: str, added: typing.List[str]): ...
+    def __init__(self, *, edit_id: str, contact_id: str, added: typing.List[str]):
+        self.edit_id  # Names the edit in the outbox and for its receipt, whatever becomes of it.
+        self.contact_id  # The contact.
+        self.added  # The ids of the entries that were added, in the order of the edits.
 
 class Phase(enum.Enum):
     """What the exchange with the server is doing."""
@@ -853,19 +1143,59 @@ class Phase(enum.Enum):
 
 class SyncState:
     """The exchange with the server: what is on its way, and the connection."""
-    def __init__(self, *, phase: Phase, started: bool, unsent: int, stored: int, missing: int, first_sync: typing.Optional[Progress], last_sync: typing.Optional[Timestamp], trouble: typing.Optional[str], refusal: typing.Optional[Refusal], retry_at: typing.Optional[Timestamp], bytes_down: int, bytes_up: int): ...
+    def __init__(self, *, phase: Phase, started: bool, unsent: int, stored: int, missing: int, first_sync: typing.Optional[Progress], last_sync: typing.Optional[Timestamp], trouble: typing.Optional[str], refusal: typing.Optional[Refusal], retry_at: typing.Optional[Timestamp], bytes_down: int, bytes_up: int):
+        self.phase  # What it is doing.
+        self.started  # Whether `start_sync` was called and `stop_sync` was not.
+        self.unsent  # Edits that the server has not acknowledged: they are on this device only.
+        self.stored  # Edits that are durable on the server and not yet in the managers' view.
+        self.missing  # Contacts that are still to be fetched; 0 when the first sync is complete.
+        self.first_sync  # The progress of the first sync, while contacts are missing.
+        self.last_sync  # When everything was last exchanged.
+        self.trouble  # Why the last connection ended, for a person, if it ended with an error.
+        self.refusal  # What kind of refusal that was, if it was one. While connected, and for `MinimumVersion` until the next connection: why the server takes edits and sends no contacts.
+        self.retry_at  # When the next attempt is due.
+        self.bytes_down  # Bytes received on this connection, as they came over the wire.
+        self.bytes_up  # Bytes sent on this connection.
 
 class WipeState:
     """The wipe of this device, which the office ordered."""
-    def __init__(self, *, revoked_at: Timestamp, edits: int, handed_over: bool, confirmed: bool): ...
+    def __init__(self, *, revoked_at: Timestamp, edits: int, handed_over: bool, confirmed: bool):
+        self.revoked_at  # When the office revoked the device.
+        self.edits  # Edits that had not been sent and were sealed for the office.
+        self.handed_over  # Whether the office has all of them.
+        self.confirmed  # Whether the office knows that the device is wiped.
 
 class Status:
     """Where the replica stands."""
-    def __init__(self, *, enrolled: bool, device: typing.Optional[Device], device_name: str, role: str, contacts: int, conflicts: int, quarantined: int, proposals: int, sync: SyncState, encrypted: bool, lease: typing.Optional[Lease], wiped: typing.Optional[WipeState], copied_at: typing.Optional[Timestamp], set_aside_file: typing.Optional[str]): ...
+    def __init__(self, *, enrolled: bool, device: typing.Optional[Device], device_name: str, role: str, contacts: int, conflicts: int, quarantined: int, proposals: int, sync: SyncState, encrypted: bool, lease: typing.Optional[Lease], wiped: typing.Optional[WipeState], copied_at: typing.Optional[Timestamp], set_aside_file: typing.Optional[str]):
+        self.enrolled  # Whether the replica belongs to somebody and has its key.
+        self.device  # Who it belongs to.
+        self.device_name  # What the device is called.
+        self.role  # The user's role: `rep`, `manager` or `admin`; empty before the first sync.
+        self.contacts  # Contacts on this device.
+        self.conflicts  # Contacts with a conflict that waits for a decision.
+        self.quarantined  # What could not become part of a contact.
+        self.proposals  # Late edits of others that wait for this user's decision; see `proposals`.
+        self.sync  # What is on its way, and the connection.
+        self.encrypted  # Whether the database is encrypted. What `cargo ship` builds encrypts, with a key from the key store; a build for development does not.
+        self.lease  # The permission to read offline; none where it has no end.
+        self.wiped  # Set where the office revoked this device and it was wiped.
+        self.copied_at  # When the replica was found to be restored or copied; it goes on under a name of its own.
+        self.set_aside_file  # The name under which a damaged database was set aside, if that happened.
 
 class SyncReport:
     """What one exchange brought."""
-    def __init__(self, *, sent: int, received: int, unsent: int, missing: int, quarantined: int, bytes_up: int, bytes_down: int, took: Duration, held_back: typing.Optional[Refusal], held_back_reason: typing.Optional[str]): ...
+    def __init__(self, *, sent: int, received: int, unsent: int, missing: int, quarantined: int, bytes_up: int, bytes_down: int, took: Duration, held_back: typing.Optional[Refusal], held_back_reason: typing.Optional[str]):
+        self.sent  # Changes that the server acknowledged as durable.
+        self.received  # Contacts that came or changed.
+        self.unsent  # Edits that are still not acknowledged.
+        self.missing  # Contacts that are still to be fetched.
+        self.quarantined  # Edits that were refused during this exchange.
+        self.bytes_up  # Bytes sent.
+        self.bytes_down  # Bytes received.
+        self.took  # How long it took.
+        self.held_back  # Why the server took edits and sent no contacts, where it did: `MinimumVersion` (update the app), `RateLimited` or `Unavailable` (later).
+        self.held_back_reason  # What the server says of that, for a person.
 
 class Alert:
     """Something that the user has to be told."""
@@ -1237,6 +1567,11 @@ class Roadbook:
         `url` is the server's address, with `https://` in front. `fingerprint` pins the key of a
         server whose certificate no authority has signed. What was edited under an earlier enrolment
         of the same user is kept. `Refused` with `CodeRefused` where the code is not good.
+        """
+    async def enrol_scanned(self, text: str, device_name: str) -> Device:
+        """Enrols the device with what the picture of an invitation says, or the link that it was sent as:
+        a text that begins with `roadbook://enrol`. Otherwise as `enrol`. `Invalid` where the text is no
+        invitation.
         """
     def export_quarantine(self, file: str) -> int:
         """Writes the quarantine to a file, complete, as JSON with one entry per line; gives the number of

@@ -24,11 +24,14 @@ def lines(*command):
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
 
 
-def c_symbols(build):
+def c_symbols(build, encrypts):
     """Which C library has a symbol: its build's directory is called after the crate that brings it."""
     owners = {}
     for archive in sorted(pathlib.Path(build).glob("*/out/**/*.a")):
         crate = re.sub(r"-[0-9a-f]{16}$", "", archive.relative_to(build).parts[0])
+        # Left there by a build of the other kind; some of its names are those of ring too.
+        if crate == "openssl-sys" and not encrypts:
+            continue
         for line in lines("nm", "--defined-only", str(archive)):
             parts = line.split()
             if len(parts) == 3:
@@ -79,7 +82,8 @@ def main(library, stripped, build, budget):
     print("of the file:")
     for name, size in sorted(sections(stripped).items(), key=lambda item: -item[1])[:7]:
         print(f"{size / 1e6:8.2f} MB  {name}")
-    crates = by_crate(library, c_symbols(build))
+    encrypts = b"sqlcipher_export" in pathlib.Path(library).read_bytes()
+    crates = by_crate(library, c_symbols(build, encrypts))
     print("of the code and the data that has a name:")
     for name, size in crates.most_common(SHOWN):
         print(f"{size / 1e6:8.2f} MB  {name}")

@@ -223,27 +223,18 @@ impl Roadbook {
         device_name: String,
         fingerprint: Option<String>,
     ) -> Result<Device> {
-        let book = Arc::clone(&self.book);
-        self.run("enrol", move |cancel| async move {
-            let enrol =
-                core::sync::enrol(&book.replica, &url, &code, fingerprint.as_deref(), &device_name);
-            let enrolled = tokio::select! {
-                enrolled = enrol => enrolled?,
-                () = cancel.cancelled() => return Err(RoadbookError::Cancelled),
-            };
-            Ok(Device {
-                device_id: enrolled.device.to_string(),
-                workspace_id: enrolled.workspace.to_string(),
-                workspace_name: enrolled.workspace_name,
-                user: Person {
-                    id: enrolled.user.to_string(),
-                    login: enrolled.login,
-                    name: enrolled.user_name,
-                },
-                server_url: enrolled.server_url,
-            })
-        })
-        .await
+        self.enrol_at("enrol", url, code, device_name, fingerprint).await
+    }
+
+    /// Enrols the device with what the picture of an invitation says, or the link that it was sent as:
+    /// a text that begins with `roadbook://enrol`. Otherwise as `enrol`. `Invalid` where the text is no
+    /// invitation.
+    pub async fn enrol_scanned(&self, text: String, device_name: String) -> Result<Device> {
+        let core::sync::Invitation { url, code, fingerprint } =
+            core::sync::Invitation::parse(&text).map_err(|reason| {
+                RoadbookError::invalid("text", reason, "scan the picture of the invitation again")
+            })?;
+        self.enrol_at("enrol_scanned", url, code, device_name, fingerprint).await
     }
 
     /// Where the replica stands.
@@ -394,6 +385,37 @@ impl Roadbook {
 }
 
 impl Roadbook {
+    async fn enrol_at(
+        &self,
+        call: &'static str,
+        url: String,
+        code: String,
+        device_name: String,
+        fingerprint: Option<String>,
+    ) -> Result<Device> {
+        let book = Arc::clone(&self.book);
+        self.run(call, move |cancel| async move {
+            let enrol =
+                core::sync::enrol(&book.replica, &url, &code, fingerprint.as_deref(), &device_name);
+            let enrolled = tokio::select! {
+                enrolled = enrol => enrolled?,
+                () = cancel.cancelled() => return Err(RoadbookError::Cancelled),
+            };
+            Ok(Device {
+                device_id: enrolled.device.to_string(),
+                workspace_id: enrolled.workspace.to_string(),
+                workspace_name: enrolled.workspace_name,
+                user: Person {
+                    id: enrolled.user.to_string(),
+                    login: enrolled.login,
+                    name: enrolled.user_name,
+                },
+                server_url: enrolled.server_url,
+            })
+        })
+        .await
+    }
+
     pub(crate) fn open_with(
         home: &Path,
         options: OpenOptions,

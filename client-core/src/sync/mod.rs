@@ -8,6 +8,7 @@
 //! | `dates` | a certificate's dates on a device whose clock may be wrong |
 //! | `connect` | from an address to an open websocket |
 //! | `enrol` | a one-time code becomes a device |
+//! | `invitation` | what the picture of an invitation says |
 //! | `driver` | one connection: carries the session's effects out |
 //! | `work` | the effects that touch the replica, on a thread of their own |
 //! | `engine` | one exchange, or reconnecting for as long as the app runs |
@@ -21,12 +22,14 @@ mod driver;
 mod engine;
 mod enrol;
 mod heard;
+mod invitation;
 mod tls;
 mod work;
 
 pub(crate) use dates::Time;
 pub use engine::{Engine, SyncOptions, SyncReport, WireTap};
 pub use enrol::{Enrolled, Enrolment, enrol, enrol_with};
+pub use invitation::Invitation;
 pub use work::Worker;
 
 use crate::error::{Error, Result};

@@ -25,6 +25,24 @@ val errors = subject("errors") {
         equal(book.status().enrolled, false)
     }
 
+    test("a scanned invitation enrols, and another text is refused") {
+        serve(plain = false)
+        val book = open()
+        for (text in listOf("https://crm.example.com", "roadbook://enrol?url=https%3A%2F%2Fx", "9783161484100")) {
+            val error = fails<RoadbookException.Invalid> { book.enrolScanned(text, "phone") }
+            equal(error.field, "text")
+            holds("scan" in error.wayOut) { error.wayOut }
+        }
+        // The server's own link: with its address, a code and the fingerprint of its certificate.
+        val invited = server.office("invite", "rep", "--json")
+        val link = Regex("\"link\":\\s*\"([^\"]*)\"").find(invited)!!.groupValues[1]
+        val device = book.enrolScanned(link, "phone")
+        equal(Pair(device.serverUrl, device.user.login), Pair(server.url, "rep"))
+        book.create(company("Scanned"))
+        book.syncOnce(WAIT)
+        equal(book.status().sync.unsent, 0uL)
+    }
+
     test("what is invalid, not found or ambiguous changes nothing") {
         serve()
         val book = device()

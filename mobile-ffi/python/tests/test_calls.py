@@ -289,18 +289,10 @@ class Calls(Case):
         await tablet.sync_once(WAIT)
         [item] = tablet.proposals(all=True)[0].items
         self.assertEqual((item.state, item.decision), (ProposalState.DECLINED, None))
-        self.assertEqual(json.loads(self.office("proposal", "list", "--json"))["proposals"], [])
+        self.assertEqual(json.loads(server.office("proposal", "list", "--json"))["proposals"], [])
         await phone.sync_once(WAIT)
         [entry] = [entry for entry in phone.outbox() if entry.edit_id == late.edit_id]
         self.assertEqual(entry.decision, Decision.DECLINED)
-
-    def office(self, *arguments):
-        import subprocess
-
-        from harness import SERVER
-
-        command = [SERVER, *arguments, "--data", self.server.data]
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
 class Keychain(roadbook.KeyStore):
@@ -373,6 +365,22 @@ class Errors(Case):
         with self.assertRaises(RoadbookError.Offline):
             await book.enrol("http://127.0.0.1:9", "X", "phone")
         self.assertFalse(book.status().enrolled)
+
+    async def test_a_scanned_invitation_enrols_and_another_text_is_refused(self):
+        server = self.serve(plain=False)
+        book = await self.open()
+        for text in ("https://crm.example.com", "roadbook://enrol?url=https%3A%2F%2Fx", "9783161484100"):
+            with self.assertRaises(RoadbookError.Invalid) as raised:
+                await book.enrol_scanned(text, "phone")
+            self.assertEqual(raised.exception.field, "text")
+            self.assertIn("scan", raised.exception.way_out)
+        # The server's own link: with its address, a code and the fingerprint of its certificate.
+        link = json.loads(server.office("invite", "rep", "--json"))["link"]
+        device = await book.enrol_scanned(link, "phone")
+        self.assertEqual((device.server_url, device.user.login), (server.url, "rep"))
+        book.create(company("Scanned"))
+        await book.sync_once(WAIT)
+        self.assertEqual(book.status().sync.unsent, 0)
 
     async def test_invalid_not_found_and_ambiguous(self):
         self.serve()

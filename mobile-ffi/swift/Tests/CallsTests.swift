@@ -222,7 +222,7 @@ final class CallsTests: Case {
         XCTAssertEqual(try phone.status().sync.phase, .offline)
     }
 
-    func testALeaverHandsOverAndALateEditIsProposed() async throws {
+    func testALeaverHandsOverAndTheNewOwnerDecidesAboutALateEdit() async throws {
         _ = try server.admin("user", "add", "other", "--role", "rep")
         let phone = try await device()
         let id = try phone.create(edits: company("Handed over")).contactId
@@ -237,10 +237,28 @@ final class CallsTests: Case {
         XCTAssertEqual(try entry().receipt, .proposed)
         XCTAssertNil(try entry().decision)
         XCTAssertNotNil(try entry().reason)
-        let listed = Data(try server.office(["proposal", "list", "--json"]).utf8)
-        let answer = try XCTUnwrap(try JSONSerialization.jsonObject(with: listed) as? [String: Any])
-        let proposals = try XCTUnwrap(answer["proposals"] as? [[String: Any]])
-        _ = try server.admin("proposal", "decline", "\(try XCTUnwrap(proposals[0]["n"]))")
+        // The new owner sees it on the own device, and decides with no network.
+        let tablet = try await open("tablet")
+        let code = try server.admin("invite", "other")
+        _ = try await tablet.enrol(url: server.url, code: code, deviceName: "tablet")
+        _ = try await tablet.syncOnce(deadline: patience)
+        XCTAssertEqual(try tablet.status().proposals, 1)
+        let proposal = try XCTUnwrap(try tablet.proposals().first)
+        XCTAssertEqual(proposal.contactId, id)
+        let item = try XCTUnwrap(proposal.items.first)
+        let field = try XCTUnwrap(item.fields.first)
+        XCTAssertEqual(field.base, .text(text: "Handed over"))
+        XCTAssertEqual(field.now, .text(text: "Handed over"))
+        XCTAssertEqual(field.proposed, .text(text: "Too late"))
+        let decided = try tablet.decideProposal(number: proposal.number, verdict: .decline)
+        XCTAssertEqual(decided.items.map(\.decision), [.decline])
+        await refused({
+            _ = try tablet.decideProposal(number: proposal.number, verdict: .decline, items: [item.item])
+        }) { if case .NotAllowed = $0 { true } else { false } }
+        _ = try await tablet.syncOnce(deadline: patience)
+        let after = try tablet.proposals(all: true).flatMap(\.items)
+        XCTAssertEqual(after.map(\.state), [.declined])
+        XCTAssertEqual(after.map(\.decision), [nil])
         _ = try await phone.syncOnce(deadline: patience)
         XCTAssertEqual(try entry().decision, .declined)
     }

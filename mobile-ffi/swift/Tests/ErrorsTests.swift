@@ -95,6 +95,25 @@ final class ErrorsTests: Case {
         XCTAssertFalse(try book.status().enrolled)
     }
 
+    func testAScannedInvitationEnrolsAndAnotherTextIsRefused() async throws {
+        try serve(plain: false)
+        let book = try await open()
+        for text in ["https://crm.example.com", "roadbook://enrol?url=https%3A%2F%2Fx", "9783161484100"] {
+            await refused({ _ = try await book.enrolScanned(text: text, deviceName: "phone") }) {
+                if case .Invalid("text", _, let wayOut) = $0 { wayOut.contains("scan") } else { false }
+            }
+        }
+        // The server's own link: with its address, a code and the fingerprint of its certificate.
+        let invited = Data(try server.office(["invite", "rep", "--json"]).utf8)
+        let answer = try XCTUnwrap(try JSONSerialization.jsonObject(with: invited) as? [String: Any])
+        let link = try XCTUnwrap(answer["link"] as? String)
+        let device = try await book.enrolScanned(text: link, deviceName: "phone")
+        XCTAssertEqual(device.serverUrl, server.url)
+        _ = try book.create(edits: company("Scanned"))
+        _ = try await book.syncOnce(deadline: patience)
+        XCTAssertEqual(try book.status().sync.unsent, 0)
+    }
+
     func testInvalidNotFoundAndAmbiguous() async throws {
         let book = try await device()
         let birthday = text(.birthday, "yesterday")

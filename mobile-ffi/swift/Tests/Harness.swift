@@ -7,33 +7,38 @@ import XCTest
 /// Generous: machines are shared.
 let patience: TimeInterval = 60
 
-/// A running `roadbook-server serve` with one rep.
+/// A running `roadbook-server serve`.
 final class Server {
     let url: String
+    /// Of its certificate, where it has one.
+    let fingerprint: String?
     private let data: String
     private let process: Process
 
-    init(data: String) throws {
+    init(data: String, plain: Bool = true) throws {
         self.data = data
         process = Process()
         process.executableURL = URL(fileURLWithPath: try Server.program())
-        process.arguments = ["serve", "--data", data, "--plain", "--listen", "127.0.0.1:0"]
-        let output = Pipe()
+        process.arguments = ["serve", "--data", data, "--listen", "127.0.0.1:0"] + (plain ? ["--plain"] : [])
+        let (output, errors) = (Pipe(), Pipe())
         process.standardInput = FileHandle.nullDevice
         process.standardOutput = output
-        process.standardError = FileHandle.nullDevice
+        process.standardError = plain ? FileHandle.nullDevice : errors
         try process.run()
+        url = try Server.awaited(output, "listening on ")
+        fingerprint = plain ? nil : try Server.awaited(errors, "fingerprint of the certificate's key: ")
+    }
+
+    /// The rest of the first whole line that begins with the mark.
+    private static func awaited(_ pipe: Pipe, _ mark: String) throws -> String {
         var said = ""
         while true {
-            let more = output.fileHandleForReading.availableData
+            let more = pipe.fileHandleForReading.availableData
             guard !more.isEmpty else { throw Trouble("the server did not become ready: \(said)") }
             said += String(decoding: more, as: UTF8.self)
-            let ready = said.split(separator: "\n", omittingEmptySubsequences: false).dropLast()
-                .first { $0.hasPrefix("listening on ") }
-            if let ready {
-                url = String(ready.dropFirst("listening on ".count))
-                return
-            }
+            let line = said.split(separator: "\n", omittingEmptySubsequences: false).dropLast()
+                .first { $0.hasPrefix(mark) }
+            if let line { return String(line.dropFirst(mark.count)) }
         }
     }
 
@@ -44,21 +49,7 @@ final class Server {
 
     /// The same; gives all that it printed.
     func office(_ arguments: [String]) throws -> String {
-        let command = Process()
-        command.executableURL = URL(fileURLWithPath: try Server.program())
-        command.arguments = arguments + ["--data", data]
-        let (output, errors) = (Pipe(), Pipe())
-        command.standardInput = FileHandle.nullDevice
-        command.standardOutput = output
-        command.standardError = errors
-        try command.run()
-        let said = output.fileHandleForReading.readDataToEndOfFile()
-        let complaints = errors.fileHandleForReading.readDataToEndOfFile()
-        command.waitUntilExit()
-        guard command.terminationStatus == 0 else {
-            throw Trouble("\(arguments): \(String(decoding: complaints, as: UTF8.self))")
-        }
-        return String(decoding: said, as: UTF8.self)
+        String(decoding: try played(try Server.program(), arguments + ["--data", data]), as: UTF8.self)
     }
 
     func signal(_ number: Int32) {
@@ -80,6 +71,28 @@ final class Server {
     }
 }
 
+/// What a program printed, which was given something to read; its complaint is thrown where it fails.
+func played(_ program: String, _ arguments: [String], reads: Data = Data()) throws -> Data {
+    let command = Process()
+    // By its name, unless it is a path.
+    command.executableURL = URL(fileURLWithPath: program.contains("/") ? program : "/usr/bin/env")
+    command.arguments = program.contains("/") ? arguments : [program] + arguments
+    let (input, output, errors) = (Pipe(), Pipe(), Pipe())
+    command.standardInput = input
+    command.standardOutput = output
+    command.standardError = errors
+    try command.run()
+    try input.fileHandleForWriting.write(contentsOf: reads)
+    try input.fileHandleForWriting.close()
+    let said = output.fileHandleForReading.readDataToEndOfFile()
+    let complaints = errors.fileHandleForReading.readDataToEndOfFile()
+    command.waitUntilExit()
+    guard command.terminationStatus == 0 else {
+        throw Trouble("\(program) \(arguments): \(String(decoding: complaints, as: UTF8.self))")
+    }
+    return said
+}
+
 struct Trouble: Error, CustomStringConvertible {
     let description: String
     init(_ description: String) { self.description = description }
@@ -94,8 +107,7 @@ class Case: XCTestCase {
     override func setUpWithError() throws {
         dir = FileManager.default.temporaryDirectory.appendingPathComponent("roadbook-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: dir, withIntermediateDirectories: true)
-        server = try Server(data: path("server"))
-        _ = try server.admin("user", "add", "rep", "--role", "rep", "--name", "Rita Rep")
+        try serve()
     }
 
     override func tearDownWithError() throws {
@@ -106,21 +118,34 @@ class Case: XCTestCase {
         try FileManager.default.removeItem(at: dir)
     }
 
+    /// Starts a server with one rep; one with a certificate in the place of the plain one.
+    func serve(plain: Bool = true) throws {
+        server?.stop()
+        server = try Server(data: path(plain ? "server" : "server-tls"), plain: plain)
+        _ = try server.admin("user", "add", "rep", "--role", "rep", "--name", "Rita Rep")
+    }
+
     func path(_ name: String) -> String {
         dir.appendingPathComponent(name).path
     }
 
-    func open(_ name: String = "phone") async throws -> Roadbook {
-        let book = try await Roadbook.open(settings: OpenSettings(home: path(name)))
+    func open(_ name: String = "phone", _ settings: OpenSettings? = nil) async throws -> Roadbook {
+        let book = try await Roadbook.open(settings: settings ?? OpenSettings(home: path(name)))
         books.append(book)
         return book
     }
 
-    func device(_ name: String = "phone") async throws -> Roadbook {
-        let book = try await open(name)
+    func device(_ name: String = "phone", _ settings: OpenSettings? = nil) async throws -> Roadbook {
+        let book = try await open(name, settings)
         let code = try server.admin("invite", "rep")
-        _ = try await book.enrol(url: server.url, code: code, deviceName: name)
+        _ = try await book.enrol(
+            url: server.url, code: code, deviceName: name, fingerprint: server.fingerprint)
         return book
+    }
+
+    /// Changes a database by hand.
+    func sql(_ file: String, _ statement: String) throws {
+        _ = try played("sqlite3", ["-bail", file, statement])
     }
 }
 

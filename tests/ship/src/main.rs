@@ -19,6 +19,10 @@ usage: cargo ship [--dev] [--only server|apps]
   --dev     unoptimised, for tests: the same features, all in <target>/ship/debug
   --only    the server alone, or the program and the library, which encrypt";
 
+/// How C is compiled for the library for phones: cargo's profiles say nothing of it, and OpenSSL is
+/// built for speed unless it is told otherwise.
+const MOBILE_C_FLAGS: &str = include_str!("../../../mobile-ffi/packaging/c-flags");
+
 /// What is shipped, and built in one go.
 struct Part {
     name: &'static str,
@@ -117,6 +121,10 @@ fn build(root: &Path, target: &Path, part: &Part, products: &[Product]) -> Resul
     let mut command = Command::new(cargo);
     command.current_dir(root).args(["build", "--quiet", "--locked", "--profile", first.profile]);
     command.arg("--target-dir").arg(target);
+    if first.profile == "mobile" {
+        let own = std::env::var("CFLAGS").unwrap_or_default();
+        command.env("CFLAGS", format!("{own} {}", MOBILE_C_FLAGS.trim()).trim());
+    }
     for Product { package, .. } in products {
         command.args(["--package", package]);
         if part.encrypts {

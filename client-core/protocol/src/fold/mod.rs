@@ -11,10 +11,8 @@ mod phone;
 mod query;
 mod search;
 
-use std::sync::OnceLock;
-
+use icu_collator::CollatorBorrowed;
 use icu_collator::options::CollatorOptions;
-use icu_collator::{Collator, CollatorBorrowed};
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::{canonical_combining_class, compose, is_combining_mark};
 
@@ -255,20 +253,15 @@ pub(crate) fn digit(c: char) -> Option<char> {
 ///
 /// Keys are comparable only with keys of the same [`crate::projection::VERSION`].
 pub fn sort_key(text: &str) -> Vec<u8> {
-    static COLLATOR: OnceLock<Option<CollatorBorrowed<'static>>> = OnceLock::new();
-    let collator = COLLATOR
-        .get_or_init(|| Collator::try_new(Default::default(), CollatorOptions::default()).ok());
+    // Not by `try_new`: that looks the locale up, and the tables of all languages come along, most of
+    // a megabyte that every phone would download.
+    const COLLATOR: CollatorBorrowed<'static> = CollatorBorrowed::new_root(ROOT);
+    const ROOT: CollatorOptions = CollatorOptions::default();
     let end = text.char_indices().nth(SORT_CHARS_MAX).map_or(text.len(), |(at, _)| at);
     let text = &text[..end];
-    match collator {
-        Some(collator) => {
-            let mut key = Vec::with_capacity(text.len() * 2 + 8);
-            let Ok(()) = collator.write_sort_key_to(text, &mut key);
-            key
-        }
-        // The root collation is compiled in, so this arm is never taken; it is still an order.
-        None => fold(text).into_bytes(),
-    }
+    let mut key = Vec::with_capacity(text.len() * 2 + 8);
+    let Ok(()) = COLLATOR.write_sort_key_to(text, &mut key);
+    key
 }
 
 #[cfg(test)]

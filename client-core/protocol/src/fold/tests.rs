@@ -292,6 +292,19 @@ fn names_weigh_more_than_notes() {
 }
 
 #[test]
+fn sort_keys_are_those_that_the_root_locale_has_when_it_is_looked_up() {
+    let looked_up =
+        icu_collator::Collator::try_new(Default::default(), CollatorOptions::default()).unwrap();
+    for (one, other, _) in PAIRS {
+        for text in [one, other] {
+            let mut key = Vec::new();
+            let Ok(()) = looked_up.write_sort_key_to(text, &mut key);
+            assert_eq!(sort_key(text), key, "{text}");
+        }
+    }
+}
+
+#[test]
 fn sort_keys_order_as_people_do() {
     let mut names = [
         "Zander",

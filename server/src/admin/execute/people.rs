@@ -179,8 +179,10 @@ impl Job<'_> {
         self.reach(&user, Action::SteerDevices)?;
         let code = self.code(&user, Purpose::Enrol)?;
         self.record(user.workspace, "device.invite", &user.id.to_string(), json!({}))?;
-        let data = json!({ "code": code.code, "expires_at": code.expires_at });
-        let mut answer = Answer::new(data, format!("{}\n", code.code));
+        let mut answer = Answer::new(
+            json!({ "code": code.code, "expires_at": code.expires_at }),
+            format!("{}\n", code.code),
+        );
         answer.notes.push(format!(
             "one device of {} can be enrolled until {}",
             user.name,
@@ -195,6 +197,7 @@ impl Job<'_> {
             }
             answer.notes.extend(qr::terminal(&link));
             answer.notes.push(line);
+            answer.data["link"] = link.into();
         }
         Ok(answer)
     }
