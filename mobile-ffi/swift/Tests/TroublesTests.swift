@@ -234,7 +234,7 @@ final class DamageTests: Case {
     }
 }
 
-private let fileSize = RLIMIT_FSIZE
+private let fileSize = __rlimit_resource_t(RLIMIT_FSIZE.rawValue)
 
 /// A phone's secure hardware: a P-256 key that signs and is never given away. On Linux there is none, so
 /// the `openssl` program plays it.
