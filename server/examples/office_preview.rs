@@ -90,6 +90,8 @@ const TALK: &[&str] = &[
     "Просит прислать каталог и прайс на второй квартал.",
     "New warehouse opens in spring, volume doubles.",
 ];
+const DEAL: &[&str] =
+    &["Autumn order", "Trial pack", "Yearly contract", "Spare parts", "Fair contact", "New line"];
 const TAGS: &[&str] =
     &["fair 2026", "newsletter", "samples", "key account", "north route", "reference"];
 
@@ -169,23 +171,66 @@ fn sample(dice: &mut Dice, n: usize, now: i64) -> Vec<Command> {
             &[("kind", kind.into()), ("at", at.into()), ("summary", dice.of(TALK).into())],
         ));
     }
+    let often = dice.next(9);
+    for _ in 0..dice.next(often + 1) {
+        let reach = 200 + 60 * dice.next(10);
+        let ago = dice.next(reach) as i64;
+        let date = chrono::DateTime::from_timestamp_millis(now - ago * day).unwrap_or_default();
+        let amount = (dice.next(900) as i64 + 20) * (often as i64 + 1) * 37;
+        commands.push(put(
+            Collection::Purchases,
+            dice.entry(now),
+            &[
+                ("date", date.format("%Y-%m-%d").to_string().into()),
+                ("amount", amount.into()),
+                ("currency", if n.is_multiple_of(9) { "DKK" } else { "EUR" }.into()),
+            ],
+        ));
+    }
+    if dice.next(5) == 0 {
+        let at = now - dice.next(330) as i64 * day;
+        commands.push(put(
+            Collection::Interactions,
+            dice.entry(at),
+            &[
+                ("kind", "survey".into()),
+                ("at", at.into()),
+                ("nps", (10 - dice.next(4).min(dice.next(11)) as i64).into()),
+                ("comment", dice.of(TALK).into()),
+            ],
+        ));
+    }
+    if dice.next(3) == 0 {
+        commands.push(put(
+            Collection::Consents,
+            dice.entry(now),
+            &[
+                ("channel", "email".into()),
+                ("state", dice.of(&["given", "given", "withdrawn"]).into()),
+            ],
+        ));
+    }
+    if dice.next(5) == 0 {
+        commands.push(set("cadence_days", 42_i64));
+    }
     if dice.next(4) == 0 {
         commands.push(set("category", "VIP"));
         commands.push(set("next_visit", "2026-12-04"));
     }
     if dice.next(3) == 0 {
         let amount = (dice.next(9_000) as i64 + 100) * 100;
-        let stage = dice.of(&["lead", "qualified", "offer", "won"]);
-        commands.push(put(
-            Collection::Deals,
-            dice.entry(now),
-            &[
-                ("title", "Autumn order".into()),
-                ("amount", amount.into()),
-                ("currency", "EUR".into()),
-                ("stage", stage.into()),
-            ],
-        ));
+        let stage = dice.of(&["lead", "qualified", "offer", "negotiation", "won", "lost"]);
+        let mut deal: Vec<(&str, Value)> = vec![
+            ("title", dice.of(DEAL).into()),
+            ("amount", amount.into()),
+            ("currency", dice.of(&["EUR", "EUR", "EUR", "DKK"]).into()),
+            ("stage", stage.into()),
+            ("expected_close", format!("2026-{:02}-15", 11 + dice.next(2)).into()),
+        ];
+        if stage == "lost" {
+            deal.push(("lost_reason", dice.of(&["Price", "Delivery time", "No need"]).into()));
+        }
+        commands.push(put(Collection::Deals, dice.entry(now), &deal));
         commands.push(put(
             Collection::Tasks,
             dice.entry(now),

@@ -7,6 +7,7 @@
 //! | [`engine`] | log, merge, timelines, authoring: what decides and writes |
 //! | [`sync`] | the websocket of a device |
 //! | [`http`] | accept loop, TLS, router, health, metrics |
+//! | [`insight`] | what figures mean: RFM, ABC, funnel, seasons, as pure functions |
 //! | [`rights`] | who may do what: the one place that decides |
 //! | [`office`] | sign-in and the managers' pages |
 //! | [`admin`] | the commands, the control socket, import and export |
@@ -19,6 +20,7 @@ pub mod config;
 pub mod engine;
 mod files;
 pub mod http;
+pub mod insight;
 pub mod office;
 pub mod rights;
 pub mod store;

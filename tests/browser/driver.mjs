@@ -1,9 +1,10 @@
 // A browser on a leash: reads one JSON command per line, carries it out in headless Chromium, and
-// answers with one JSON line. The tests that hold the leash are in tests/tests/office.rs.
+// answers with one JSON line. The tests that hold the leash are in tests/tests/office*.rs.
 //
 // Everything waits for events of the page; nothing sleeps. What the page complains about (console,
 // uncaught errors, failed requests) is collected until it is asked for.
 import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import path from "node:path";
 import readline from "node:readline";
 import { chromium } from "playwright-core";
@@ -57,6 +58,17 @@ const commands = {
       await page.click(selector);
     }
     return { path: new URL(page.url()).pathname };
+  },
+  async drag({ from, to }) {
+    await page.dragAndDrop(from, to);
+  },
+  // Clicks, and gives the text of the file that comes.
+  async download({ selector }) {
+    const [file] = await Promise.all([page.waitForEvent("download"), page.click(selector)]);
+    return readFile(await file.path(), "utf8");
+  },
+  async choose({ selector, value }) {
+    await page.selectOption(selector, value);
   },
   async press({ key }) {
     await page.keyboard.press(key);

@@ -21,10 +21,12 @@
 //! | [`mount`] | small and read-only file systems |
 //! | [`mutants`] | mutated changes by the million through a running server |
 //! | [`provider`] | an identity provider that says whatever a test wants |
+//! | [`browser`] | Chromium at the office's pages |
 //! | [`http`] | somebody at the office's pages, without a browser |
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, reason = "this crate is tests, demo and benchmarks only")]
 
+pub mod browser;
 pub mod devices;
 pub mod fixtures;
 pub mod fuzz;

@@ -11,6 +11,7 @@
 //! | [`limits`] | every bound, with its unit in its name |
 //! | [`message`] | who, when and what, carried inside each change |
 //! | [`document`] | the contact document: commands in, typed contact out, conflicts, history |
+//! | [`facts`] | what happened with a contact, entry by entry, for totals and analyses |
 //! | [`projection`] | the row of a contact that lists, filters and searches read |
 //! | [`filter`] | the one filter grammar |
 //! | [`fold`] | text folding for search, and sort keys |
@@ -22,6 +23,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod document;
+pub mod facts;
 pub mod filter;
 pub mod fold;
 pub mod guard;

@@ -18,7 +18,9 @@ use super::types::{CheckReport, Finding};
 use crate::store::contacts::Contact;
 use crate::store::projections::Prepared;
 use crate::store::sql::{fate_column, hash_column, id_column, sha256};
-use crate::store::{self, DATABASE_FILE, EngineError, Result, contacts, documents, workspaces};
+use crate::store::{
+    self, DATABASE_FILE, EngineError, Result, contacts, documents, facts, workspaces,
+};
 
 /// More findings than this are not listed.
 const FINDINGS_MAX: usize = 10_000;
@@ -353,6 +355,13 @@ impl Check<'_> {
         let words = expected.search().columns().map(|text| text.split_whitespace().count() as u64);
         if sizes.is_none_or(|sizes| read_varints(&sizes) != words) {
             self.find("search", id, "its search text is not what its document gives");
+        }
+        for table in facts::differences(self.conn, contact, doc)? {
+            self.find(
+                "facts",
+                id,
+                format!("its rows in `{table}` are not what its document gives"),
+            );
         }
         Ok(())
     }

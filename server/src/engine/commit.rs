@@ -19,7 +19,9 @@ use super::types::{Event, MergedContact};
 use super::{failpoint, late};
 use crate::store::changes::NewChange;
 use crate::store::contacts::MergedState;
-use crate::store::{Result, changes, contacts, documents, projections, proposals, workspaces};
+use crate::store::{
+    Result, changes, contacts, documents, facts, projections, proposals, workspaces,
+};
 
 /// A merge that was written; it counts once the transaction is committed.
 #[derive(Debug)]
@@ -253,6 +255,7 @@ fn write_derived(
         },
     )?;
     projections::put(tx, n, workspace, &derived.row, is_new)?;
+    facts::write(tx, workspace, n, &derived.facts)?;
     if let Some(snapshot) = &derived.snapshot {
         documents::put_snapshot(tx, n, &derived.heads, cursor, snapshot)?;
         if let Some(dropped) = changes::drop_merged(tx, workspace, id, cursor, RAW_CHANGES_KEPT)? {

@@ -120,6 +120,10 @@ impl Engine {
         let ledger_path = ledger::locate(dir, options.ledger.as_deref())?;
         let file = dir.join(DATABASE_FILE);
         let mut conn = store::open_writer(&file, |conn| keys::bring_out(dir, conn))?;
+        let made = store::facts::make_missing(&mut conn)?;
+        if made > 0 {
+            tracing::info!(contacts = made, "the tables for totals were made from the documents");
+        }
         let keys = keys::Keys::load(dir, &conn, &*options.entropy)?;
         let threads = match options.merge_threads {
             _ if options.stepped => 1,
@@ -140,6 +144,7 @@ impl Engine {
             keys,
             timelines: RwLock::default(),
             volumes: super::volume::Meter::default(),
+            insight: super::insight::Insight::default(),
             stopped: OnceLock::new(),
         });
         let past_lost = past::is_lost(dir, &conn)?;

@@ -29,7 +29,7 @@ use crate::store::changes::Pending;
 use crate::store::contacts::Contact;
 use crate::store::projections::Prepared as PreparedRow;
 use crate::store::proposals::{Decision, ItemState, TakenApart};
-use crate::store::{EngineError, Result, changes, contacts, documents, people, proposals};
+use crate::store::{EngineError, Result, changes, contacts, documents, facts, people, proposals};
 
 /// A contact of a workspace.
 pub type Key = (WorkspaceId, ContactId);
@@ -129,6 +129,8 @@ pub struct Derived {
     pub document_bytes: u64,
     /// Its row.
     pub row: PreparedRow,
+    /// What its visits, purchases, deals, tasks and consents are now and are not yet in the tables.
+    pub facts: facts::Edits,
     /// The saved document, if a snapshot is due.
     pub snapshot: Option<Vec<u8>>,
     /// Bytes of the changes that this merge adds.
@@ -203,7 +205,7 @@ impl Merger {
         let work = self.merge(conn, &mut prepared, pending)?;
         match prepared.merged.is_empty() {
             true => self.put_back(&prepared, work),
-            false => prepared.derived = Some(derive(&prepared, work)?),
+            false => prepared.derived = Some(derive(conn, &prepared, work)?),
         }
         Ok(Some(prepared))
     }
@@ -277,7 +279,7 @@ impl Merger {
             return Ok(Authoring::Refused(error));
         }
         if prepared.made.is_some() || !prepared.merged.is_empty() {
-            prepared.derived = Some(derive(&prepared, work)?);
+            prepared.derived = Some(derive(conn, &prepared, work)?);
         } else {
             self.put_back(&prepared, work);
             if prepared.refused.is_empty() && prepared.decision.is_none() {
@@ -444,7 +446,7 @@ fn refusals(
 }
 
 /// Derives what is stored beside a document. A snapshot is taken where one is due.
-fn derive(prepared: &Prepared, work: Work) -> Result<Derived> {
+fn derive(conn: &Connection, prepared: &Prepared, work: Work) -> Result<Derived> {
     let Work { doc, bytes, saved } = work;
     let contact = prepared.contact.as_ref().filter(|contact| contact.cursor > 0);
     let (bytes_before, document_before) =
@@ -468,7 +470,8 @@ fn derive(prepared: &Prepared, work: Work) -> Result<Derived> {
     }
     let document_bytes = saved.as_ref().map_or(document_before + bytes, |saved| saved.len() as u64);
     let row = PreparedRow::new(projection::project(prepared.key.1, &doc))?;
-    Ok(Derived { doc, heads, document_bytes, row, snapshot: saved.filter(|_| due), bytes })
+    let facts = facts::edits(conn, contact, &doc)?;
+    Ok(Derived { doc, heads, document_bytes, row, facts, snapshot: saved.filter(|_| due), bytes })
 }
 
 impl Prepared {

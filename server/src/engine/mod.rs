@@ -23,6 +23,7 @@
 //! | [`witness`] | where the audit log ends, outside the database |
 //! | [`lease`] | leases, wipe orders, the sealing key |
 //! | `volume`, `canary` | how much of the base who reads, planted contacts; alerts of both |
+//! | `insight` | all purchases in memory, the classes of customers |
 //! | `state` | the hash by which replicas compare |
 //! | `check`, [`backup`] | is everything as it should be; a copy of it |
 //! | `handle`, `writer`, `shards`, `reads`, `checkpoint` | the handle and the threads |
@@ -45,6 +46,7 @@ mod down;
 mod erase;
 mod failpoint;
 mod handle;
+mod insight;
 mod judge;
 pub mod keys;
 mod late;

@@ -12,6 +12,7 @@ use tokio::sync::broadcast;
 use super::checkpoint::Due;
 use super::clock::{Clock, Entropy};
 use super::handle::Engine;
+use super::insight::Insight;
 use super::keys::Keys;
 use super::metrics::Metrics;
 use super::reads::Reads;
@@ -45,6 +46,8 @@ pub(super) struct Shared {
     pub timelines: RwLock<HashMap<WorkspaceId, Timeline>>,
     /// How much who has read lately.
     pub volumes: Meter,
+    /// What is counted over all purchases.
+    pub insight: Insight,
     /// Why nothing is written any more until a restart.
     pub stopped: OnceLock<&'static str>,
 }

@@ -213,6 +213,45 @@ pub(super) async fn put(
     open.author(vec![Command::Put { collection, id: entry, fields: set }]).await
 }
 
+/// `POST /contacts/{id}/stage`: a deal to another stage.
+pub(super) async fn stage(
+    State(state): State<OfficeState>,
+    Path(id): Path<String>,
+    posted: Posted,
+) -> Answer {
+    let open = Open::new(state, &id, posted).await?;
+    let form = open.fields();
+    let gone = || OfficeError::NotFound { what: "deal" };
+    let deal: EntryId = form.text("deal").parse().map_err(|_| gone())?;
+    let contact = document::read(open.id, &open.doc);
+    let there = contact.deals.iter().find(|entry| entry.id == deal).ok_or_else(gone)?;
+    let (stage, now) = (form.text("stage"), there.text("stage"));
+    if form.raw("was").is_some_and(|was| was != now) && stage != now {
+        return Err(OfficeError::Changed {
+            reason: format!(
+                "Somebody moved this deal to “{}” while you were looking. Move it again if you still want to.",
+                fields::word(now)
+            ),
+            now: now.to_owned(),
+        });
+    }
+    let mut set = BTreeMap::new();
+    for name in ["stage", "lost_reason"] {
+        let spec = Collection::Deals.fields().iter().find(|spec| spec.name == name);
+        let text = form.text(name);
+        if let Some(spec) = spec
+            && !text.is_empty()
+            && text != there.text(name)
+        {
+            set.insert(name.to_owned(), parse(spec, text, "", form)?);
+        }
+    }
+    if set.is_empty() {
+        return Ok(open.back());
+    }
+    open.author(vec![Command::Put { collection: Collection::Deals, id: deal, fields: set }]).await
+}
+
 /// The fields of a form that belong to a collection.
 fn entry_fields(
     collection: Collection,

@@ -42,6 +42,11 @@ pub(super) struct Ask {
 }
 
 impl Ask {
+    /// The list of a filter.
+    pub(super) fn of(filter: &str) -> Ask {
+        Ask { filter: filter.to_owned(), ..Ask::default() }
+    }
+
     /// The address of this list with another order or page.
     fn address(&self, sort: &str, page: u64) -> String {
         let page = if page > 1 { page.to_string() } else { String::new() };
@@ -164,6 +169,11 @@ impl Line {
         Ok(rows.next().transpose()?)
     }
 
+    /// The contact.
+    pub(super) fn id(&self) -> ContactId {
+        self.id
+    }
+
     /// What the contact is called.
     pub(super) fn name(&self) -> &str {
         &self.name
@@ -211,22 +221,22 @@ impl Line {
 
 /// How many there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Total {
+pub(super) enum Total {
     Exactly(u64),
     MoreThan(u64),
 }
 
 /// What a list came to.
-struct Found {
-    lines: Vec<Line>,
+pub(super) struct Found {
+    pub lines: Vec<Line>,
     total: Total,
     /// The search found more than is ranked.
     cut: bool,
-    problem: Option<String>,
+    pub problem: Option<String>,
     /// All contacts of the workspace, archived ones left out.
     base: u64,
-    to_decide: u64,
-    cursor: Cursor,
+    pub to_decide: u64,
+    pub cursor: Cursor,
 }
 
 /// `GET /contacts`
@@ -237,7 +247,14 @@ pub(super) async fn page(
 ) -> Result<Markup, OfficeError> {
     let now = state.now();
     let (rights, asked) = (viewer.rights.clone(), ask.clone());
-    let found = state.read(move |conn| find(conn, &rights, &asked, now)).await?;
+    let found = state
+        .engine_do(move |engine| {
+            if Filter::parse(&asked.filter).is_ok_and(|filter| filter.mentions_classes()) {
+                engine.refresh_standings(rights.workspace)?;
+            }
+            engine.read(|conn| find(conn, &rights, &asked, now))
+        })
+        .await?;
     let shown = found.lines.iter().map(|line| line.id).collect();
     state.take(&viewer, Reading::List, shown).await?;
     let body = render(&viewer, &ask, &found, now);
@@ -296,7 +313,29 @@ fn conditions(
     Ok(Conditions { text, params, live, plain })
 }
 
-fn find(conn: &Connection, rights: &Rights, ask: &Ask, now: UnixMs) -> store::Result<Found> {
+/// How many contacts a filter finds, however many that are; `None` where it can't be read.
+pub(super) fn exact(
+    conn: &Connection,
+    rights: &Rights,
+    filter: &str,
+    now: UnixMs,
+) -> store::Result<Option<u64>> {
+    let Ok(Conditions { text, params, live, .. }) = conditions(rights, filter, &SORTS[0], now)
+    else {
+        return Ok(None);
+    };
+    let by = if live { "INDEXED BY projection_list" } else { "" };
+    let sql = format!("SELECT count(*) FROM projection p {by} WHERE {text}");
+    let mut statement = conn.prepare_cached(&sql)?;
+    Ok(Some(statement.query_row(params_from_iter(params), |row| row.get(0))?))
+}
+
+pub(super) fn find(
+    conn: &Connection,
+    rights: &Rights,
+    ask: &Ask,
+    now: UnixMs,
+) -> store::Result<Found> {
     let workspace = rights.workspace;
     let sort = SORTS.iter().find(|sort| sort.name == ask.sort).unwrap_or(&SORTS[0]);
     let mut found = Found {
@@ -450,7 +489,7 @@ fn try_filter(filter: &str) -> Markup {
     html! { a.mono href=(url::with("/contacts", &[("filter", filter)])) { (filter) } }
 }
 
-fn results(ask: &Ask, found: &Found) -> Markup {
+pub(super) fn results(ask: &Ask, found: &Found) -> Markup {
     let total = match found.total {
         Total::Exactly(n) => layout::plural(n, "contact", "contacts"),
         Total::MoreThan(n) => format!("more than {} contacts", layout::count(n)),

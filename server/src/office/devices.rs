@@ -19,6 +19,9 @@ use crate::store::{self, audit, workspaces};
 /// A device that was heard of within this time is fresh.
 const NOW_MS: UnixMs = 5 * 60 * 1000;
 
+/// So many devices that are behind are named beside a total.
+const BEHIND_NAMED: usize = 12;
+
 /// A device, its user, and what the server has that it lacks.
 pub(super) struct Freshness {
     device: Device,
@@ -155,6 +158,27 @@ impl Freshness {
                         }
                     }
                 }
+            }
+        }
+    }
+}
+
+/// Whose devices are behind, beside a total: what they hold and have not sent is not in it.
+pub(super) fn behind(fresh: &[Freshness], now: UnixMs) -> Markup {
+    let behind: Vec<&Freshness> = fresh.iter().filter(|device| device.is_behind(now)).collect();
+    if behind.is_empty() {
+        return html! { span.asof { "no device is behind" } };
+    }
+    html! {
+        details.behind {
+            summary { (layout::plural(behind.len() as u64, "device", "devices")) " behind" }
+            ul {
+                @for device in behind.iter().take(BEHIND_NAMED) {
+                    li { b { (device.user) } " · " (device.device.name) ": "
+                        @match device.device.last_seen { Some(seen) => { "last seen " (layout::span(now - seen)) " ago" }, None => "never seen" }
+                        @if device.unsent() > 0 { ", " (layout::plural(device.unsent().into(), "edit", "edits")) " known unsent" } }
+                }
+                @if behind.len() > BEHIND_NAMED { li { "and " (layout::count((behind.len() - BEHIND_NAMED) as u64)) " more; " a href="/devices" { "all devices" } } }
             }
         }
     }

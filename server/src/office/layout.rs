@@ -16,6 +16,10 @@ use crate::rights::Action;
 pub(super) enum Place {
     Today,
     Contacts,
+    Segments,
+    Funnel,
+    Activity,
+    Value,
     Decide,
     Devices,
     Alerts,
@@ -23,8 +27,18 @@ pub(super) enum Place {
 }
 
 impl Place {
-    const ALL: [Place; 6] =
-        [Place::Today, Place::Contacts, Place::Decide, Place::Devices, Place::Alerts, Place::Audit];
+    const ALL: [Place; 10] = [
+        Place::Today,
+        Place::Contacts,
+        Place::Segments,
+        Place::Funnel,
+        Place::Activity,
+        Place::Value,
+        Place::Decide,
+        Place::Devices,
+        Place::Alerts,
+        Place::Audit,
+    ];
 
     /// Whether somebody is shown the way there.
     fn is_for(self, viewer: &Viewer) -> bool {
@@ -43,6 +57,14 @@ impl Place {
                 "Contacts",
                 "M8.5 11a3.5 3.5 0 1 0 0-7 3.5 3.5 0 0 0 0 7ZM2 20c.4-3.8 3-6 6.500-6s6.100 2.200 6.500 6M16 4.600a3.300 3.300 0 0 1 0 5.900M18 14.600c2.300.7 3.700 2.700 4 5.400",
             ),
+            Place::Segments => (
+                "/segments",
+                "Segments",
+                "M12 3v9l6.400 6.400M12 3a9 9 0 1 0 6.400 15.400M12 3a9 9 0 0 1 9 9h-9",
+            ),
+            Place::Funnel => ("/funnel", "Funnel", "M3 5h18l-7 8v6l-4 2v-8Z"),
+            Place::Activity => ("/activity", "Activity", "M3 12h4l3-7 4 14 3-7h4"),
+            Place::Value => ("/value", "Value", "M4 20V4M4 20h16M8 16v-4M12 16V8M16 16v-6"),
             Place::Decide => ("/decide", "Decide", "M12 21v-7M12 14 5 7m7 7 7-7M5 12V7h5m9 5V7h-5"),
             Place::Devices => (
                 "/devices",

@@ -10,6 +10,12 @@
 //! | `today` | figures, the feed from the field, freshness |
 //! | `contacts` | the list: search, filter, sort, pages |
 //! | `contact`, `contact_view`, `timeline`, `contact_edit`, `fields` | one contact, and its edits |
+//! | `segments`, `segments_view` | who is meant by a filter: ready-made, saved, built; export and assigning |
+//! | `funnel`, `funnel_view` | deals by stage, moving them, conversion and dwell |
+//! | `activity` | what people did, and whom they neglect |
+//! | `who` | whose figures are shown |
+//! | `value`, `value_view` | what customers bring: RFM, ABC, seasons, answers, silence |
+//! | `charts` | charts as SVG |
 //! | `proposals` | late edits, field by field |
 //! | `decide`, `versus` | conflicts side by side, quarantined changes |
 //! | `erasures`, `retention` | who has confirmed an erasure; rules, whom they reach, confirming the list |
@@ -23,9 +29,11 @@
 //! change in the viewer's name ([`Engine::author`]). No contact data goes into a log.
 
 mod account;
+mod activity;
 mod alerts;
 mod assets;
 mod audit;
+mod charts;
 mod contact;
 mod contact_edit;
 mod contact_view;
@@ -37,6 +45,8 @@ mod error;
 mod events;
 mod feed;
 mod fields;
+mod funnel;
+mod funnel_view;
 mod layout;
 mod limit;
 pub mod oidc;
@@ -44,6 +54,8 @@ mod password;
 mod proposals;
 mod retention;
 mod review;
+mod segments;
+mod segments_view;
 mod session;
 pub mod sign_in;
 #[cfg(test)]
@@ -53,8 +65,11 @@ mod timeline;
 mod today;
 mod totp;
 mod url;
+mod value;
+mod value_view;
 mod vault;
 mod versus;
+mod who;
 
 use std::sync::Arc;
 
@@ -100,6 +115,7 @@ struct Inner {
     attempts: limit::Attempts,
     tickets: ticket::Tickets,
     hashing: password::Hashing,
+    counts: segments::Counts,
 }
 
 impl OfficeState {
@@ -111,6 +127,7 @@ impl OfficeState {
             attempts: limit::Attempts::new(),
             tickets: ticket::Tickets::new(),
             hashing: password::Hashing::new(),
+            counts: segments::Counts::default(),
         }))
     }
 
@@ -134,6 +151,9 @@ impl OfficeState {
     }
     fn hashing(&self) -> &password::Hashing {
         &self.0.hashing
+    }
+    fn counts(&self) -> &segments::Counts {
+        &self.0.counts
     }
     fn now(&self) -> UnixMs {
         self.0.engine.now_ms()
@@ -227,6 +247,14 @@ pub fn router(state: OfficeState) -> Router {
         .route("/contacts/{id}/log", post(contact_edit::log))
         .route("/contacts/{id}/resolve", post(contact_edit::resolve))
         .route("/contacts/{id}/assign", post(contact_edit::assign))
+        .route("/contacts/{id}/stage", post(contact_edit::stage))
+        .route("/segments", get(segments::page).post(segments::save))
+        .route("/segments/{id}/remove", post(segments::remove))
+        .route("/segments/assign", post(segments::assign))
+        .route("/segments/export", post(segments::export))
+        .route("/funnel", get(funnel::page))
+        .route("/activity", get(activity::page))
+        .route("/value", get(value::page))
         .route("/decide", get(decide::page))
         .route("/decide/quarantine.json", get(decide::export))
         .route("/decide/proposals/{n}/{verdict}", post(proposals::decide))

@@ -13,6 +13,9 @@
 //! | [`changes`] | the log, the permanent index, what replaces what |
 //! | [`documents`] | snapshots, and a contact's document put together from them |
 //! | [`projections`] | projection rows and the full-text index |
+//! | [`facts`] | visits, purchases, deals, tasks and consents, one row each |
+//! | [`standings`] | the classes of customers |
+//! | [`segments`] | saved segments |
 //! | [`wipes`] | leases, and the wipe of revoked devices |
 //! | [`erasures`] | taking out all about a contact, and who has confirmed it |
 //! | [`ledger`] | what the ledger outside the database is told |
@@ -34,13 +37,16 @@ pub mod drops;
 pub mod erasures;
 mod error;
 pub mod factors;
+pub mod facts;
 pub mod ledger;
 pub mod people;
 pub mod projections;
 pub mod proposals;
 pub mod schema;
+pub mod segments;
 pub mod sessions;
 pub(crate) mod sql;
+pub mod standings;
 pub mod teams;
 pub mod volumes;
 pub mod wipes;

@@ -339,6 +339,9 @@ const V3: &[&str] = &[
     super::volumes::TABLES_V3,
     super::canaries::TABLES_V3,
     super::changes::PLACES_V3,
+    super::facts::TABLES_V3,
+    super::standings::TABLES_V3,
+    super::segments::TABLES_V3,
 ];
 
 #[cfg(test)]

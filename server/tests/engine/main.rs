@@ -5,6 +5,7 @@ mod audit;
 mod care;
 mod down;
 mod erased;
+mod facts;
 mod keys;
 mod late;
 mod log;

@@ -61,8 +61,9 @@ pub use value::Value;
 
 pub(crate) use bootstrap::note_text;
 pub(crate) use conflict::{count_in_entry, differs};
+pub(crate) use history::Names;
 pub(crate) use name::full_name;
-pub(crate) use scan::{Found, FoundEntry, View, Visitor, scan};
+pub(crate) use scan::{Found, FoundEntry, View, Visitor, entries, flag, scan};
 
 #[cfg(test)]
 mod tests;

@@ -148,6 +148,19 @@ pub(crate) fn scan(view: View<'_>, visitor: &mut impl Visitor) {
     }
 }
 
+/// Whether a yes-or-no field of the contact is set to yes.
+pub(crate) fn flag(view: View<'_>, name: &str) -> bool {
+    let mut set = false;
+    for item in view.map(&ROOT) {
+        if item.key == name
+            && let Some(found) = found(view, &ROOT, item)
+        {
+            set = found.value() == Some(Value::Bool(true));
+        }
+    }
+    set
+}
+
 fn scalars(view: View<'_>, map: &ObjId, path: fn(String) -> Path, visitor: &mut impl Visitor) {
     let root = *map == ROOT;
     for item in view.map(map) {

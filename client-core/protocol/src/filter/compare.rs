@@ -112,6 +112,27 @@ impl Comparison<'_> {
                 let login = (!self.is_word(&["none"])).then(|| login.to_owned());
                 Term::Owner { login, position: self.value.at + 1 }
             }
+            Subject::Class(of) => {
+                let range = self.class()?;
+                Term::Class { of: *of, range, position: self.value.at + 1 }
+            }
+            Subject::Nps => {
+                let range = self.whole_numbers()?;
+                let range = range.ok_or_else(|| self.wrong("answers are 0 to 10, or 9..10"))?;
+                Term::Nps { range, position: self.value.at + 1 }
+            }
+            Subject::Abc => {
+                let text = self.equality()?.to_ascii_uppercase();
+                let class = ["A", "B", "C"].iter().position(|class| *class == text);
+                let Some(class) = class else { return Err(self.wrong("it is one of A, B, C")) };
+                let class = ['A', 'B', 'C'][class];
+                Term::Abc { class, position: self.value.at + 1 }
+            }
+            Subject::Consent => {
+                let channel = self.equality()?.trim().to_lowercase();
+                let channel = (!self.is_word(&["none"])).then_some(channel);
+                Term::Consent { channel, position: self.value.at + 1 }
+            }
         };
         Ok(Node::Term(term))
     }
@@ -153,7 +174,6 @@ impl Comparison<'_> {
     }
 
     fn count(&self, of: CountOf) -> Result<Node, FilterError> {
-        let text = &self.value.text;
         let at_least_one = Range { from: Some(1), to: None };
         let term = |range| Node::Term(Term::Count { of, range });
         let is_tasks = of == CountOf::OpenTasks;
@@ -170,17 +190,7 @@ impl Comparison<'_> {
             self.equality()?;
             return Ok(term(at_least_one).not());
         }
-        let parse = |text: &str| text.parse::<i64>().ok();
-        let range = match self.ends()? {
-            Some((from, to)) => ends(from, to, parse),
-            None => parse(text).map(|n| match self.op {
-                Op::Is | Op::IsNot => Range { from: Some(n), to: Some(n) },
-                Op::Less => Range { from: None, to: Some(n.saturating_sub(1)) },
-                Op::AtMost => Range { from: None, to: Some(n) },
-                Op::More => Range { from: Some(n.saturating_add(1)), to: None },
-                Op::AtLeast => Range { from: Some(n), to: None },
-            }),
-        };
+        let range = self.whole_numbers()?;
         let words = if is_tasks { "open, overdue or none" } else { "any or none" };
         let expected = || self.wrong(&format!("expected a number, a range such as 2..5, {words}"));
         range.map(term).ok_or_else(expected)
@@ -203,6 +213,33 @@ impl Comparison<'_> {
                 })
             }),
         }
+    }
+
+    /// A range of whole numbers; `None` where there is no number.
+    fn whole_numbers(&self) -> Result<Option<Range<i64>>, FilterError> {
+        let parse = |text: &str| text.parse::<i64>().ok();
+        Ok(match self.ends()? {
+            Some((from, to)) => ends(from, to, parse),
+            None => parse(&self.value.text).map(|n| match self.op {
+                Op::Is | Op::IsNot => Range { from: Some(n), to: Some(n) },
+                Op::Less => Range { from: None, to: Some(n.saturating_sub(1)) },
+                Op::AtMost => Range { from: None, to: Some(n) },
+                Op::More => Range { from: Some(n.saturating_add(1)), to: None },
+                Op::AtLeast => Range { from: Some(n), to: None },
+            }),
+        })
+    }
+
+    /// A range of classes.
+    fn class(&self) -> Result<Range<i64>, FilterError> {
+        let within = |end: Option<i64>| end.is_none_or(|end| (1..=5).contains(&end));
+        let typed = |range: &Range<i64>| match self.op {
+            Op::Less | Op::More => true,
+            _ => within(range.from) && within(range.to),
+        };
+        self.whole_numbers()?
+            .filter(typed)
+            .ok_or_else(|| self.wrong("classes are 1 (worst) to 5 (best), or a range such as 4..5"))
     }
 
     /// A range of days; `None` where there is no date.

@@ -2,7 +2,9 @@
 
 use std::cell::OnceCell;
 
-use super::names::{ADDRESS, AmountOf, CountOf, DateOf, HasOf, InstantOf, PhoneOf, TextOf};
+use super::names::{
+    ADDRESS, AmountOf, ClassOf, CountOf, DateOf, HasOf, InstantOf, PhoneOf, TextOf,
+};
 use super::{CustomTest, FilterContext, Node, Office, Pattern, Term};
 use crate::document::{Value, minor_digits};
 use crate::fold::{FTS_COLUMNS, SearchText, fold, phone_digits, search_text};
@@ -101,6 +103,21 @@ impl Reader<'_> {
                 (Some(login), Some(owner)) => login.eq_ignore_ascii_case(owner),
                 (None, None) => true,
                 _ => false,
+            },
+            Term::Class { of, range, .. } => self.office.standings.iter().any(|standing| {
+                range.holds(&match of {
+                    ClassOf::Recency => standing.recency,
+                    ClassOf::Frequency => standing.frequency,
+                    ClassOf::Monetary => standing.monetary,
+                })
+            }),
+            Term::Nps { range, .. } => self.office.nps.is_some_and(|answer| range.holds(&answer)),
+            Term::Abc { class, .. } => {
+                self.office.standings.iter().any(|standing| standing.abc == *class)
+            }
+            Term::Consent { channel, .. } => match channel {
+                Some(channel) => self.office.consents.contains(&channel.as_str()),
+                None => self.office.consents.is_empty(),
             },
         }
     }

@@ -20,7 +20,7 @@ use chrono::NaiveDate;
 use crate::fold::Query;
 use crate::ids::UnixMs;
 use crate::projection::Row;
-use names::{AmountOf, CountOf, DateOf, HasOf, InstantOf, PhoneOf, TextOf};
+use names::{AmountOf, ClassOf, CountOf, DateOf, HasOf, InstantOf, PhoneOf, TextOf};
 use when::{Days, Moments};
 
 pub use names::names;
@@ -47,14 +47,36 @@ pub struct FilterContext {
 pub struct Office<'a> {
     /// The login of the owner; `None` for an unassigned contact, and on devices.
     pub owner: Option<&'a str>,
+    /// The classes of the customer, one for each currency that they bought in.
+    pub standings: &'a [Standing],
+    /// The channels, in lower case, whose latest statement is a consent that was given.
+    pub consents: &'a [&'a str],
+    /// The latest answer to a survey, 0 to 10.
+    pub nps: Option<i64>,
+}
+
+/// The classes of a customer in one currency.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// How lately they bought, 1 to 5.
+    pub recency: i64,
+    /// How often.
+    pub frequency: i64,
+    /// For how much.
+    pub monetary: i64,
+    /// `A`, `B` or `C`.
+    pub abc: char,
 }
 
 /// Whose projection table the SQL is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SqlTarget {
-    /// A replica: there is no column `owner_login`, so `owner:` is an error.
+    /// A replica: there is no column `owner_login`, so `owner:` is an error, and so are classes of
+    /// customers and consents.
     Device,
-    /// The server.
+    /// The server, which has the tables `standing` (`n`, `recency`, `frequency`, `monetary`, `class`)
+    /// `consent` (`n`, `id`, `channel`, `given`, `at`)
+    /// and `interaction` (`n`, `id`, `at`, `nps`) too; `n` is the rowid of the projection.
     Server,
 }
 
@@ -132,6 +154,12 @@ impl Filter {
         self.root.any_term(&|term| matches!(term, Term::Owner { .. }))
     }
 
+    /// Whether the filter asks for the classes of customers, which a server calculates from all
+    /// purchases before it looks.
+    pub fn mentions_classes(&self) -> bool {
+        self.root.any_term(&|term| matches!(term, Term::Class { .. } | Term::Abc { .. }))
+    }
+
     /// The filter as lists use it: archived contacts are left out unless the filter speaks of them.
     pub fn hiding_archived(self) -> Filter {
         if self.mentions_archived() {
@@ -196,6 +224,14 @@ enum Term {
     Custom { name: String, test: CustomTest },
     /// The owner's login, or nobody; where it stands in the text, for the error on a device.
     Owner { login: Option<String>, position: usize },
+    /// A class of the customer, in any currency; where it stands in the text, as above.
+    Class { of: ClassOf, range: Range<i64>, position: usize },
+    /// The latest answer to a survey.
+    Nps { range: Range<i64>, position: usize },
+    /// The class of Pareto's curve, in any currency.
+    Abc { class: char, position: usize },
+    /// Consent for a channel, in lower case; `None` where there must be none for any.
+    Consent { channel: Option<String>, position: usize },
 }
 
 /// How a text is compared.

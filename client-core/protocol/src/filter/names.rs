@@ -58,6 +58,14 @@ pub(super) enum AmountOf {
     Revenue,
 }
 
+/// A class of a customer, which the office alone knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ClassOf {
+    Recency,
+    Frequency,
+    Monetary,
+}
+
 /// Something that is there or not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum HasOf {
@@ -90,9 +98,18 @@ pub(super) enum Subject {
     BirthdayIn,
     Cadence,
     Amount(AmountOf),
-    Has { wanted: bool },
+    Has {
+        wanted: bool,
+    },
     Custom(String),
     Owner,
+    /// 1 to 5.
+    Class(ClassOf),
+    /// A, B or C.
+    Abc,
+    /// The latest answer to a survey.
+    Nps,
+    Consent,
 }
 
 /// The parts of an address that a row has.
@@ -123,10 +140,13 @@ const SPECIAL: [&str; 21] = [
     "no",
 ];
 
+/// What only the office can ask for.
+const OFFICE: [&str; 7] = ["owner", "recency", "frequency", "monetary", "abc", "nps", "consent"];
+
 /// Every name that a filter may start with, sorted; beside them `custom.NAME`.
 pub fn names() -> Vec<String> {
     let mut names: Vec<String> = SPECIAL.iter().map(|name| (*name).to_owned()).collect();
-    names.push("owner".to_owned());
+    names.extend(OFFICE.map(str::to_owned));
     names.extend(schema::FIELDS.iter().map(|spec| spec.name.to_owned()));
     names.extend(ADDRESS.iter().map(|name| (*name).to_owned()));
     names.extend(INTERACTIONS.iter().map(|kind| format!("{kind}s")));
@@ -164,6 +184,12 @@ pub(super) fn subject(name: &str) -> Option<Subject> {
         "has" => Subject::Has { wanted: true },
         "no" => Subject::Has { wanted: false },
         "owner" => Subject::Owner,
+        "recency" => Subject::Class(ClassOf::Recency),
+        "frequency" => Subject::Class(ClassOf::Frequency),
+        "monetary" => Subject::Class(ClassOf::Monetary),
+        "abc" => Subject::Abc,
+        "nps" => Subject::Nps,
+        "consent" => Subject::Consent,
         other => return field(other).or_else(|| interaction_count(other)),
     })
 }

@@ -4,7 +4,9 @@
 //! JSON paths come from the schema or are three letters of a currency.
 
 use super::eval::{DAY_MS, month_days};
-use super::names::{ADDRESS, AmountOf, CountOf, DateOf, HasOf, InstantOf, PhoneOf, TextOf};
+use super::names::{
+    ADDRESS, AmountOf, ClassOf, CountOf, DateOf, HasOf, InstantOf, PhoneOf, TextOf,
+};
 use super::{
     CustomTest, Days, FilterContext, FilterError, Node, Pattern, Range, SqlFilter, SqlTarget,
     SqlValue, Term,
@@ -133,6 +135,45 @@ impl Writer<'_> {
                               its user's own; leave it out"
                         .to_owned(),
                 });
+            }
+            Term::Class { position, .. }
+            | Term::Abc { position, .. }
+            | Term::Nps { position, .. }
+            | Term::Consent { position, .. }
+                if self.target == SqlTarget::Device =>
+            {
+                return Err(FilterError {
+                    position: *position,
+                    message: "classes of customers and consents can be asked for at the office \
+                              only; leave it out"
+                        .to_owned(),
+                });
+            }
+            Term::Class { of, range, .. } => {
+                let column = match of {
+                    ClassOf::Recency => "s.recency",
+                    ClassOf::Frequency => "s.frequency",
+                    ClassOf::Monetary => "s.monetary",
+                };
+                let within = self.range(column, range, SqlValue::Int);
+                format!("p.rowid IN (SELECT s.n FROM standing AS s WHERE {within})")
+            }
+            Term::Nps { range, .. } => {
+                let within = self.range("a.nps", range, SqlValue::Int);
+                format!(
+                    "p.rowid IN (SELECT a.n FROM interaction AS a WHERE a.nps IS NOT NULL AND {within} AND {LATEST})"
+                )
+            }
+            Term::Abc { class, .. } => {
+                self.text(class.to_string());
+                "p.rowid IN (SELECT s.n FROM standing AS s WHERE s.class = ?)".to_owned()
+            }
+            Term::Consent { channel: Some(channel), .. } => {
+                self.text(channel);
+                format!("p.rowid IN (SELECT c.n FROM consent AS c WHERE c.channel = ? AND {GIVEN})")
+            }
+            Term::Consent { channel: None, .. } => {
+                format!("p.rowid NOT IN (SELECT c.n FROM consent AS c WHERE {GIVEN})")
             }
             Term::Owner { login: Some(login), .. } => {
                 self.text(login.to_ascii_lowercase());
@@ -277,6 +318,14 @@ impl Writer<'_> {
         )
     }
 }
+
+/// A consent that no later statement of its channel takes back.
+const GIVEN: &str = "c.given = 1 AND NOT EXISTS (SELECT 1 FROM consent AS d \
+    WHERE d.channel = c.channel AND d.n = c.n AND (d.at, d.id) > (c.at, c.id))";
+
+/// An answer that no later one of the same contact follows.
+const LATEST: &str = "NOT EXISTS (SELECT 1 FROM interaction AS b \
+    WHERE b.n = a.n AND b.nps IS NOT NULL AND (b.at, b.id) > (a.at, a.id))";
 
 /// A root field: its column if it has one.
 fn field(name: &str) -> String {

@@ -19,6 +19,9 @@ impl Job<'_> {
         filter: &str,
     ) -> Result<Vec<ContactId>, Failure> {
         let filter = Filter::parse(if filter.trim() == "*" { "" } else { filter })?;
+        if filter.mentions_classes() {
+            self.engine.refresh_standings(workspace)?;
+        }
         let now_ms = self.engine.now_ms();
         let today =
             chrono::DateTime::from_timestamp_millis(now_ms).unwrap_or_default().date_naive();

@@ -66,6 +66,8 @@ const isBusy = (unit) =>
 
 function swapUnit(old, fresh, force) {
   if (old.dataset.rev === fresh.dataset.rev) return;
+  // What asks for the page is not taken from under the hands of who types in it.
+  if ($("form[data-find]", old)?.contains(document.activeElement) && document.activeElement.matches("input")) return;
   if (!force && isBusy(old)) {
     const there = $(".changed", old);
     if (there) return;
@@ -117,6 +119,7 @@ function adopt(html, { force = "" } = {}) {
     list.replaceChildren(...lines);
   }
   document.title = page.title;
+  askAgain();
 }
 
 let reading = null;
@@ -139,6 +142,19 @@ function hinted() {
   if (due) { again = true; return; }
   refresh();
   due = setTimeout(() => { due = null; if (again) { again = false; hinted(); } }, 400);
+}
+
+/** Totals are counted anew when something was merged, but not for every edit of a busy day. */
+let countsDue = null;
+const COUNTS_EVERY_MS = 2000;
+function counted() {
+  if (countsDue || !$("[data-counts]")) return;
+  countsDue = setTimeout(() => { countsDue = null; hinted(); }, COUNTS_EVERY_MS);
+}
+
+/** Counts for which there was no time are asked for again. */
+function askAgain() {
+  if ($("[data-again]")) setTimeout(hinted, 400);
 }
 
 // --- the event stream -----------------------------------------------------------------------------
@@ -173,6 +189,7 @@ function listen() {
     const only = document.body.dataset.contact;
     if (only) { if (only === hint.contact) hinted(); return; }
     const row = document.getElementById(`c-${hint.contact}`);
+    counted();
     if (row && hint.row) { put(row, hint.row); return; }
     feed(hint);
     if ($("[data-live=figures], [data-live=conflicts]")) hinted();
@@ -261,29 +278,71 @@ function say(text) {
 }
 
 // Search as you type: the address follows, so that a reload and a shared link show the same list.
-const find = $("form[data-find]");
-if (find) {
-  let wait = null;
-  let asking = null;
-  const ask = async () => {
-    const query = new URLSearchParams([...new FormData(find)].filter(([, value]) => value !== ""));
-    const url = `${find.getAttribute("action")}${query.size ? `?${query}` : ""}`;
-    asking?.abort();
-    const mine = (asking = new AbortController());
-    try {
-      const answer = await fetch(url, { signal: mine.signal, headers: { "x-office": "units" } });
-      history.replaceState(null, "", url);
-      adopt(await answer.text(), { force: "*" });
-    } catch (error) {
-      if (error.name !== "AbortError") say("The server can't be reached.");
-    }
-  };
-  find.addEventListener("input", (event) => {
-    clearTimeout(wait);
-    wait = setTimeout(ask, event.target.tagName === "SELECT" ? 0 : 120);
-  });
-  find.addEventListener("submit", (event) => { event.preventDefault(); clearTimeout(wait); ask(); });
+let wait = null;
+let asking = null;
+async function ask(find) {
+  const query = new URLSearchParams([...new FormData(find)].filter(([, value]) => value !== ""));
+  const url = `${find.getAttribute("action")}${query.size ? `?${query}` : ""}`;
+  asking?.abort();
+  const mine = (asking = new AbortController());
+  try {
+    const answer = await fetch(url, { signal: mine.signal, headers: { "x-office": "units" } });
+    history.replaceState(null, "", url);
+    adopt(await answer.text(), { force: "*" });
+  } catch (error) {
+    if (error.name !== "AbortError") say("The server can't be reached.");
+  }
 }
+document.addEventListener("input", (event) => {
+  const find = event.target.closest?.("form[data-find]");
+  if (!find) return;
+  clearTimeout(wait);
+  wait = setTimeout(() => ask(find), event.target.tagName === "SELECT" ? 0 : 120);
+});
+document.addEventListener("submit", (event) => {
+  if (!event.target.matches("form[data-find]")) return;
+  event.preventDefault();
+  clearTimeout(wait);
+  ask(event.target);
+});
+
+// --- the board: a deal is dragged to another stage; the form on it does the same ------------------
+let dragged = null;
+document.addEventListener("dragstart", (event) => {
+  const card = event.target.closest?.("[data-deal]");
+  if (!card) return;
+  dragged = card.id;
+  event.dataTransfer.effectAllowed = "move";
+  event.dataTransfer.setData("text/plain", card.dataset.deal);
+  card.classList.add("held");
+});
+document.addEventListener("dragend", () => {
+  dragged = null;
+  for (const e of $$(".held, .over")) e.classList.remove("held", "over");
+});
+document.addEventListener("dragover", (event) => {
+  const column = event.target.closest?.("[data-stage]");
+  if (!dragged || !column) return;
+  event.preventDefault();
+  for (const e of $$(".over")) if (e !== column) e.classList.remove("over");
+  column.classList.add("over");
+});
+document.addEventListener("drop", (event) => {
+  const column = event.target.closest?.("[data-stage]");
+  const card = document.getElementById(dragged ?? "");
+  if (!column || !card) return;
+  event.preventDefault();
+  if (column.contains(card)) return;
+  const form = $("form", card);
+  form.elements.stage.value = column.dataset.stage;
+  // Why a deal was lost is asked for; all else needs no word.
+  if (column.dataset.stage === "lost") {
+    form.closest("details").open = true;
+    form.elements.lost_reason.focus();
+  } else {
+    form.requestSubmit();
+  }
+});
 
 // --- keys -----------------------------------------------------------------------------------------
 document.addEventListener("keydown", (event) => {
@@ -323,5 +382,6 @@ document.addEventListener("toggle", (event) => {
 
 localise(document);
 zones(document);
+askAgain();
 if (location.hash === "#q") $("input[type=search]")?.focus();
 listen();

@@ -3,6 +3,7 @@
 mod account;
 mod edits;
 mod entry;
+mod insight;
 mod late;
 mod pages;
 mod rights;

@@ -195,7 +195,7 @@ fn condition() -> impl Strategy<Value = String> {
         3 => select(&["any", "none", "never", "open", "overdue", "yes", "no", "today", "vip", "bad*",
             "*mull*", "customer,lead", "muller,vip", "visit", "phone", "email", "address", "note",
             "tag", "deal", "purchase", "contact", "due", "city", "company", "birthday",
-            "custom.since", "custom.Größe", "nancy", "⭐", "0171", "+49171234"][..]).prop_map(str::to_owned),
+            "custom.since", "custom.Größe", "nancy", "Email", "phone", "A", "c", "2..4", "⭐", "0171", "+49171234"][..]).prop_map(str::to_owned),
         3 => select(&["7d", "40d", "60d", "1y", "2m", "+7d", "-1d", "-3w", "2026", "2026-06",
             "2026-06-15", "2026-06-14..2026-06-16", "..2026-06-14", "2020..", "tomorrow"][..]).prop_map(str::to_owned),
         3 => (-3_i64..50).prop_map(|n| n.to_string()),
@@ -226,23 +226,40 @@ fn owner() -> impl Strategy<Value = Option<String>> {
     proptest::option::of(select(&["nancy", "Nancy", "bob"][..]).prop_map(str::to_owned))
 }
 
+/// What only the office knows: the owner, classes, and statements about consent in their order.
+fn known() -> impl Strategy<Value = Known> {
+    let standing = (1_i64..6, 1_i64..6, 1_i64..6, select(&['A', 'B', 'C'][..])).prop_map(
+        |(recency, frequency, monetary, abc)| Standing { recency, frequency, monetary, abc },
+    );
+    let said = (select(&["email", "phone"][..]), 0_i64..3, any::<bool>());
+    (owner(), vec(standing, 0..3), vec(said, 0..5), vec((0_i64..3, 0_i64..11), 0..3))
+        .prop_map(|(owner, standings, said, answers)| Known { owner, standings, said, answers })
+}
+
 proptest! {
     #[test]
     fn memory_and_sql_agree(
-        rows in vec((row(), owner()), 1..6),
+        rows in vec((row(), known()), 1..6),
         filters in vec(filter(), 1..12),
     ) {
         let store = Store::new();
-        for (rowid, (row, owner)) in rows.iter().enumerate() {
-            store.put(rowid as i64, row, owner.as_deref());
+        for (rowid, (row, known)) in rows.iter().enumerate() {
+            store.put(rowid as i64, row, known.owner.as_deref());
+            store.put_known(rowid as i64, known);
         }
         for text in &filters {
             let Ok(filter) = Filter::parse(text) else { continue };
             let expected: Vec<i64> = rows
                 .iter()
                 .enumerate()
-                .filter(|(_, (row, owner))| {
-                    filter.eval(row, &Office { owner: owner.as_deref() }, &noon())
+                .filter(|(_, (row, known))| {
+                    let office = Office {
+                        owner: known.owner.as_deref(),
+                        standings: &known.standings,
+                        consents: &known.consents(),
+                        nps: known.nps(),
+                    };
+                    filter.eval(row, &office, &noon())
                 })
                 .map(|(rowid, _)| rowid as i64)
                 .collect();

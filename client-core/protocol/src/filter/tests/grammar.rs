@@ -58,7 +58,7 @@ fn empty() -> Row {
 fn check(text: &str, matches_anna: bool, matches_empty: bool) {
     let filter = Filter::parse(text).unwrap_or_else(|error| panic!("{}", error.pointing_at(text)));
     let (anna, empty) = (anna(), empty());
-    let office = Office { owner: Some("nancy") };
+    let office = Office { owner: Some("nancy"), ..Office::default() };
     assert_eq!(filter.eval(&anna, &office, &noon()), matches_anna, "Anna: {text}");
     assert_eq!(filter.eval(&empty, &Office::default(), &noon()), matches_empty, "empty: {text}");
     let store = Store::new();
@@ -67,6 +67,33 @@ fn check(text: &str, matches_anna: bool, matches_empty: bool) {
     let expected: Vec<i64> =
         [(1, matches_anna), (2, matches_empty)].iter().filter(|x| x.1).map(|x| x.0).collect();
     assert_eq!(store.matching(&filter, &noon()), expected, "SQL: {text}");
+}
+
+#[test]
+fn classes_and_consents_are_asked_for_at_the_office_only() {
+    let (anna, empty) = (anna(), empty());
+    let standings = [Standing { recency: 5, frequency: 1, monetary: 3, abc: 'A' }];
+    let office = Office { standings: &standings, consents: &["email"], ..Office::default() };
+    for (text, holds) in [
+        ("recency:5", true),
+        ("recency:4..5 frequency:<=2 monetary:!=5", true),
+        ("frequency:>1", false),
+        ("abc:a,b", true),
+        ("-abc:A", false),
+        ("consent:Email", true),
+        ("consent:phone", false),
+        ("consent:none", false),
+    ] {
+        let filter = Filter::parse(text).unwrap();
+        assert_eq!(filter.eval(&anna, &office, &noon()), holds, "{text}");
+        assert!(filter.to_sql(&noon(), SqlTarget::Device).is_err(), "{text}");
+        assert_eq!(filter.mentions_classes(), !text.starts_with("consent"), "{text}");
+    }
+    let none = Filter::parse("consent:none -recency:1..5").unwrap();
+    assert!(none.eval(&empty, &Office::default(), &noon()));
+    for text in ["recency:0", "recency:6", "frequency:often", "abc:D", "monetary:2..7"] {
+        assert!(Filter::parse(text).is_err(), "{text}");
+    }
 }
 
 #[test]

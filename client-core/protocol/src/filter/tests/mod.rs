@@ -21,6 +21,40 @@ pub(super) fn noon() -> FilterContext {
 
 pub(super) const DAY: i64 = 24 * 60 * 60 * 1000;
 
+/// What only the office knows of a contact.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Known {
+    pub(super) owner: Option<String>,
+    pub(super) standings: Vec<Standing>,
+    /// Channel, when, and whether it was given.
+    pub(super) said: Vec<(&'static str, i64, bool)>,
+    /// When, and the answer to a survey.
+    pub(super) answers: Vec<(i64, i64)>,
+}
+
+impl Known {
+    /// The latest answer; of two at one time the later entry.
+    pub(super) fn nps(&self) -> Option<i64> {
+        self.answers
+            .iter()
+            .enumerate()
+            .max_by_key(|(id, (at, _))| (*at, *id))
+            .map(|(_, (_, nps))| *nps)
+    }
+
+    /// The channels whose latest statement is a consent; of two at one time the later entry counts.
+    pub(super) fn consents(&self) -> Vec<&'static str> {
+        let mut last = std::collections::BTreeMap::new();
+        for (channel, at, given) in &self.said {
+            let latest = last.entry(*channel).or_insert((*at, *given));
+            if *at >= latest.0 {
+                *latest = (*at, *given);
+            }
+        }
+        last.into_iter().filter(|(_, (_, given))| *given).map(|(channel, _)| channel).collect()
+    }
+}
+
 /// The projection table as stores make it.
 pub(super) struct Store {
     db: Connection,
@@ -40,7 +74,10 @@ impl Store {
             COLUMNS.iter().map(|(name, kind)| format!("{name} {kind}")).collect();
         db.execute_batch(&format!(
             "CREATE TABLE projection (rowid INTEGER PRIMARY KEY, row TEXT NOT NULL,
-             owner_login TEXT, {})",
+             owner_login TEXT, {});
+             CREATE TABLE standing (n INTEGER, recency INTEGER, frequency INTEGER, monetary INTEGER, class TEXT);
+             CREATE TABLE consent (n INTEGER, id INTEGER, channel TEXT, given INTEGER, at INTEGER);
+             CREATE TABLE interaction (n INTEGER, id INTEGER, at INTEGER, nps INTEGER)",
             columns.join(", ")
         ))
         .unwrap();
@@ -85,6 +122,31 @@ impl Store {
         );
         self.db.execute(&sql, params_from_iter(values)).unwrap();
         fold_tests::index(&self.db, rowid, row);
+    }
+
+    pub(super) fn put_known(&self, rowid: i64, known: &Known) {
+        for standing in &known.standings {
+            let Standing { recency, frequency, monetary, abc } = *standing;
+            self.db
+                .execute(
+                    "INSERT INTO standing VALUES (?, ?, ?, ?, ?)",
+                    (rowid, recency, frequency, monetary, abc.to_string()),
+                )
+                .unwrap();
+        }
+        for (id, (at, nps)) in known.answers.iter().enumerate() {
+            self.db
+                .execute("INSERT INTO interaction VALUES (?, ?, ?, ?)", (rowid, id as i64, at, nps))
+                .unwrap();
+        }
+        for (id, (channel, at, given)) in known.said.iter().enumerate() {
+            self.db
+                .execute(
+                    "INSERT INTO consent VALUES (?, ?, ?, ?, ?)",
+                    (rowid, id as i64, channel, given, at),
+                )
+                .unwrap();
+        }
     }
 
     pub(super) fn matching(&self, filter: &Filter, ctx: &FilterContext) -> Vec<i64> {
