@@ -70,9 +70,9 @@ fn form(ask: &Ask, value: &Value) -> Markup {
                     option value="" selected[!limits] { "quintiles" } option value="limits" selected[limits] { "chosen limits" }
                 } }
             @if limits {
-                div { label for="recency" { "Days since the last, class 5 to 2" } input #recency name="recency" value=(recency) autocomplete="off"; }
-                div { label for="frequency" { "Purchases, class 2 to 5" } input #frequency name="frequency" value=(frequency) autocomplete="off"; }
-                div { label for="monetary" { "Revenue, class 2 to 5" } input #monetary name="monetary" value=(monetary) autocomplete="off"; }
+                div.limits { label for="recency" { "Days since the last, class 5 to 2" } input #recency name="recency" value=(recency) autocomplete="off"; }
+                div.limits { label for="frequency" { "Purchases, class 2 to 5" } input #frequency name="frequency" value=(frequency) autocomplete="off"; }
+                div.limits { label for="monetary" { "Revenue, class 2 to 5" } input #monetary name="monetary" value=(monetary) autocomplete="off"; }
             }
             button.btn { "Show" }
         }

@@ -6,7 +6,7 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode, header};
 use chrono::NaiveDate;
-use roadbook_protocol::filter::{Filter, FilterContext, Office, SqlTarget};
+use roadbook_protocol::filter::{Filter, FilterContext, Office, SqlTarget, Standing};
 use roadbook_protocol::ids::{ContactId, UserId};
 use roadbook_protocol::projection::{Row, project};
 use roadbook_server::admin::execute::{Context, execute};
@@ -163,7 +163,9 @@ pub fn filter(data: &[u8]) {
     let ctx = FilterContext { today, now_ms: 1_772_323_200_000 };
     let _ = filter.to_sql(&ctx, SqlTarget::Device);
     let row = rows();
-    let office = Office { owner: Some("ada") };
+    let standings = [Standing { recency: 5, frequency: 2, monetary: 3, abc: 'B' }];
+    let office =
+        Office { owner: Some("ada"), standings: &standings, consents: &["email"], nps: Some(9) };
     for row in row {
         let _ = filter.eval(row, &office, &ctx);
     }
