@@ -218,10 +218,10 @@ pub(super) fn count(
         of(row.get(0)?, Done { missed: row.get(1)?, ..Done::default() });
     }
     let mut statement = conn.prepare_cached(
-        "SELECT c.owner, count(*),
+        "SELECT p.owner_login, count(*),
                 sum((?2 - coalesce(p.last_contact_at, 0)) / 86400000
                     >= json_extract(p.row, '$.fields.cadence_days'))
-         FROM projection p INDEXED BY projection_by_cadence JOIN contact c ON c.n = p.n
+         FROM projection p INDEXED BY projection_by_cadence
          WHERE p.workspace = ?1 AND p.archived = 0
            AND json_extract(p.row, '$.fields.cadence_days') > 0
            AND p.n NOT IN (SELECT n FROM canary)
@@ -230,7 +230,9 @@ pub(super) fn count(
     let mut rows = statement.query(params![id, now])?;
     while let Some(row) = rows.next()? {
         let add = Done { cadence: row.get(1)?, neglected: row.get(2)?, ..Done::default() };
-        of(row.get(0)?, add);
+        let login: Option<String> = row.get(0)?;
+        let owner = chosen.users.iter().find(|user| Some(&user.login) == login.as_ref());
+        of(owner.map(|user| *user.id.as_bytes()), add);
     }
     Ok((done, per_day))
 }

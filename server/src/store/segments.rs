@@ -27,10 +27,11 @@ CREATE TABLE segment (
 DROP INDEX projection_list;
 CREATE INDEX projection_list ON projection (workspace, sort_key, status, category, city, country,
     company, owner_login, next_visit, next_due, last_contact_at, conflicts,
-    COALESCE(json_extract(row, '$.purchases'), 0), json_extract(row, '$.last_purchase'))
+    COALESCE(json_extract(row, '$.purchases'), 0), json_extract(row, '$.last_purchase'),
+    json_type(row, '$.fields.cadence_days'), json_extract(row, '$.fields.cadence_days'))
     WHERE archived = 0;
 CREATE INDEX projection_by_cadence ON projection (workspace,
-    json_extract(row, '$.fields.cadence_days'), last_contact_at)
+    json_extract(row, '$.fields.cadence_days'), last_contact_at, owner_login)
     WHERE archived = 0 AND json_extract(row, '$.fields.cadence_days') > 0;
 ";
 
