@@ -53,7 +53,11 @@ fn take_back_later_schemas(conn: &Connection) {
         rows.collect::<rusqlite::Result<_>>().unwrap()
     };
     let later = texts(
-        "SELECT 'DROP TABLE ' || name FROM main.sqlite_master WHERE type = 'table'
+        "SELECT 'DROP INDEX main.' || name FROM main.sqlite_master WHERE type = 'index'
+             AND sql IS NOT NULL AND name NOT IN (SELECT name FROM first.sqlite_master)
+             AND tbl_name IN (SELECT name FROM first.sqlite_master)
+         UNION ALL
+         SELECT 'DROP TABLE ' || name FROM main.sqlite_master WHERE type = 'table'
              AND name NOT IN (SELECT name FROM first.sqlite_master)
          UNION ALL
          SELECT 'ALTER TABLE main.' || t.name || ' DROP COLUMN ' || c.name
