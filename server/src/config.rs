@@ -90,6 +90,8 @@ pub struct Config {
     pub code_minutes: u32,
     /// Proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpAddr>,
+    /// Hosts inside the network that webhooks may be sent to.
+    pub webhook_private_hosts: Vec<String>,
     /// The file whose first line lets `/metrics` be read from other machines.
     pub metrics_token_file: Option<PathBuf>,
     /// The address of the company's identity provider; without it people sign in with passwords.
@@ -132,6 +134,7 @@ impl Default for Config {
             drain_seconds: 30,
             code_minutes: 10,
             trusted_proxies: Vec::new(),
+            webhook_private_hosts: Vec::new(),
             metrics_token_file: None,
             oidc_issuer: None,
             oidc_client_id: None,

@@ -10,12 +10,14 @@
 //! | [`insight`] | what figures mean: RFM, ABC, funnel, seasons, as pure functions |
 //! | [`rights`] | who may do what: the one place that decides |
 //! | [`office`] | sign-in and the managers' pages |
+//! | [`api`] | the HTTP API for other programs |
 //! | [`admin`] | the commands, the control socket, import and export |
 //! | [`config`] | file, environment and flags in one table |
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod admin;
+pub mod api;
 pub mod config;
 pub mod engine;
 mod files;

@@ -78,8 +78,6 @@ impl Http {
 
     fn send(&mut self, method: &str, path: &str, body: &str) -> Answer {
         let host = &self.host;
-        let mut stream = TcpStream::connect(host).unwrap();
-        stream.set_read_timeout(Some(ANSWER_MAX)).unwrap();
         let mut request =
             format!("{method} {path} HTTP/1.0\r\nHost: {host}\r\nOrigin: http://{host}\r\n");
         if !self.cookies.is_empty() {
@@ -93,24 +91,13 @@ impl Http {
         }
         request.push_str("\r\n");
         request.push_str(body);
-        stream.write_all(request.as_bytes()).unwrap();
-        let mut bytes = Vec::new();
-        stream.read_to_end(&mut bytes).unwrap();
-        let text = String::from_utf8_lossy(&bytes);
-        let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
-        let mut lines = head.lines();
-        let status =
-            lines.next().and_then(|line| line.split(' ').nth(1)?.parse().ok()).unwrap_or(0);
-        let headers: Vec<(String, String)> = lines
-            .filter_map(|line| line.split_once(':'))
-            .map(|(name, value)| (name.to_lowercase(), value.trim().to_owned()))
-            .collect();
-        for (name, value) in &headers {
+        let answer = exchange(host, request.as_bytes());
+        for (name, value) in &answer.headers {
             if name == "set-cookie" {
                 self.take_cookie(value);
             }
         }
-        Answer { status, headers, body: body.to_owned() }
+        answer
     }
 
     /// Keeps a cookie, or lets go of one that is to be gone.
@@ -124,6 +111,39 @@ impl Http {
             self.cookies.push((name.to_owned(), value.to_owned()));
         }
     }
+}
+
+/// Sends a request of HTTP/1.0, and reads the whole answer.
+#[track_caller]
+pub fn exchange(host: &str, request: &[u8]) -> Answer {
+    let mut stream = connect(host);
+    // A server that has seen enough may close before it has read all.
+    let _ = stream.write_all(request);
+    let mut bytes = Vec::new();
+    let _ = stream.read_to_end(&mut bytes);
+    let text = String::from_utf8_lossy(&bytes);
+    let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
+    let (status, headers) = head_of(head);
+    Answer { status, headers, body: body.to_owned() }
+}
+
+/// A connection on which no read lasts for ever.
+#[track_caller]
+pub fn connect(host: &str) -> TcpStream {
+    let stream = TcpStream::connect(host).unwrap();
+    stream.set_read_timeout(Some(ANSWER_MAX)).unwrap();
+    stream
+}
+
+/// Status and headers of an answer, from its head.
+pub fn head_of(head: &str) -> (u16, Vec<(String, String)>) {
+    let mut lines = head.lines();
+    let status = lines.next().and_then(|line| line.split(' ').nth(1)?.parse().ok()).unwrap_or(0);
+    let headers = lines
+        .filter_map(|line| line.split_once(':'))
+        .map(|(name, value)| (name.to_lowercase(), value.trim().to_owned()))
+        .collect();
+    (status, headers)
 }
 
 /// What stands between two texts, for the first time.

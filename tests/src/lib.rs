@@ -22,10 +22,12 @@
 //! | [`mutants`] | mutated changes by the million through a running server |
 //! | [`provider`] | an identity provider that says whatever a test wants |
 //! | [`browser`] | Chromium at the office's pages |
+//! | [`api`] | a program that uses the HTTP API |
 //! | [`http`] | somebody at the office's pages, without a browser |
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, reason = "this crate is tests, demo and benchmarks only")]
 
+pub mod api;
 pub mod browser;
 pub mod devices;
 pub mod fixtures;

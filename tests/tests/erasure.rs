@@ -203,7 +203,7 @@ fn no_table_is_forgotten() {
     world.scene.start();
     world.erase();
     world.scene.stop();
-    assert_eq!(rows(&world.scene), ["access", "contact", "erasure", "erasure_device"]);
+    assert_eq!(rows(&world.scene), ["access", "contact", "erasure", "erasure_device", "feed"]);
 }
 
 #[test]

@@ -11,7 +11,10 @@ use clap::{ArgGroup, Args, Parser, Subcommand};
 use super::import::date::DateOrder;
 use super::import::money::DecimalMark;
 use super::import::{Duplicates, Kind, Update};
-use super::request::{AlertCommand, CanaryCommand, ExportFormat, ReviewCommand, VolumeCommand};
+use super::request::{
+    AlertCommand, ApiKeyCommand, CanaryCommand, ExportFormat, ReviewCommand, VolumeCommand,
+    WebhookCommand,
+};
 
 mod rights;
 mod sign_in;
@@ -148,6 +151,12 @@ pub enum Command {
     /// Changes that were set aside because they could not be merged.
     #[command(subcommand)]
     Quarantine(QuarantineCommand),
+    /// Keys for other programs that use the HTTP API.
+    #[command(subcommand)]
+    ApiKey(ApiKeyCommand),
+    /// Addresses of other programs to which events are sent.
+    #[command(subcommand)]
+    Webhook(WebhookCommand),
     /// Who changed access or destroyed data.
     #[command(subcommand)]
     Audit(AuditCommand),
@@ -220,6 +229,9 @@ pub struct ServeArgs {
     /// Proxies whose X-Forwarded-For is believed, with commas between.
     #[arg(long, value_name = "IP,...")]
     pub trusted_proxies: Option<String>,
+    /// Hosts inside the network that webhooks may be sent to, with commas between.
+    #[arg(long, value_name = "HOST,...")]
+    pub webhook_private_hosts: Option<String>,
     /// The file with the token for /metrics.
     #[arg(long, value_name = "FILE")]
     pub metrics_token_file: Option<String>,
@@ -248,6 +260,7 @@ impl ServeArgs {
             ("drain_seconds", &self.drain_seconds),
             ("code_minutes", &self.code_minutes),
             ("trusted_proxies", &self.trusted_proxies),
+            ("webhook_private_hosts", &self.webhook_private_hosts),
             ("metrics_token_file", &self.metrics_token_file),
         ];
         let mut settings: Vec<_> =

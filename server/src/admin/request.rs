@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 use super::import::ImportOptions;
 use crate::store::EngineError;
 
+mod api;
 mod watch;
+pub use api::{ApiKeyCommand, WebhookCommand};
 pub use watch::{AlertCommand, CanaryCommand, ReviewCommand, VolumeCommand};
 
 /// One command with its context.
@@ -230,6 +232,10 @@ pub enum Request {
     Canary(CanaryCommand),
     /// What is held back after a restore without the ledger.
     Review(ReviewCommand),
+    /// Keys of the HTTP API.
+    ApiKey(ApiKeyCommand),
+    /// Webhooks.
+    Webhook(WebhookCommand),
     /// Lists quarantined changes.
     QuarantineList,
     /// Exports quarantined changes with their bytes; they are the output.

@@ -176,6 +176,8 @@ impl Asked {
             Command::Alert(command) => Request::Alert(command),
             Command::Volume(command) => Request::Volume(command),
             Command::Canary(command) => Request::Canary(command),
+            Command::ApiKey(command) => Request::ApiKey(command),
+            Command::Webhook(command) => Request::Webhook(command),
             Command::Review(command) => Request::Review(command),
             Command::Assign(args) => Request::Assign({
                 let csv = match &args.csv {

@@ -160,6 +160,7 @@ fn note_configuration(engine: &Engine, config: &Config) -> Result<(), EngineErro
         "plain": config.plain,
         "trusted_proxies": config.trusted_proxies.len(),
         "code_minutes": config.code_minutes,
+        "webhook_private_hosts": config.webhook_private_hosts.len(),
         "oidc": config.oidc_issuer.is_some(),
     });
     let ask = audit::Ask { action: Some(CONFIGURATION.to_owned()), ..audit::Ask::default() };
@@ -245,6 +246,7 @@ fn options(config: &Config) -> Result<ServeOptions, Failure> {
         drain_hard: drain + HARD_STOP_AFTER,
         sync,
         oidc,
+        webhook_private_hosts: config.webhook_private_hosts.clone(),
         ..ServeOptions::new(listen, tls)
     })
 }

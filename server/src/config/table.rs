@@ -213,6 +213,27 @@ pub const KEYS: &[Key] = &[
         },
     ),
     key(
+        "webhook_private_hosts",
+        "host names or IP addresses with commas between",
+        "none",
+        "Hosts inside the network, or without TLS, that webhooks may be sent to; all others must be on the public internet and use HTTPS.",
+        |c, v| {
+            c.webhook_private_hosts = v
+                .split(',')
+                .map(str::trim)
+                .filter(|part| !part.is_empty())
+                .map(str::to_owned)
+                .collect();
+            if c.webhook_private_hosts.iter().any(|host| host.contains(['/', ' ', '@', '*'])) {
+                return Err(
+                    "write names or addresses as they stand in URLs, such as erp.internal,10.0.0.5"
+                        .to_owned(),
+                );
+            }
+            Ok(())
+        },
+    ),
+    key(
         "metrics_token_file",
         "a file",
         "none",

@@ -13,6 +13,7 @@ use serde_json::json;
 
 use super::handle::Engine;
 use super::types::{Assign, AssignReport, Event};
+use crate::store::feed::{self, Happened, Holders, Kind};
 use crate::store::{EngineError, Result, audit, contacts, ledger, people, projections, workspaces};
 
 /// Contacts per transaction: others wait for it.
@@ -24,6 +25,15 @@ pub(super) struct Done {
     report: AssignReport,
     pub(super) users: BTreeSet<UserId>,
     pub(super) cursor: Cursor,
+    /// When; 0 where it is done again after a restore.
+    at: UnixMs,
+}
+
+impl Done {
+    /// Nothing yet, at this moment.
+    pub(super) fn at(now: UnixMs) -> Self {
+        Self { at: now, ..Self::default() }
+    }
 }
 
 impl Engine {
@@ -92,7 +102,7 @@ fn assign_part(
             });
         }
     }
-    let mut done = Done::default();
+    let mut done = Done::at(now);
     for contact in part {
         match assign_one(tx, workspace, *contact, wanted, &mut done)? {
             Some(true) => done.report.changed.push(*contact),
@@ -167,6 +177,16 @@ pub(super) fn assign_one(
         contacts::set_access(tx, workspace, id, *user, new_access(user), cursor)?;
     }
     contacts::set_assigned(tx, contact.n, cursor)?;
+    let holders = Holders {
+        from: contact.owner,
+        to: owner,
+        epoch: contact.epoch + u64::from(owner != contact.owner),
+        before: before.iter().filter(|(_, held)| *held != Access::Removed).map(|a| a.0).collect(),
+        after: owner.into_iter().chain(collaborators).collect(),
+    };
+    let happened =
+        Happened { cursor, at: done.at, kind: Kind::Assigned, contact: id, holders: Some(holders) };
+    feed::append(tx, workspace, &happened)?;
     ledger::note_assignment(tx, workspace, id)?;
     // Whoever goes on seeing it hears of the new owner.
     done.users.extend(contacts::raise_sort_cursor(tx, workspace, id, cursor)?);

@@ -20,7 +20,7 @@ use super::{failpoint, late};
 use crate::store::changes::NewChange;
 use crate::store::contacts::MergedState;
 use crate::store::{
-    Result, changes, contacts, documents, facts, projections, proposals, workspaces,
+    Result, changes, contacts, documents, facts, feed, projections, proposals, workspaces,
 };
 
 /// A merge that was written; it counts once the transaction is committed.
@@ -154,6 +154,10 @@ fn write_inside(tx: &Transaction<'_>, prepared: Prepared) -> Result<Commit> {
         Some(derived) => {
             write_derived(tx, workspace, id, n, cursor, merged, is_new, &derived)?;
             let users = contacts::raise_sort_cursor(tx, workspace, id, cursor)?;
+            let kind = if is_new { feed::Kind::Created } else { feed::Kind::Changed };
+            let happened =
+                feed::Happened { cursor, at: prepared.now, kind, contact: id, holders: None };
+            feed::append(tx, workspace, &happened)?;
             (Some((derived.doc, derived.document_bytes)), users)
         }
     };

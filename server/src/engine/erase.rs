@@ -19,6 +19,7 @@ use serde_json::json;
 use super::handle::Engine;
 use super::types::Event;
 use crate::store::erasures::{self, NewErasure};
+use crate::store::feed::{self, Happened, Holders, Kind};
 use crate::store::ledger::{self, Record};
 use crate::store::{EngineError, Result, audit, contacts, workspaces};
 
@@ -214,6 +215,14 @@ pub(super) fn erase_one(
     let rows = erasures::take_out(tx, workspace, &found)?;
     let held = erasures::leave_id(tx, workspace, &found, cursor, new.at)?;
     let devices = erasures::record(tx, workspace, new, &held)?;
+    let happened = Happened {
+        cursor,
+        at: new.at,
+        kind: Kind::Erased,
+        contact: new.contact,
+        holders: Some(Holders { from: found.owner, before: held.clone(), ..Holders::default() }),
+    };
+    feed::append(tx, workspace, &happened)?;
     ledger::note(tx, workspace, Record::Erase { contact: new.contact })?;
     Ok(Written { cursor, rows, held, devices })
 }

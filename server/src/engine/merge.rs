@@ -24,7 +24,7 @@ use rusqlite::Connection;
 
 use super::cache::DocumentCache;
 use super::late;
-use super::types::Authored;
+use super::types::{Authored, CHANGED};
 use crate::store::changes::Pending;
 use crate::store::contacts::Contact;
 use crate::store::projections::Prepared as PreparedRow;
@@ -251,6 +251,13 @@ impl Merger {
                 }
             }
         };
+        if let Some(only_at) = &item.only_at {
+            let mut heads = work.doc.get_heads();
+            heads.sort_unstable();
+            if heads != *only_at {
+                return Ok(Authoring::Refused(changed(item.contact)));
+            }
+        }
         let (applied, not_replayed) = match self.apply(&mut work.doc, author, item) {
             Ok(edited) => edited,
             // What is pending will be merged on its own.
@@ -408,6 +415,16 @@ fn refuse_item(contact: Option<&Contact>, item: &Authored) -> Option<EngineError
         }
         (None, None) => Some(EngineError::not_found(format!("contact {}", item.contact))),
         _ => None,
+    }
+}
+
+/// Somebody wrote to the contact since the edit was prepared.
+fn changed(contact: ContactId) -> EngineError {
+    EngineError::Refused {
+        code: CHANGED,
+        reason: format!(
+            "contact {contact} was changed meanwhile; read it again, and make the edit on what it is now"
+        ),
     }
 }
 

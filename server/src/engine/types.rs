@@ -102,7 +102,13 @@ pub struct Authored {
     pub replay: bool,
     /// The decision about proposals that this edit carries out: written in the same transaction.
     pub decision: Option<Decision>,
+    /// Makes the edit only if these are the heads of the contact, sorted; else it is refused with the
+    /// code [`CHANGED`].
+    pub only_at: Option<Vec<ChangeHash>>,
 }
+
+/// The code of the refusal of an edit that was made for another state of its contact.
+pub const CHANGED: &str = "changed";
 
 impl Authored {
     /// An edit of a contact that exists.
@@ -115,6 +121,7 @@ impl Authored {
             replaces: Vec::new(),
             replay: false,
             decision: None,
+            only_at: None,
         }
     }
     /// A new contact.

@@ -120,7 +120,7 @@ impl Stage {
             false => None,
         };
         let add = if joins { vec![presenter.user] } else { Vec::new() };
-        let mut done = Done::default();
+        let mut done = Done::at(self.now);
         assign_one(
             tx,
             workspace,

@@ -42,6 +42,7 @@ pub use layers::RequestId;
 pub(crate) use layers::unavailable;
 pub use tls::{TlsError, TlsSource};
 
+use crate::api::{ApiState, Private};
 use crate::engine::Engine;
 use crate::office::oidc::{Oidc, OidcOptions};
 use crate::office::{OfficeOptions, OfficeState};
@@ -73,6 +74,8 @@ pub struct ServeOptions {
     pub sync: SyncOptions,
     /// The company's own identity provider, if people may sign in by it.
     pub oidc: Option<OidcOptions>,
+    /// Hosts inside the network that webhooks may be sent to.
+    pub webhook_private_hosts: Vec<String>,
 }
 
 impl ServeOptions {
@@ -90,6 +93,7 @@ impl ServeOptions {
             trusted_proxies: Vec::new(),
             sync: SyncOptions::default(),
             oidc: None,
+            webhook_private_hosts: Vec::new(),
         }
     }
 }
@@ -168,6 +172,9 @@ pub async fn serve(
             shutdown: shutdown.clone(),
         },
     );
+    let private = Private::new(&options.webhook_private_hosts);
+    let api = ApiState::new(engine.clone(), private, shutdown.clone());
+    let deliver = tokio::spawn(api.clone().deliver());
     let health = health::Health {
         engine,
         drain: drain.clone(),
@@ -175,7 +182,12 @@ pub async fn serve(
     };
     // A certificate of one's own making must not be nailed down in browsers.
     let strict_transport = matches!(options.tls, TlsSource::Files { .. });
-    let router = router::router(health, hub, crate::office::router(office), strict_transport);
+    let router = router::router(
+        health,
+        hub,
+        crate::office::router(office).merge(crate::api::router(api)),
+        strict_transport,
+    );
     let accept_loop = accept::AcceptLoop {
         listener,
         tls: tls.map(|tls| TlsAcceptor::from(tls.config)),
@@ -190,6 +202,8 @@ pub async fn serve(
     };
     let task = tokio::spawn(async move {
         accept_loop.run().await;
+        // The engine is closed when this task is over: nothing may be sending then.
+        let _ = deliver.await;
         over.cancel();
     });
     Ok(Serving { local_addr, url, fingerprint, task })

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | this one | the table: role x action x relation, without a database |
 //! | [`scope`] | whose contacts somebody sees: teams and the teams in them |
+//! | [`api`] | what a key of the HTTP API may be used for |
 //!
 //! Two rules stand above the table. A device gets and writes what is assigned to its user, whatever the
 //! role: teams steer, they do not fill a phone with customers. And an id that is not one's own is
@@ -12,12 +13,14 @@
 //!
 //! Everything here is read anew for each request or transaction: nothing remembers a right.
 
+pub mod api;
 pub mod scope;
 #[cfg(test)]
 mod tests;
 
 use roadbook_protocol::wire::Access;
 
+pub use api::ApiScope;
 pub use scope::{Rights, Scope};
 
 use crate::store::people::Role;

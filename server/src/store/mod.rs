@@ -27,6 +27,7 @@
 //! clock or randomness.
 
 pub mod alerts;
+pub mod api_keys;
 pub mod audit;
 pub mod canaries;
 pub mod changes;
@@ -38,6 +39,7 @@ pub mod erasures;
 mod error;
 pub mod factors;
 pub mod facts;
+pub mod feed;
 pub mod ledger;
 pub mod people;
 pub mod projections;
@@ -49,6 +51,7 @@ pub(crate) mod sql;
 pub mod standings;
 pub mod teams;
 pub mod volumes;
+pub mod webhooks;
 pub mod wipes;
 pub mod workspaces;
 

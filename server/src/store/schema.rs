@@ -342,6 +342,9 @@ const V3: &[&str] = &[
     super::facts::TABLES_V3,
     super::standings::TABLES_V3,
     super::segments::TABLES_V3,
+    super::api_keys::TABLES_V3,
+    super::feed::TABLES_V3,
+    super::webhooks::TABLES_V3,
 ];
 
 #[cfg(test)]

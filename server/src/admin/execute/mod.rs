@@ -9,10 +9,12 @@
 //! | `assign` | who gets which contacts |
 //! | `contacts`, `export` | which contacts are meant; import, export |
 //! | `allowed` | what somebody named with `--as` may do |
+//! | `api_keys` | keys of the HTTP API |
 //! | `erase` | erasure, its report, mentions of the person |
 //! | `access` | everything about one person in one archive |
 //! | `retention` | rules by which contacts are erased after a time |
 //! | `watch`, `canary` | alerts, how much may be read, planted contacts |
+//! | `webhooks` | addresses to which events are sent |
 //! | `review` | what is held back after a restore without the ledger |
 //! | `conflicts` | what waits for a decision |
 //! | `proposals` | late edits, and somebody who leaves |
@@ -21,6 +23,7 @@
 
 mod access;
 mod allowed;
+mod api_keys;
 mod assign;
 mod audit;
 mod canary;
@@ -36,6 +39,7 @@ mod retention;
 mod review;
 mod teams;
 mod watch;
+mod webhooks;
 
 use std::io::Write;
 
@@ -110,6 +114,8 @@ pub fn execute(
         Request::Alert(command) => job.alert(&command),
         Request::Volume(command) => job.volume(&command),
         Request::Canary(command) => job.canary(&command),
+        Request::ApiKey(command) => job.api_key(&command),
+        Request::Webhook(command) => job.webhook(&command),
         Request::Review(command) => job.review(&command),
         Request::Assign(wanted) => job.assign(&wanted, files),
         Request::Import(options) => job.import(&options, files),

@@ -1,4 +1,4 @@
-//! Requests to the identity provider: bounded in time and size, over TLS that is verified.
+//! Requests to the identity provider, and to webhooks: bounded in time and size, over TLS that is verified.
 //!
 //! One connection per request, no redirects (a redirect could lead to a machine inside the network)
 //! and no compression. Plain HTTP goes to this machine only, for tests and for a provider behind the
@@ -27,13 +27,13 @@ const REQUEST_MAX: Duration = Duration::from_secs(5);
 
 /// What sends requests.
 #[derive(Clone)]
-pub(super) struct Fetch {
+pub(crate) struct Fetch {
     tls: TlsConnector,
 }
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum FetchError {
+pub(crate) enum FetchError {
     #[error("{0} is no address to ask: https is needed, or http on this machine")]
     Address(String),
     #[error("no answer within {} seconds", REQUEST_MAX.as_secs())]
@@ -49,7 +49,7 @@ impl Fetch {
     ///
     /// # Errors
     /// A text for the operator: the file can't be read or has no certificate.
-    pub(super) fn new(ca: Option<&Path>) -> Result<Self, String> {
+    pub(crate) fn new(ca: Option<&Path>) -> Result<Self, String> {
         let mut roots = rustls::RootCertStore::empty();
         // A system without any is told of when a provider can't be verified.
         roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
@@ -73,6 +73,30 @@ impl Fetch {
             .with_root_certificates(roots)
             .with_no_client_auth();
         Ok(Self { tls: TlsConnector::from(Arc::new(config)) })
+    }
+
+    /// Sends one request to an address that was judged before, over TLS to the host of that name if one is
+    /// given, and reads the answer. What it says beside its status is thrown away.
+    ///
+    /// # Errors
+    /// [`FetchError`]. How long it takes is bounded by the caller.
+    pub(crate) async fn send_to(
+        &self,
+        address: std::net::SocketAddr,
+        tls: Option<&str>,
+        request: HttpRequest,
+    ) -> Result<axum::http::StatusCode, FetchError> {
+        let uri = request.uri().clone();
+        let stream = TcpStream::connect(address).await?;
+        let answer = match tls {
+            None => talk(stream, request, &uri).await?,
+            Some(host) => {
+                let name = ServerName::try_from(host.to_owned())
+                    .map_err(|_| FetchError::Address(uri.to_string()))?;
+                talk(self.tls.connect(name, stream).await?, request, &uri).await?
+            }
+        };
+        Ok(answer.status())
     }
 
     /// Sends one request and reads the whole answer.

@@ -27,6 +27,7 @@ use super::sign_in::{self, By, Peer};
 use super::{OfficeState, session, url};
 use crate::store::people::{self, User};
 use crate::store::{EngineError, workspaces};
+pub(crate) use fetch::Fetch;
 use pending::Pending;
 use provider::{Provider, Trouble};
 
