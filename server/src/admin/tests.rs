@@ -411,7 +411,8 @@ fn codes_people_and_devices_have_the_shapes_that_other_tools_read() {
     let code = answer.data["code"].as_str().unwrap();
     assert_eq!(answer.text, format!("{code}\n"));
     assert!(answer.data["expires_at"].is_i64());
-    assert_eq!(answer.data.as_object().unwrap().len(), 2);
+    assert!(answer.data["link"].as_str().unwrap().contains(code), "{}", answer.data["link"]);
+    assert_eq!(answer.data.as_object().unwrap().len(), 3);
     let notes = answer.notes.join("\n");
     assert!(
         notes.contains("roadbook enroll https://office.example")

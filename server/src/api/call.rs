@@ -111,8 +111,9 @@ pub(super) fn router(state: ApiState) -> Router {
             }),
         );
     }
-    let read =
-        |text: fn() -> Response| any(move |request: Request| async move { public(&request, text) });
+    let read = |text: fn() -> Response| {
+        any(move |request: Request| async move { guarded(public(&request, text)) })
+    };
     router
         .route(&format!("{PREFIX}/openapi.json"), read(openapi::answer))
         .route(&format!("{PREFIX}/docs"), read(docs::page))

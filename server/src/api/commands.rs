@@ -8,6 +8,7 @@ use roadbook_protocol::document::{
     Assigner, Collection, Command, CommandError, Contact, Entry, Value, parse_value,
 };
 use roadbook_protocol::ids::{EntryId, UnixMs};
+use roadbook_protocol::limits::Limits;
 use serde_json::{Map, Value as Json};
 
 use super::problem::Problem;
@@ -98,6 +99,14 @@ pub(super) fn of_contact(
                 Json::String(text) => text,
                 _ => return Err(wrong(name, "text or null")),
             };
+            let max = Limits::DEFAULT.text_bytes_max;
+            if text.len() > max {
+                return Err(Problem::refused(format!(
+                    "`{name}` would have {} bytes, {max} are allowed; shorten it.",
+                    text.len()
+                ))
+                .with("field", name.as_str()));
+            }
             assigner.assign(name, text, ids).map_err(refused)?;
             continue;
         }
