@@ -217,6 +217,7 @@ async fn pass(
         .map_err(|error| Problem::bad_request(format!("The path can't be read: {error}.")))?;
     let path = path.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     let query = query(endpoint, &parts.uri)?;
+    check_headers(endpoint, &parts.headers)?;
     let body = take_body(endpoint, &parts.headers, body).await?;
     let call = Call {
         state,
@@ -254,11 +255,37 @@ fn query(endpoint: &Endpoint, uri: &axum::http::Uri) -> Result<BTreeMap<String, 
                 name.chars().take(64).collect::<String>()
             )));
         }
+        check_length(endpoint, Place::Query, &name, &value)?;
         if query.insert(name.clone(), value).is_some() {
             return Err(Problem::bad_request(format!("`{name}` is there twice; give it once.")));
         }
     }
     Ok(query)
+}
+
+/// No longer than the description says.
+fn check_length(endpoint: &Endpoint, place: Place, name: &str, value: &str) -> Result<(), Problem> {
+    let param = endpoint
+        .params
+        .iter()
+        .find(|param| param.place == place && param.name.eq_ignore_ascii_case(name));
+    let max = param.and_then(|param| param.schema["maxLength"].as_u64());
+    match max.filter(|max| value.chars().count() as u64 > *max) {
+        None => Ok(()),
+        Some(max) => Err(Problem::bad_request(format!(
+            "`{name}` has more than {max} characters; shorten it."
+        ))),
+    }
+}
+
+/// The headers that the table names.
+fn check_headers(endpoint: &Endpoint, headers: &HeaderMap) -> Result<(), Problem> {
+    for param in endpoint.params.iter().filter(|param| param.place == Place::Header) {
+        if let Some(value) = headers.get(param.name).and_then(|value| value.to_str().ok()) {
+            check_length(endpoint, Place::Header, param.name, value)?;
+        }
+    }
+    Ok(())
 }
 
 async fn take_body(endpoint: &Endpoint, headers: &HeaderMap, body: Body) -> Result<Bytes, Problem> {
