@@ -106,6 +106,9 @@ fn a_key_reaches_what_its_person_reaches_and_the_rest_does_not_exist() {
     assert_eq!(north.ask("GET", "/contacts", &[], "").status, 401);
 }
 
+/// Method, path, headers, body, and the status that is expected.
+type Case<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)], &'a str, u16);
+
 #[test]
 fn every_error_is_a_problem_that_says_the_way_out() {
     let scene = Scene::new();
@@ -114,7 +117,7 @@ fn every_error_is_a_problem_that_says_the_way_out() {
     let one = format!("/contacts/{id}");
     let large = format!(r#"{{"note":"{}"}}"#, "x".repeat(300_000));
     let long = format!(r#"{{"note":"{}"}}"#, "x".repeat(70_000));
-    let cases: &[(&str, &str, &[(&str, &str)], &str, u16)] = &[
+    let cases: &[Case<'_>] = &[
         ("GET", "/nothing", &[], "", 404),
         ("GET", "", &[], "", 404),
         ("GET", "/contacts/not-an-id", &[], "", 404),

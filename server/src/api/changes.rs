@@ -55,8 +55,7 @@ impl Position {
     pub(super) fn parse(text: &str) -> Option<Position> {
         let (timeline, cursor) = text.split_once('.')?;
         // As it is written, and nothing that only means the same.
-        let fits =
-            cursor.bytes().all(|b| b.is_ascii_digit()) && i64::from_str_radix(cursor, 10).is_ok();
+        let fits = cursor.bytes().all(|b| b.is_ascii_digit()) && cursor.parse::<i64>().is_ok();
         let position = Position { timeline: timeline.parse().ok()?, cursor: cursor.parse().ok()? };
         fits.then_some(position)
     }

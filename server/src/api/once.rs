@@ -123,7 +123,7 @@ where
             if_match.as_bytes(),
             &call.body,
         ]
-        .map(|part| sha256(part))
+        .map(sha256)
         .concat(),
     );
     let kept = {

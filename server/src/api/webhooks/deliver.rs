@@ -385,7 +385,7 @@ mod tests {
         assert_eq!(pause_ms(1_000, 4, 0), 6_400);
         for attempts in [12, 40, u32::MAX] {
             let pause = pause_ms(5_000, attempts, 0x8000);
-            assert!(pause <= PAUSE_MS_MAX * 6 / 5 && pause >= PAUSE_MS_MAX * 4 / 5, "{pause}");
+            assert!((PAUSE_MS_MAX * 4 / 5..=PAUSE_MS_MAX * 6 / 5).contains(&pause), "{pause}");
         }
     }
 }
