@@ -68,18 +68,13 @@ fn a_bit_that_flips_in_who_the_replica_is_makes_no_stranger_of_it() {
     };
     let enrolled = me(&device);
     for name in names {
-        device.replica.close();
-        let file = rusqlite::Connection::open(device.home().join("replica.db")).unwrap();
         // Of a text this makes one that is none.
-        let altered = file.execute(
-            "UPDATE meta SET value = CASE typeof(value)
+        let alter = "UPDATE meta SET value = CASE typeof(value)
                  WHEN 'text' THEN CAST(x'FF' || CAST(substr(value, 2) AS BLOB) AS TEXT)
                  ELSE CAST(x'FF' || substr(value, 2) AS BLOB) END
-             WHERE key = ?1",
-            [name],
-        );
+             WHERE key = ?1";
+        let altered = device.replica.write("test", |write| Ok(write.tx.execute(alter, [name])?));
         assert_eq!(altered.unwrap(), 1, "{name}");
-        drop(file);
         device = device.reopen();
         assert_eq!(me(&device), enrolled, "{name}");
     }
