@@ -11,7 +11,7 @@ use crate::rights::{Action, Decision, Rights, Scope};
 use crate::store::devices::{self, Device};
 use crate::store::people::{self, User};
 use crate::store::proposals::{self, Wanted};
-use crate::store::{EngineError, changes, contacts, teams};
+use crate::store::{EngineError, changes, teams};
 
 /// So many are answered of what waits.
 const WAITING_MAX: u32 = 200;
@@ -122,7 +122,7 @@ pub(super) async fn proposals(call: Call) -> Outcome {
             let wanted = Wanted { decided, limit: WAITING_MAX, ..Wanted::default() };
             let mut seen = Vec::new();
             for set in proposals::list(conn, rights.workspace, wanted)? {
-                if may_see(conn, &rights, set.contact)? {
+                if rights.sees_late_edits(conn, set.contact)? {
                     seen.push(set);
                 }
             }
@@ -130,18 +130,6 @@ pub(super) async fn proposals(call: Call) -> Outcome {
         })
         .await?;
     Ok(answer(StatusCode::OK, &json!({ "items": items })))
-}
-
-/// Whether late edits of a contact are shown; those of one that is not known here are administrators'.
-fn may_see(
-    conn: &rusqlite::Connection,
-    rights: &Rights,
-    contact: roadbook_protocol::ids::ContactId,
-) -> crate::store::Result<bool> {
-    match contacts::find(conn, rights.workspace, contact)? {
-        Some(_) => rights.sees(conn, contact),
-        None => Ok(rights.may(Action::Administer)),
-    }
 }
 
 /// `POST /proposals/{n}/decide`
@@ -178,11 +166,7 @@ pub(super) async fn decide(call: Call) -> Outcome {
         .state
         .read(move |conn| {
             let Some(set) = proposals::find(conn, workspace, n)? else { return Ok(Decision::Hide) };
-            match contacts::find(conn, workspace, set.contact)? {
-                Some(_) => rights.on_contact(conn, Action::Steer, set.contact),
-                None if rights.may(Action::Administer) => Ok(Decision::Allow),
-                None => Ok(Decision::Hide),
-            }
+            rights.on_late_edits(conn, set.contact)
         })
         .await?;
     match allowed {

@@ -4,7 +4,6 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use maud::{Markup, html};
 use roadbook_protocol::document::{self, ProposedKind};
-use roadbook_protocol::ids::ContactId;
 use rusqlite::Connection;
 use serde_json::Value;
 
@@ -40,15 +39,6 @@ pub(super) fn count(conn: &Connection, rights: &Rights) -> store::Result<u64> {
     proposals::count_open(conn, rights.workspace, &rights.and_seen("p.contact"))
 }
 
-/// A contact that is not known here is proposed as a new one: nobody's yet, so those who steer
-/// everything see it.
-fn is_seen(conn: &Connection, rights: &Rights, contact: ContactId) -> store::Result<bool> {
-    match contacts::find(conn, rights.workspace, contact)? {
-        Some(_) => rights.sees(conn, contact),
-        None => Ok(rights.may(Action::Administer)),
-    }
-}
-
 /// The sets that wait and that somebody sees.
 pub(super) fn read(conn: &Connection, rights: &Rights) -> store::Result<Vec<Shown>> {
     let wanted = Wanted { limit: SETS_READ_MAX, ..Wanted::default() };
@@ -57,7 +47,7 @@ pub(super) fn read(conn: &Connection, rights: &Rights) -> store::Result<Vec<Show
         if shown.len() >= SETS_MAX as usize {
             break;
         }
-        if is_seen(conn, rights, set.contact)? {
+        if rights.sees_late_edits(conn, set.contact)? {
             shown.push(Shown::of(conn, rights, set)?);
         }
     }
@@ -212,11 +202,7 @@ pub(super) async fn decide(
     let answer = state
         .read(move |conn| {
             let Some(set) = proposals::find(conn, workspace, n)? else { return Ok(Decision::Hide) };
-            match contacts::find(conn, workspace, set.contact)? {
-                Some(_) => rights.on_contact(conn, Action::Steer, set.contact),
-                None if rights.may(Action::Administer) => Ok(Decision::Allow),
-                None => Ok(Decision::Hide),
-            }
+            rights.on_late_edits(conn, set.contact)
         })
         .await?;
     match answer {

@@ -134,6 +134,30 @@ impl Rights {
         Ok(decide(self.role, action, self.contact(conn, contact)?))
     }
 
+    /// What is answered to a decision about late edits of a contact: as to steering the contact. One
+    /// that is not known here is proposed as a new one: nobody's yet, so it is the administrators'.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub fn on_late_edits(&self, conn: &Connection, contact: ContactId) -> Result<Decision> {
+        match contacts::find(conn, self.workspace, contact)? {
+            Some(_) => self.on_contact(conn, Action::Steer, contact),
+            None if self.may(Action::Administer) => Ok(Decision::Allow),
+            None => Ok(Decision::Hide),
+        }
+    }
+
+    /// Whether late edits of a contact are seen, likewise.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub fn sees_late_edits(&self, conn: &Connection, contact: ContactId) -> Result<bool> {
+        match contacts::find(conn, self.workspace, contact)? {
+            Some(_) => self.sees(conn, contact),
+            None => Ok(self.may(Action::Administer)),
+        }
+    }
+
     /// Whether a contact is seen.
     ///
     /// # Errors
