@@ -119,9 +119,27 @@ fun company(name: String): List<Edit> = listOf(text(Field.COMPANY, name))
 interface C : Library {
     fun setenv(name: String, value: String, overwrite: Int): Int
     fun unsetenv(name: String): Int
+    /** A limit is two numbers: what holds, and how far that may be raised. */
+    fun getrlimit(resource: Int, limit: LongArray): Int
+    fun setrlimit(resource: Int, limit: LongArray): Int
 
     companion object {
         val library: C = Native.load("c", C::class.java)
+    }
+}
+
+/** Of Linux and macOS: how large a file may get that this process writes. */
+private const val RLIMIT_FSIZE = 1
+
+/** While the body runs no file of this process grows, as on a full disk. The JVM ignores the signal that comes with it. */
+suspend fun <T> onAFullDisk(body: suspend () -> T): T {
+    val before = LongArray(2)
+    equal(C.library.getrlimit(RLIMIT_FSIZE, before), 0, "getrlimit")
+    equal(C.library.setrlimit(RLIMIT_FSIZE, longArrayOf(1, before[1])), 0, "setrlimit")
+    try {
+        return body()
+    } finally {
+        equal(C.library.setrlimit(RLIMIT_FSIZE, before), 0, "setrlimit")
     }
 }
 

@@ -135,6 +135,22 @@ val troubles = subject("troubles") {
         fails<RoadbookException.Storage> { open() }
     }
 
+    test("a full disk is told, and saves nothing in part") {
+        serve()
+        val book = device()
+        val id = book.create(company("Before")).contactId
+        onAFullDisk {
+            val error = fails<RoadbookException.Storage> { book.edit(id, company("Not saved")) }
+            holds(error.reason.isNotEmpty())
+            equal(book.contact(id).company, "Before")
+            equal(book.outbox().size, 1)
+        }
+        book.edit(id, company("Saved"))
+        equal(book.contact(id).company, "Saved")
+        book.syncOnce(WAIT)
+        equal(book.status().sync.unsent, 0uL)
+    }
+
     test("an exchange that runs hears that the device is revoked, and the app is told") {
         serve()
         val book = device()
