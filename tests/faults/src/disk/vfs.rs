@@ -55,6 +55,9 @@ fn install() {
         // SAFETY: `sqlite3_vfs_find(NULL)` gives the default VFS, which lives as long as the
         // process; ours is leaked, so it does as well, and only SQLite refers to it.
         let code = unsafe {
+            // Statistics of memory cost a lock for each allocation, and nothing here reads them. Where SQLite
+            // runs already it refuses, and keeps them.
+            ffi::sqlite3_config(ffi::SQLITE_CONFIG_MEMSTATUS, 0);
             ffi::sqlite3_initialize();
             let real = ffi::sqlite3_vfs_find(ptr::null());
             assert!(!real.is_null(), "SQLite has no default VFS");
