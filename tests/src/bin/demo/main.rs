@@ -5,6 +5,7 @@
 //! contacts while the manager edits them at the office, and come back. With `--once` it prints a
 //! report and exits 0 only if everything held; without, it leaves the server running to look at.
 
+mod history;
 mod report;
 mod scene;
 mod stage;

@@ -4,19 +4,22 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use chrono::Utc;
 use roadbook_client_core::Durability;
 use roadbook_protocol::document::Command;
 use roadbook_protocol::ids::{ContactId, UserId, WorkspaceId};
 use roadbook_server::admin::control::Control;
 use roadbook_server::admin::execute::{Context, execute};
-use roadbook_server::admin::import::ImportOptions;
+use roadbook_server::admin::import::{ImportOptions, Kind};
 use roadbook_server::admin::request::{Answer, Assign, Call, Request};
-use roadbook_server::engine::{AuthorOutcome, Authored, Engine, EngineOptions};
+use roadbook_server::engine::{AuthorOutcome, Authored, Engine, EngineError, EngineOptions};
 use roadbook_server::http::{ServeOptions, Serving, TlsSource, serve};
-use roadbook_server::store::people;
+use roadbook_server::store::{contacts, people};
 use roadbook_tests::generate::Generator;
 use roadbook_tests::local::Device;
 use tokio_util::sync::CancellationToken;
+
+use crate::history::History;
 
 pub type Failure = Box<dyn std::error::Error>;
 
@@ -107,6 +110,7 @@ impl Stage {
         })
         .await?;
         (self.workspace, self.manager) = (workspace, manager);
+        self.live_through(contacts).await?;
         let spare = self.device("north", "tablet", "tablet").await?;
         spare.sync().await;
         self.shared = spare.replica.ids(None)?.into_iter().take(10).collect();
@@ -116,6 +120,40 @@ impl Stage {
             Assign { to: Some("south".into()), ids, collaborator: true, ..Assign::default() };
         self.command(Request::Assign(assign), Vec::new()).await?;
         Ok(())
+    }
+
+    /// What the reps did before, in their names.
+    async fn live_through(&self, contacts: usize) -> Result<(), Failure> {
+        let mut history = History::until(Utc::now());
+        let import = ImportOptions {
+            kind: Kind::Purchases,
+            key: Some("customer_no".to_owned()),
+            file: "purchases.csv".to_owned(),
+            ..ImportOptions::default()
+        };
+        let csv = history.purchases(contacts);
+        self.command(Request::Import(import), vec![csv.into_bytes()]).await?;
+        let (engine, workspace) = (Arc::clone(&self.engine), self.workspace);
+        blocking(move || {
+            for (login, _) in REPS {
+                let (rep, held) = engine.read(|conn| {
+                    let rep = people::find_user(conn, workspace, login)?.id;
+                    let mut held = Vec::new();
+                    contacts::for_each(conn, workspace, Some(rep), |contact| {
+                        held.push(contact.id);
+                        Ok(())
+                    })?;
+                    Ok::<_, EngineError>((rep, held))
+                })?;
+                for outcome in engine.author(workspace, rep, history.of(&held))? {
+                    if let AuthorOutcome::Refused(error) = outcome {
+                        return Err(error.into());
+                    }
+                }
+            }
+            Ok(())
+        })
+        .await
     }
 
     /// A device of a rep, enrolled, not yet synced.
