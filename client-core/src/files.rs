@@ -82,6 +82,15 @@ pub(crate) fn sync_directory(path: &Path) {
     }
 }
 
+/// Makes a directory that only its owner may enter. One that is there keeps its permissions: somebody chose it.
+pub(crate) fn private_directory(path: &Path) -> Result<()> {
+    if path.exists() {
+        return Ok(());
+    }
+    fs::create_dir_all(path).map_err(Error::file(path))?;
+    private(path, 0o700)
+}
+
 /// Lets nobody but the owner at a file or a directory.
 #[cfg_attr(not(unix), allow(unused_variables))]
 pub(crate) fn private(path: &Path, mode: u32) -> Result<()> {

@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 
 use crate::env::{Entropy, random16};
 use crate::error::{Error, Result};
-use crate::files::{self, private};
+use crate::files;
 use crate::keys::{
     self, DEVICE_KEY, DEVICE_KEY_NEW, DeviceKey, FileKeys, KeptBy, KeyStore, KeyStoreError, Signer,
 };
@@ -41,14 +41,11 @@ impl Home {
     /// [`Error::Locked`] with the process that holds it; [`Error::Keys`] where the secrets are sealed
     /// under a passphrase and `keys` is `None`.
     pub(crate) fn open(path: &Path, keys: Option<Arc<dyn KeyStore>>) -> Result<Home> {
-        if !path.exists() {
-            fs::create_dir_all(path).map_err(Error::file(path))?;
-            // Only what is made here: a directory that somebody chose keeps its permissions.
-            private(path, 0o700)?;
-        }
+        files::private_directory(path)?;
         let keys = match keys {
             Some(keys) => keys,
             None if keys::Laptop::new(path).is_sealed() => return Err(keys::locked(path)),
+            None if keys::KeyringKeys::is_in(path) => return Err(keys::out_of_reach(path)),
             None => Arc::new(FileKeys::new(path)),
         };
         let home =

@@ -12,6 +12,7 @@
 //! | [`fuzz`] | what the fuzz targets do with any bytes |
 //! | [`hands`] | a device's clocks, moved by the test |
 //! | [`hostile`] | attackers, and the others, who must not notice them |
+//! | [`keyring`] | the keyring of a desktop, on a bus of its own |
 //! | [`kills`] | the soak that kills the programs at random under load |
 //! | [`late`] | contacts that change hands while somebody is offline |
 //! | [`fixtures`] | what released versions left behind |
@@ -36,6 +37,7 @@ pub mod generate;
 pub mod hands;
 pub mod hostile;
 pub mod http;
+pub mod keyring;
 pub mod kills;
 pub mod late;
 pub mod local;

@@ -298,6 +298,7 @@ pub fn admin(data: &Path, args: &[&str]) -> Finished {
 pub struct Rep {
     home: PathBuf,
     program: PathBuf,
+    bus: Option<String>,
 }
 
 impl Rep {
@@ -307,7 +308,11 @@ impl Rep {
     }
     /// The same with a program of the caller's choice, such as [`shipped`].
     pub fn running(program: PathBuf, home: impl Into<PathBuf>) -> Self {
-        Self { home: home.into(), program }
+        Self { home: home.into(), program, bus: None }
+    }
+    /// The same in a session of a desktop, whose bus has this address.
+    pub fn on_desktop(self, bus: &str) -> Self {
+        Self { bus: Some(bus.to_owned()), ..self }
     }
     /// Its home.
     pub fn home(&self) -> &Path {
@@ -330,6 +335,11 @@ impl Rep {
     pub fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
         command.arg("--home").arg(&self.home).stdin(Stdio::null());
+        match &self.bus {
+            Some(bus) => command.env("DBUS_SESSION_BUS_ADDRESS", bus),
+            // The keyring of whoever runs the tests is no place for their keys.
+            None => command.env_remove("DBUS_SESSION_BUS_ADDRESS"),
+        };
         command
     }
     /// Runs `roadbook --home HOME ARGS`.

@@ -8,6 +8,7 @@ use std::fs;
 use std::path::Path;
 
 use roadbook_tests::fixtures;
+use roadbook_tests::keyring::Desktop;
 use roadbook_tests::marker::in_files;
 use roadbook_tests::process::{self, Finished, Rep};
 use roadbook_tests::scene::Scene;
@@ -310,4 +311,69 @@ fn a_wipe_destroys_the_key_of_the_data_first() {
     is_encrypted(&rep);
     let status = rep.json(&["status"]);
     assert_eq!((&status["contacts"], &status["wiped"]["edits"]), (&0.into(), &1.into()));
+}
+
+#[test]
+fn the_keyring_of_a_desktop_keeps_the_keys_of_a_new_replica_and_a_closed_one_destroys_nothing() {
+    let scene = scene(3);
+    let mut desktop = Desktop::new(&scene.dir().join("desktop"));
+    let home = scene.dir().join("laptop");
+    let rep = Rep::running(process::shipped(), &home).on_desktop(desktop.address());
+    rep.enrol(scene.server(), "ada");
+    rep.sync();
+    is_encrypted(&rep);
+    let status = rep.json(&["status"]);
+    assert_eq!(status["encryption"]["keys_kept_by"], "keyring");
+    assert_eq!(status["encryption"]["warning"], serde_json::Value::Null);
+    let left: Vec<String> = files(&home).into_keys().collect();
+    assert!(!left.iter().any(|name| name.ends_with(".key")), "no key lies in a file: {left:?}");
+    let ids = rep.ids();
+    rep.run(&["visit", &ids[0], "--summary", EDITED]).ok();
+
+    // A program that can't reach it, and one whose user does not open it.
+    let before = files(&home);
+    let elsewhere = Rep::running(process::shipped(), &home);
+    refused(&elsewhere.run(&["list"]), "DBUS_SESSION_BUS_ADDRESS");
+    refused(&Rep::new(&home).on_desktop(desktop.address()).run(&["list"]), "keyring");
+    desktop.lock();
+    refused(&rep.run(&["list"]), "keyring");
+    let other = Rep::running(process::shipped(), scene.dir().join("other"));
+    let other = other.on_desktop(desktop.address());
+    assert_eq!(
+        other.json(&["status"])["encryption"]["keys_kept_by"],
+        "file",
+        "a closed one asks nobody"
+    );
+    desktop.sign_out();
+    refused(&rep.run(&["list"]), "keyring");
+    assert_eq!(files(&home), before, "nothing was changed");
+
+    // The next sign-in brings everything back.
+    desktop.sign_in();
+    assert!(rep.show(&ids[0]).to_string().contains(EDITED));
+    rep.sync_until_merged();
+    other.run(&["key", "keyring"]).ok();
+    assert_eq!(other.json(&["key"])["keys_kept_by"], "keyring");
+    assert!(!other.home().join("data.key").exists());
+    other.enrol(scene.server(), "ada");
+    other.sync();
+    assert_eq!(other.state_hash(), rep.state_hash());
+
+    // Moved, it takes its keys along; and back into files, and out of the keyring.
+    let moved = scene.dir().join("moved");
+    fs::rename(&home, &moved).unwrap();
+    let rep = Rep::running(process::shipped(), &moved).on_desktop(desktop.address());
+    assert_eq!(rep.ids(), ids);
+    rep.run(&["key", "file"]).ok();
+    assert!(moved.join("data.key").exists() && !moved.join("keyring").exists());
+    let rep = Rep::running(process::shipped(), &moved);
+    assert_eq!(rep.ids(), ids, "without the desktop");
+
+    // A wipe takes the key out of the keyring first.
+    let device = other.json(&["status"])["device"]["id"].as_str().unwrap().to_owned();
+    scene.admin(&["device", "revoke", &device]).ok();
+    die(&other, "wipe_key_destroyed", &["sync"]);
+    nothing_readable(other.home(), "after its key was destroyed");
+    refused(&Rep::running(process::shipped(), other.home()).run(&["list"]), "keyring");
+    assert_eq!(other.run(&["sync"]).status.code(), Some(6));
 }

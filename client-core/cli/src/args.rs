@@ -195,7 +195,7 @@ pub enum Verb {
         #[arg(long)]
         filter: Option<String>,
     },
-    /// Who keeps the keys of this replica: a file, or a passphrase.
+    /// Who keeps the keys of this replica: the keyring of the desktop, a file, or a passphrase.
     Key {
         #[command(subcommand)]
         verb: Option<KeyVerb>,
@@ -501,6 +501,8 @@ pub enum KeyVerb {
         #[arg(long, value_name = "FILE")]
         new_file: Option<PathBuf>,
     },
+    /// Have the keyring of the desktop keep the keys: it opens when its user signs in.
+    Keyring,
     /// Keep the keys in a file, without a passphrase: whoever gets the disk can read the contacts.
     File,
 }

@@ -4,7 +4,7 @@ use std::io::IsTerminal;
 use std::path::Path;
 use std::sync::Arc;
 
-use roadbook_client_core::keys::{KeptBy, KeyStore, Laptop, Passphrase};
+use roadbook_client_core::keys::{KeptBy, KeyStore, Keyring, Laptop, Passphrase};
 use serde_json::json;
 
 use crate::args::KeyVerb;
@@ -16,9 +16,24 @@ const PASSPHRASE_BYTES_MAX: usize = 1024;
 
 /// The keys of the replica in `home`; asks for the passphrase where they have one.
 pub fn store(home: &Path, typed: Option<&Path>) -> Result<Arc<dyn KeyStore>, Failure> {
-    let laptop = Laptop::new(home);
+    let laptop = laptop(home);
     let passphrase = if laptop.is_sealed() { passphrase(typed, "Passphrase: ")? } else { None };
     Ok(laptop.open(passphrase.as_ref())?)
+}
+
+/// The secrets of the replica in `home`, with the keyring of the desktop where there is one.
+fn laptop(home: &Path) -> Laptop<'_> {
+    Laptop::new(home).with_keyring(keyring())
+}
+
+#[cfg(all(feature = "keyring", target_os = "linux"))]
+fn keyring() -> Option<Arc<dyn Keyring>> {
+    Some(Arc::new(crate::secret_service::SecretService::here()?))
+}
+
+#[cfg(not(all(feature = "keyring", target_os = "linux")))]
+fn keyring() -> Option<Arc<dyn Keyring>> {
+    None
 }
 
 /// `key` and what stands below it.
@@ -28,35 +43,36 @@ pub fn run(
     typed: Option<&Path>,
     verb: Option<&KeyVerb>,
 ) -> Result<(), Failure> {
-    let laptop = Laptop::new(home);
+    let laptop = laptop(home);
+    let present = |prompt| match laptop.is_sealed() {
+        true => passphrase(typed, prompt),
+        false => Ok(None),
+    };
     match verb {
         None => {}
         Some(KeyVerb::Passphrase { new_file }) => {
-            let old = match laptop.is_sealed() {
-                true => passphrase(typed, "Present passphrase: ")?,
-                false => None,
-            };
+            let old = present("Present passphrase: ")?;
             let new = match new_file {
                 Some(file) => read(file)?,
                 None => ask_twice()?,
             };
             laptop.set_passphrase(old.as_ref(), &new)?;
         }
-        Some(KeyVerb::File) if !laptop.is_sealed() => {}
-        Some(KeyVerb::File) => match passphrase(typed, "Passphrase: ")? {
-            Some(passphrase) => laptop.remove_passphrase(&passphrase)?,
-            // It says what is missing.
-            None => laptop.open(None).map(|_| ())?,
-        },
+        Some(KeyVerb::Keyring) => laptop.set_keyring(present("Passphrase: ")?.as_ref())?,
+        Some(KeyVerb::File) if laptop.kept_by() == KeptBy::File => {}
+        Some(KeyVerb::File) => laptop.set_files(present("Passphrase: ")?.as_ref())?,
     }
-    let kept_by = if laptop.is_sealed() { KeptBy::Passphrase } else { KeptBy::File };
+    let kept_by = laptop.kept_by();
     out.print(&json!({ "keys_kept_by": kept_by }), || match kept_by {
         KeptBy::Passphrase => {
             "the keys are sealed under a passphrase; without it nothing here can be read, and nobody can restore it"
                 .to_owned()
         }
+        KeptBy::Keyring => {
+            "the keys are kept by the keyring of the desktop, which opens when you sign in to it".to_owned()
+        }
         _ => {
-            "the keys are kept by a file: whoever gets this disk can read the contacts; `roadbook key passphrase` seals them"
+            "the keys are kept by a file: whoever gets this disk can read the contacts; `roadbook key keyring` gives them to the keyring of the desktop, `roadbook key passphrase` seals them"
                 .to_owned()
         }
     })

@@ -13,6 +13,8 @@ mod key;
 mod output;
 mod proposals;
 mod read;
+#[cfg(all(feature = "keyring", target_os = "linux"))]
+mod secret_service;
 mod sync;
 
 use std::io::Write;

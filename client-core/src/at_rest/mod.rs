@@ -281,7 +281,7 @@ impl Replica {
                     .to_owned(),
             ),
             (true, KeptBy::File) => Some(
-                "the key lies in a file beside the contacts: whoever gets this disk can read them; set a passphrase with `roadbook key passphrase`"
+                "the key lies in a file beside the contacts: whoever gets this disk can read them; have the keyring of the desktop keep it with `roadbook key keyring`, or set a passphrase with `roadbook key passphrase`"
                     .to_owned(),
             ),
             (true, _) => None,

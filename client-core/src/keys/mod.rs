@@ -2,17 +2,21 @@
 //!
 //! There are two secrets, each under a name: the data key that the database is encrypted with, and the
 //! device key that speaks for the device at the server. Both stand outside the database, and nothing
-//! else of a replica is secret. A phone keeps them in its keystore; on a laptop [`FileKeys`] keeps them
-//! in files beside the database, or [`PassphraseKeys`] seals them under a passphrase.
+//! else of a replica is secret. A phone keeps them in its keystore; on a laptop [`KeyringKeys`] has the desktop's
+//! keyring keep them where there is one, else [`FileKeys`] keeps them in files beside the database, or
+//! [`PassphraseKeys`] seals them under a passphrase.
 
 mod device;
 mod file;
+mod keyring;
 mod laptop;
 mod passphrase;
 
 pub(crate) use device::DeviceKey;
 pub use device::Signer;
 pub use file::FileKeys;
+pub(crate) use keyring::out_of_reach;
+pub use keyring::{Keyring, KeyringKeys};
 pub(crate) use laptop::locked;
 pub use laptop::{Laptop, Passphrase};
 pub use passphrase::PassphraseKeys;
@@ -64,6 +68,8 @@ pub trait KeyStore: Send + Sync + 'static {
 pub enum KeptBy {
     /// The keystore of the platform.
     Platform,
+    /// The keyring of the desktop, which opens with the session of its user.
+    Keyring,
     /// Sealed under a passphrase.
     Passphrase,
     /// A file that its owner may read: whoever can read the disk has it.
@@ -75,6 +81,7 @@ impl KeptBy {
     pub fn describe(self) -> &'static str {
         match self {
             KeptBy::Platform => "the platform's keystore",
+            KeptBy::Keyring => "the keyring of the desktop",
             KeptBy::Passphrase => "a passphrase",
             KeptBy::File => "a file",
         }

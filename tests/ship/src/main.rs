@@ -35,22 +35,29 @@ struct Product {
     package: &'static str,
     file: String,
     profile: &'static str,
+    features: &'static [&'static str],
 }
 
 fn parts() -> Vec<Part> {
-    let program = |package| Product {
+    let program = |package, features| Product {
         package,
+        features,
         file: format!("{package}{}", std::env::consts::EXE_SUFFIX),
         profile: "release",
     };
     let library = Product {
         package: "roadbook-ffi",
+        features: &["sqlcipher"],
         file: format!("{DLL_PREFIX}roadbook_ffi{DLL_SUFFIX}"),
         profile: "mobile",
     };
     vec![
-        Part { name: "server", products: vec![program("roadbook-server")], encrypts: false },
-        Part { name: "apps", products: vec![program("roadbook"), library], encrypts: true },
+        Part { name: "server", products: vec![program("roadbook-server", &[])], encrypts: false },
+        Part {
+            name: "apps",
+            products: vec![program("roadbook", &["sqlcipher", "keyring"]), library],
+            encrypts: true,
+        },
     ]
 }
 
@@ -125,10 +132,10 @@ fn build(root: &Path, target: &Path, part: &Part, products: &[Product]) -> Resul
         let own = std::env::var("CFLAGS").unwrap_or_default();
         command.env("CFLAGS", format!("{own} {}", MOBILE_C_FLAGS.trim()).trim());
     }
-    for Product { package, .. } in products {
+    for Product { package, features, .. } in products {
         command.args(["--package", package]);
-        if part.encrypts {
-            command.arg("--features").arg(format!("{package}/sqlcipher"));
+        for feature in *features {
+            command.arg("--features").arg(format!("{package}/{feature}"));
         }
     }
     let needs = if part.encrypts { "; the cipher needs perl, make and a C compiler" } else { "" };
