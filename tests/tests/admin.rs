@@ -414,3 +414,47 @@ fn a_command_on_a_directory_with_nothing_in_it_says_so() {
     );
     assert!(done.stderr.contains("invite"), "{}", done.stderr);
 }
+
+#[test]
+fn a_minimum_version_holds_data_back_and_takes_edits_and_stands_with_the_devices() {
+    let scene = Scene::new();
+    scene.reps(&["ada"]);
+    scene.import(7, 3, Some("ada"));
+    let rep = scene.device("laptop", "ada");
+    let bad = scene.admin(&["minimum-app", "set", "0.2.0"]);
+    assert_eq!(bad.status.code(), Some(1));
+    assert!(bad.stderr.contains("roadbook/0.2.0"), "{}", bad.stderr);
+
+    let set = scene.admin(&["minimum-app", "set", "phone/3.1", "--json"]).json();
+    assert_eq!(set["outdated"], Value::Array(Vec::new()), "another app is not judged");
+    rep.sync();
+    let ids = rep.ids();
+    assert_eq!(ids.len(), 3);
+    let set = scene.admin(&["minimum-app", "set", "roadbook/99.0", "--json"]).json();
+    assert_eq!(set["minimum_apps"], serde_json::json!(["phone/3.1", "roadbook/99.0"]));
+    assert_eq!(list(&set, "outdated").len(), 1, "{set}");
+    let device = scene.admin(&["device", "list", "--json"]).json()["devices"][0].clone();
+    assert_eq!(
+        (&device["outdated"], field(&device, "minimum_app")),
+        (&true.into(), "roadbook/99.0")
+    );
+
+    // What is newer stays at the server; what was made here goes up, and is told as stored.
+    scene.import(8, 2, Some("ada"));
+    rep.run(&["note", &ids[0], "--append", "from an old app"]).ok();
+    let told = rep.run(&["sync"]);
+    assert!(format!("{}{}", told.stdout, told.stderr).contains("update"), "{told:?}");
+    assert_eq!(rep.ids().len(), 3, "no customer data comes down");
+    assert_eq!(
+        scene.export()[&ids[0]]["note"].as_str().map(|note| note.contains("old app")),
+        Some(true)
+    );
+
+    scene.admin(&["minimum-app", "clear", "roadbook"]).ok();
+    rep.sync();
+    assert_eq!(rep.ids().len(), 5, "everything comes after it");
+    let audited = scene.admin(&["audit", "list", "--action", "minimum_app", "--json"]).json();
+    assert_eq!(list(&audited, "entries").len(), 3, "{audited}");
+    let shown = scene.admin(&["minimum-app", "show"]).ok().stdout;
+    assert_eq!(shown.trim(), "phone/3.1");
+}

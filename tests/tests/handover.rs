@@ -259,6 +259,17 @@ async fn who_leaves_hands_everything_over_by_rule_and_what_is_unsent_is_told() {
     assert_eq!(dry["to"]["cy"], 1, "{dry:#}");
     assert_eq!(dry["to"]["ben"], 3);
     assert_eq!(ada.ids(None).unwrap().len(), 4, "nothing was done");
+    assert_eq!(dry["devices"][0]["revoked"], false);
+    // A phone that was lost and wiped long ago has handed over what it had: nothing of it waits.
+    let lost = scene.device("lost", "ada");
+    lost.sync();
+    lost.run(&["note", &hers[&0].to_string(), "--append", "unsent"]).ok();
+    let id = lost.json(&["status"])["device"]["id"].as_str().unwrap().to_owned();
+    scene.admin(&["device", "revoke", &id]).ok();
+    assert_eq!(lost.run(&["sync"]).status.code(), Some(6));
+    scene
+        .admin(&["api-key", "add", "her-script", "--scope", "contacts:read", "--user", "ada"])
+        .ok();
     let left = scene
         .admin(&[
             "leaver",
@@ -271,7 +282,15 @@ async fn who_leaves_hands_everything_over_by_rule_and_what_is_unsent_is_told() {
         ])
         .json();
     assert_eq!(left["contacts"], 4, "{left:#}");
-    assert_eq!(left["devices"].as_array().unwrap().len(), 1);
+    let states: std::collections::BTreeSet<&str> = left["devices"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|device| device["state"].as_str().unwrap())
+        .collect();
+    assert_eq!(states, ["revoked", "wiped"].into());
+    assert_eq!(left["unsent"], 0, "{left:#}");
+    assert_eq!(left["api_keys"], serde_json::json!(["her-script"]));
     let exported = scene.export();
     let owner = |n: usize| exported[&hers[&n].to_string()]["owner"].clone();
     assert_eq!(owner(0), "cy", "{:#}", exported[&hers[&0].to_string()]);

@@ -20,7 +20,7 @@ mod rights;
 mod sign_in;
 pub use rights::{
     AuditCommand, AuditFilter, DecideArgs, EraseArgs, EraseCommand, LeaseCommand, LeaverArgs,
-    ProposalCommand, RetentionCommand,
+    MinimumAppCommand, ProposalCommand, RetentionCommand,
 };
 pub use sign_in::OidcArgs;
 
@@ -86,6 +86,9 @@ pub enum Command {
     /// How long devices may be read without a contact to the server.
     #[command(subcommand)]
     Lease(LeaseCommand),
+    /// The oldest versions of apps that get customer data; older ones may still hand in edits.
+    #[command(subcommand)]
+    MinimumApp(MinimumAppCommand),
     /// What managers are told of: unusual reading, planted contacts.
     #[command(subcommand)]
     Alert(AlertCommand),

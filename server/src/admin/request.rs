@@ -107,6 +107,18 @@ pub enum Request {
         /// How many days; without an end if `None`.
         days: Option<u32>,
     },
+    /// Shows the oldest versions of apps that get customer data.
+    MinimumAppShow,
+    /// Sets the oldest version of one app.
+    MinimumAppSet {
+        /// `NAME/1.2.3`.
+        app: String,
+    },
+    /// Takes the oldest version of an app away.
+    MinimumAppClear {
+        /// Of this app; of all if `None`.
+        name: Option<String>,
+    },
     /// Makes a new sealing key.
     SealingKeyNew,
     /// Assigns contacts.

@@ -12,8 +12,8 @@ use tracing_subscriber::EnvFilter;
 
 use super::cli::{
     AuditCommand, Cli, Command, DeviceCommand, EraseArgs, EraseCommand, ImportArgs, KeyCommand,
-    LeaseCommand, ProposalCommand, QuarantineCommand, RetentionCommand, TeamCommand, UserCommand,
-    WorkspaceCommand,
+    LeaseCommand, MinimumAppCommand, ProposalCommand, QuarantineCommand, RetentionCommand,
+    TeamCommand, UserCommand, WorkspaceCommand,
 };
 use super::execute::{Context, execute};
 use super::import::ImportOptions;
@@ -161,6 +161,11 @@ impl Asked {
             Command::Lease(LeaseCommand::Show) => Request::LeaseShow,
             Command::Lease(LeaseCommand::Set { role, days, .. }) => {
                 Request::LeaseSet { role, days }
+            }
+            Command::MinimumApp(MinimumAppCommand::Show) => Request::MinimumAppShow,
+            Command::MinimumApp(MinimumAppCommand::Set { app }) => Request::MinimumAppSet { app },
+            Command::MinimumApp(MinimumAppCommand::Clear { name }) => {
+                Request::MinimumAppClear { name }
             }
             Command::Key(KeyCommand::NewSealing) => Request::SealingKeyNew,
             Command::Audit(AuditCommand::List { limit, filter }) => {

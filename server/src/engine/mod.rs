@@ -22,6 +22,7 @@
 //! | [`review`] | what is held back after a restore without the ledger |
 //! | [`witness`] | where the audit log ends, outside the database |
 //! | [`lease`] | leases, wipe orders, the sealing key |
+//! | `minimum` | the oldest versions of apps that get customer data |
 //! | `volume`, `canary` | how much of the base who reads, planted contacts; alerts of both |
 //! | `insight` | all purchases in memory, the classes of customers |
 //! | `state` | the hash by which replicas compare |
@@ -56,6 +57,7 @@ mod lock;
 pub mod log;
 pub mod merge;
 mod metrics;
+mod minimum;
 mod past;
 mod proposals;
 mod reads;

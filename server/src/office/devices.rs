@@ -4,6 +4,7 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use maud::{Markup, html};
 use roadbook_protocol::ids::{Cursor, DeviceId, UnixMs, UserId};
+use roadbook_protocol::session::outdated;
 use rusqlite::{Connection, params};
 
 use super::error::OfficeError;
@@ -29,6 +30,8 @@ pub(super) struct Freshness {
     user: String,
     /// Contacts with something newer than the device's cursor.
     newer: u64,
+    /// The oldest version of its app that gets customer data, if the device runs an older one.
+    needs: Option<String>,
 }
 
 /// All devices of the people that somebody sees: the ones that need a look first.
@@ -39,6 +42,7 @@ pub(super) fn freshness(
 ) -> store::Result<Vec<Freshness>> {
     let workspace = rights.workspace;
     let users = people::list_users(conn, workspace)?;
+    let minimum = workspaces::find(conn, workspace)?.minimum_app.unwrap_or_default();
     let mut found = Vec::new();
     for device in devices::list_devices(conn, workspace, None)? {
         if rights.on_person(Action::SeePerson, device.user) != Decision::Allow {
@@ -56,6 +60,7 @@ pub(super) fn freshness(
         found.push(Freshness {
             user: user.map_or_else(String::new, |user| user.name.clone()),
             standing: wipes::standing(conn, workspace, device.id)?,
+            needs: outdated(&device.app, &minimum).map(str::to_owned),
             device,
             newer,
         });
@@ -128,6 +133,16 @@ impl Freshness {
         }
     }
 
+    /// Its app, and whether that gets no customer data any more.
+    fn app(&self) -> Markup {
+        html! {
+            (self.device.app)
+            @if let Some(needs) = self.needs.as_ref().filter(|_| !self.revoked()) {
+                " " span.chip.wait { "outdated" } div.k { "needs " (needs) }
+            }
+        }
+    }
+
     /// Two lines, for Today.
     pub(super) fn brief(&self, now: UnixMs) -> Markup {
         html! {
@@ -142,12 +157,12 @@ impl Freshness {
         let device = &self.device;
         html! {
             tr id={ "d-" (device.id) } {
-                th scope="row" { b { (self.user) } div.k { (device.name) " · " (device.platform) } div.narrow { (self.chip(now)) div.k { (self.difference()) } div.k { (device.app) " · " @if !self.revoked() { "readable " } (self.lease(now)) } } }
+                th scope="row" { b { (self.user) } div.k { (device.name) " · " (device.platform) } div.narrow { (self.chip(now)) div.k { (self.difference()) } div.k { (self.app()) " · " @if !self.revoked() { "readable " } (self.lease(now)) } } }
                 td.mid { (self.chip(now)) }
                 td.mid.muted { @match device.last_seen { Some(at) => (layout::time(at, Shape::Full)), None => "never" } }
                 td.wide.muted { (self.difference()) }
                 td.wide.muted { (self.lease(now)) }
-                td.wide.muted { (device.app) }
+                td.wide.muted { (self.app()) }
                 td.num {
                     @if viewer.rights.on_person(Action::SteerDevices, device.user) == Decision::Allow {
                         @if !self.revoked() {

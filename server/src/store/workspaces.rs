@@ -15,7 +15,7 @@ pub struct Workspace {
     pub name: String,
     /// The Ed25519 public key (32 bytes) that verifies what the workspace signs.
     pub public_key: Vec<u8>,
-    /// The oldest app version that gets customer data.
+    /// The oldest app versions that get customer data: `NAME/1.2.3`, several with a space between.
     pub minimum_app: Option<String>,
     /// When it was made.
     pub created_at: UnixMs,
@@ -87,6 +87,20 @@ pub fn set_public_key(tx: &Transaction<'_>, id: WorkspaceId, public_key: &[u8]) 
     match tx.execute(
         "UPDATE workspace SET public_key = ? WHERE id = ?",
         params![public_key, id.as_bytes()],
+    )? {
+        0 => Err(EngineError::not_found(format!("workspace {id}"))),
+        _ => Ok(()),
+    }
+}
+
+/// Sets the oldest app versions that get customer data; `None` lets all have it.
+///
+/// # Errors
+/// [`EngineError::NotFound`].
+pub fn set_minimum_app(tx: &Transaction<'_>, id: WorkspaceId, minimum: Option<&str>) -> Result<()> {
+    match tx.execute(
+        "UPDATE workspace SET minimum_app = ? WHERE id = ?",
+        params![minimum, id.as_bytes()],
     )? {
         0 => Err(EngineError::not_found(format!("workspace {id}"))),
         _ => Ok(()),

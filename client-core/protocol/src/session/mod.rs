@@ -48,6 +48,7 @@ pub use server_events::{
     DeviceRecord, LoadedItem, LoadedPage, Opening, Outcome, ServerEffect, ServerEvent,
     ServerOptions,
 };
+pub use server_frames::outdated;
 
 /// How long each step of the handshake may take, in milliseconds.
 pub const HANDSHAKE_MS_MAX: i64 = 10_000;

@@ -8,8 +8,8 @@ use automerge::ChangeHash;
 
 use super::server_events::{DeviceRecord, Opening, ServerEffect, ServerEvent, ServerOptions};
 use super::server_frames::{
-    older, problem, revoked, send_manifest, send_unknown, too_many_actors, too_old, unauthorized,
-    whole_item,
+    outdated, problem, revoked, send_manifest, send_unknown, too_many_actors, too_old,
+    unauthorized, whole_item,
 };
 use super::server_pages::Merged;
 use super::{
@@ -468,10 +468,10 @@ impl ServerSession {
         self.seals = hello.capabilities.iter().any(|name| name == CAPABILITY_SEALS);
         self.purges = hello.capabilities.iter().any(|name| name == CAPABILITY_ERASURES);
         self.proposes = hello.capabilities.iter().any(|name| name == CAPABILITY_PROPOSALS);
-        let outdated =
-            self.options.minimum_app.as_deref().is_some_and(|oldest| older(&hello.app, oldest));
-        self.held = opening.hold.is_some() && !outdated;
-        self.uploads_only = outdated || self.held;
+        let minimum = self.options.minimum_app.clone();
+        let oldest = minimum.as_deref().and_then(|minimum| outdated(&hello.app, minimum));
+        self.held = opening.hold.is_some() && oldest.is_none();
+        self.uploads_only = oldest.is_some() || self.held;
         let repair = opening.repair && !self.uploads_only;
         effects.push(ServerEffect::Send(
             Welcome {
@@ -483,7 +483,7 @@ impl ServerSession {
                 user_name: record.user_name,
                 role: record.role,
                 repair,
-                minimum_app: self.options.minimum_app.clone(),
+                minimum_app: minimum.clone(),
                 lease_until: opening.lease.as_ref().and_then(|lease| lease.until),
                 batch_changes_max: self.options.limits.batch_changes_max as u32,
                 workspace_name: record.workspace_name,
@@ -524,8 +524,7 @@ impl ServerSession {
         });
         self.phase = if repair { Phase::Repairing(Vec::new()) } else { Phase::Open };
         self.published = opening.cursor;
-        if outdated {
-            let oldest = self.options.minimum_app.as_deref().unwrap_or_default();
+        if let Some(oldest) = oldest {
             let message = format!(
                 "{} is older than {oldest}, the oldest version that gets customer data here; \
                  edits are still taken: update the app",

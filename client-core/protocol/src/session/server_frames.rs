@@ -117,27 +117,25 @@ pub(super) fn revoked() -> Problem {
     )
 }
 
-/// Whether the app `NAME/1.2.3` is older than the oldest allowed version of the same app; what it says
-/// after a space, such as the library that it is made with, does not count. An app of another name is not
-/// judged.
-pub(super) fn older(app: &str, oldest: &str) -> bool {
+/// The entry of `minimum` (`NAME/1.2.3`, several with a space between) that an app is older than, if there is one.
+/// An app `NAME/1.2.3` is compared with the entry of its name; what it says after a space, such as the library
+/// that it is made with, does not count. An app that no entry names is not judged.
+pub fn outdated<'a>(app: &str, minimum: &'a str) -> Option<&'a str> {
     let split = |text: &str| -> Option<(String, Vec<u64>)> {
         let (name, version) = text.split(' ').next()?.split_once('/')?;
         let numbers =
             version.split(['.', '-', '+']).take(3).map(|part| part.parse().unwrap_or(0)).collect();
         Some((name.to_owned(), numbers))
     };
-    match (split(app), split(oldest)) {
-        (Some((name, version)), Some((oldest_name, oldest_version))) => {
-            name == oldest_name && version < oldest_version
-        }
-        _ => false,
-    }
+    let (name, version) = split(app)?;
+    minimum
+        .split(' ')
+        .find(|oldest| split(oldest).is_some_and(|(its, oldest)| name == its && version < oldest))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::older;
+    use super::outdated;
 
     #[test]
     fn versions_of_one_app_are_compared_by_their_numbers_whatever_it_is_made_with() {
@@ -146,8 +144,12 @@ mod tests {
             ("phone/1.9 roadbook/0.1.0", "phone/1.10"),
             ("phone/1 roadbook/0.1.0", "phone/1.0.1"),
         ] {
-            assert!(older(app, oldest), "{app} {oldest}");
+            assert_eq!(outdated(app, oldest), Some(oldest), "{app} {oldest}");
         }
+        let both = "roadbook/0.2.0 phone/3.1";
+        assert_eq!(outdated("phone/3.0 roadbook/0.1.0", both), Some("phone/3.1"));
+        assert_eq!(outdated("roadbook/0.1.9", both), Some("roadbook/0.2.0"));
+        assert_eq!(outdated("phone/3.1 roadbook/0.1.0", both), None, "its name is what counts");
         for (app, oldest) in [
             ("roadbook/0.10.0", "roadbook/0.10.0"),
             ("phone/1.10 roadbook/0.1.0", "phone/1.10"),
@@ -155,7 +157,7 @@ mod tests {
             ("tablet/1.0 roadbook/0.1.0", "phone/2.0"),
             ("nameless", "phone/2.0"),
         ] {
-            assert!(!older(app, oldest), "{app} {oldest}");
+            assert_eq!(outdated(app, oldest), None, "{app} {oldest}");
         }
     }
 }

@@ -28,6 +28,25 @@ pub enum LeaseCommand {
     },
 }
 
+/// `minimum-app`
+#[derive(Debug, Subcommand)]
+pub enum MinimumAppCommand {
+    /// Show the oldest versions, and which devices run an older one.
+    Show,
+    /// Set the oldest version of an app, in the place of what was set for it.
+    Set {
+        /// The app with its version, such as roadbook/0.2.0; `device list` shows what devices run.
+        #[arg(value_name = "NAME/VERSION")]
+        app: String,
+    },
+    /// Let every version have customer data again.
+    Clear {
+        /// Of this app only; of all by default.
+        #[arg(value_name = "NAME")]
+        name: Option<String>,
+    },
+}
+
 /// `proposal`
 #[derive(Debug, Subcommand)]
 pub enum ProposalCommand {

@@ -19,6 +19,7 @@
 //! | `conflicts` | what waits for a decision |
 //! | `proposals` | late edits, and somebody who leaves |
 //! | `lease` | how long devices may be read offline, what wiped ones handed over |
+//! | `minimum` | the oldest versions of apps that get customer data |
 //! | `keep` | check, backup, state hash, quarantine |
 
 mod access;
@@ -33,6 +34,7 @@ mod erase;
 mod export;
 mod keep;
 mod lease;
+mod minimum;
 mod people;
 mod proposals;
 mod retention;
@@ -107,6 +109,9 @@ pub fn execute(
         Request::DeviceRecovered { id } => job.device_recovered(id.as_deref()),
         Request::LeaseShow => job.lease_show(),
         Request::LeaseSet { role, days } => job.lease_set(&role, days),
+        Request::MinimumAppShow => job.minimum_app_show(),
+        Request::MinimumAppSet { app } => job.minimum_app_set(&app),
+        Request::MinimumAppClear { name } => job.minimum_app_clear(name.as_deref()),
         Request::SealingKeyNew => job.sealing_key_new(),
         Request::AuditList { limit, filter } => job.audit_list(limit, &filter),
         Request::AuditVerify { known, accept } => job.audit_verify(&known, accept),

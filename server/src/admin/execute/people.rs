@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use roadbook_protocol::ids::{DeviceId, UserId, WorkspaceId};
+use roadbook_protocol::session::outdated;
 use serde_json::json;
 
 use super::{Context, FIRST_ADMIN_SETTING, Job, add_first_admin, moment, table};
@@ -216,9 +217,15 @@ impl Job<'_> {
         let now = self.engine.now_ms();
         let rights = self.rights(workspace)?;
         let seen = |user| rights.on_person(Action::SeePerson, user) == Decision::Allow;
+        let minimum = self.engine.minimum_apps(workspace)?.join(" ");
         for device in all.iter().filter(|device| seen(device.user)) {
             let standing = self.engine.read(|conn| wipes::standing(conn, workspace, device.id))?;
             let login = logins.get(&device.user).cloned().unwrap_or_default();
+            let oldest = outdated(&device.app, &minimum);
+            let told = [
+                Some(standing.told(device)).filter(|told| !told.is_empty()),
+                oldest.map(|oldest| format!("outdated, needs {oldest}")),
+            ];
             rows.push(vec![
                 device.id.to_string(),
                 login.clone(),
@@ -234,7 +241,7 @@ impl Job<'_> {
                     (Some(_), Some(until)) if until <= now => format!("ended {}", moment(until)),
                     (Some(_), Some(until)) => moment(until),
                 },
-                standing.told(device),
+                told.into_iter().flatten().collect::<Vec<_>>().join("; "),
             ]);
             data.push(json!({
                 "id": device.id,
@@ -243,6 +250,8 @@ impl Job<'_> {
                 "name": device.name,
                 "platform": device.platform,
                 "app": device.app,
+                "outdated": oldest.is_some(),
+                "minimum_app": oldest,
                 "created_at": device.created_at,
                 "last_seen": device.last_seen,
                 "unsent": device.unsent,

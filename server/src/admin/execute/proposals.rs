@@ -10,7 +10,7 @@ use super::{Job, moment, table};
 use crate::admin::request::{Answer, Decide, Failure, Leaver};
 use crate::engine::{self, EngineError, Verdict};
 use crate::store::proposals::{Item, Proposal, Wanted};
-use crate::store::{audit, contacts, devices, people, projections};
+use crate::store::{api_keys, audit, contacts, devices, people, projections, wipes};
 
 /// So many sets are listed, those that changed last first.
 const SETS_MAX: u32 = 10_000;
@@ -159,29 +159,57 @@ impl Job<'_> {
                 user.login
             )));
         }
-        let (owned, shared) = self.held(workspace, user.id)?;
-        let plan = self.plan(workspace, wanted, &user, &owned)?;
-        let devices =
-            self.engine.read(|conn| devices::list_devices(conn, workspace, Some(user.id)))?;
+        let (mut owned, mut shared) = self.held(workspace, user.id)?;
+        let mut plan = self.plan(workspace, wanted, &user, &owned)?;
+        let (devices, standings, keys) = self.engine.read(|conn| -> Result<_, EngineError> {
+            let devices = devices::list_devices(conn, workspace, Some(user.id))?;
+            let standings: Vec<_> = devices
+                .iter()
+                .map(|device| wipes::standing(conn, workspace, device.id))
+                .collect::<Result<_, _>>()?;
+            let keys: Vec<String> = api_keys::list(conn, workspace)?
+                .into_iter()
+                .filter(|key| key.user == user.id && key.revoked_at.is_none())
+                .map(|key| key.name)
+                .collect();
+            Ok((devices, standings, keys))
+        })?;
+        // What a wiped device had not sent was handed over.
+        let unsent_on =
+            |device: &devices::Device, standing: &wipes::Standing| match standing.wiped_at {
+                Some(_) => 0,
+                None => device.unsent,
+            };
         let cursor = self.engine.public_cursor(workspace)?;
-        let told_devices: Vec<_> = devices
-            .iter()
-            .map(|device| {
+        let with_standing = || devices.iter().zip(&standings);
+        let unsent: u64 =
+            with_standing().map(|(device, standing)| u64::from(unsent_on(device, standing))).sum();
+        if !wanted.dry_run {
+            self.shut_out(workspace, by, user.id)?;
+            // Contacts that came while the door was still open leave as well.
+            (owned, shared) = self.held(workspace, user.id)?;
+            plan = self.plan(workspace, wanted, &user, &owned)?;
+            self.leave(workspace, by, user.id, &plan, shared.clone(), &devices)?;
+        }
+        let state =
+            |device: &devices::Device, standing: &wipes::Standing| match standing.state(device) {
+                "enrolled" if !wanted.dry_run => "revoked",
+                state => state,
+            };
+        let told_devices: Vec<_> = with_standing()
+            .map(|(device, standing)| {
                 json!({
                     "id": device.id,
                     "name": device.name,
                     "platform": device.platform,
                     "last_seen": device.last_seen,
-                    "unsent": device.unsent,
+                    "unsent": unsent_on(device, standing),
                     "behind": cursor.saturating_sub(device.cursor),
-                    "revoked": device.revoked_at.is_some(),
+                    "revoked": device.revoked_at.is_some() || !wanted.dry_run,
+                    "state": state(device, standing),
                 })
             })
             .collect();
-        let unsent: u64 = devices.iter().map(|device| u64::from(device.unsent)).sum();
-        if !wanted.dry_run {
-            self.leave(workspace, by, user.id, &plan, shared.clone(), &devices)?;
-        }
         let to: BTreeMap<&str, usize> =
             plan.iter().map(|(login, _, contacts)| (login.as_str(), contacts.len())).collect();
         let data = json!({
@@ -192,6 +220,7 @@ impl Job<'_> {
             "to": to,
             "devices": told_devices,
             "unsent": unsent,
+            "api_keys": keys,
         });
         let will = if wanted.dry_run { "would be" } else { "were" };
         let mut text = String::new();
@@ -199,19 +228,27 @@ impl Job<'_> {
             let _ = writeln!(text, "{} contacts {will} handed over to {login}", contacts.len());
         }
         let _ = writeln!(text, "{} collaborations {will} ended", shared.len());
-        let rows: Vec<Vec<String>> = devices
-            .iter()
-            .map(|device| {
+        let rows: Vec<Vec<String>> = with_standing()
+            .map(|(device, standing)| {
                 vec![
                     device.id.to_string(),
                     device.name.clone(),
                     device.last_seen.map_or_else(|| "never".to_owned(), moment),
-                    device.unsent.to_string(),
+                    unsent_on(device, standing).to_string(),
+                    state(device, standing).to_owned(),
                 ]
             })
             .collect();
-        text += &table(&["device", "name", "last seen", "unsent"], &rows);
+        text += &table(&["device", "name", "last seen", "unsent", "state"], &rows);
         let mut answer = Answer::new(data, text);
+        if !keys.is_empty() {
+            answer.notes.push(format!(
+                "programs that use a key of `{}` get no answer any more: {}; `api-key add` makes one in the name of \
+                 somebody who stays, `api-key revoke` ends these for good",
+                user.login,
+                keys.join(", ")
+            ));
+        }
         if unsent > 0 {
             answer.notes.push(format!(
                 "{unsent} edits were not sent when the devices were last seen; they come as proposals \
@@ -219,6 +256,17 @@ impl Job<'_> {
             ));
         }
         Ok(answer)
+    }
+
+    /// First the door: nobody signs in or uploads as ordinary while contacts move.
+    fn shut_out(&self, workspace: WorkspaceId, by: UserId, user: UserId) -> Result<(), Failure> {
+        let now = self.engine.now_ms();
+        Ok(self.engine.write(move |tx| -> Result<(), EngineError> {
+            // Their sessions end with it.
+            people::set_disabled(tx, workspace, user, Some(now))?;
+            let detail = json!({});
+            audit::append(tx, workspace, now, Some(by), "user.leave", &user.to_string(), &detail)
+        })?)
     }
 
     fn leave(
@@ -230,14 +278,6 @@ impl Job<'_> {
         shared: Vec<ContactId>,
         devices: &[devices::Device],
     ) -> Result<(), Failure> {
-        let now = self.engine.now_ms();
-        // First the door: nobody signs in or uploads as ordinary while contacts move.
-        self.engine.write(move |tx| -> Result<(), EngineError> {
-            // Their sessions end with it.
-            people::set_disabled(tx, workspace, user, Some(now))?;
-            let detail = json!({});
-            audit::append(tx, workspace, now, Some(by), "user.leave", &user.to_string(), &detail)
-        })?;
         for (_, owner, contacts) in plan {
             let assign = engine::Assign {
                 contacts: contacts.clone(),
