@@ -71,7 +71,7 @@ fn a_deal_is_dragged_to_another_stage_and_comes_to_the_reps_device() {
     browser.sign_in(&code);
     browser.open("/funnel");
     browser.see("#stage-lead", "Printing press");
-    browser.see("#stage-lead", "1\u{202F}200.00 EUR");
+    browser.see("#stage-lead", "1,200.00 EUR");
     browser.drag("#stage-lead .deal", "#stage-offer .col");
     browser.see("#stage-offer", "Printing press");
     browser.miss("#stage-lead", "Printing press");

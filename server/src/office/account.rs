@@ -12,6 +12,7 @@ use super::error::OfficeError;
 use super::layout::{self, Page, Shape};
 use super::session::{self, Posted, Viewer};
 use super::sign_in::{self, Peer};
+use super::words::Language;
 use super::{OfficeState, password, totp, vault};
 use crate::store::factors::{self, SecondFactor};
 use crate::store::{EngineError, audit, people, sessions};
@@ -27,7 +28,7 @@ struct Said {
     /// Under the second factor.
     factor: Option<String>,
     /// What has just been done.
-    done: Option<&'static str>,
+    done: Option<String>,
     /// The secret that is to be set up.
     secret: Option<Vec<u8>>,
     /// Recovery codes, shown once.
@@ -53,38 +54,39 @@ async fn factor_of(
 async fn render(state: &OfficeState, viewer: &Viewer, said: Said) -> Result<Markup, OfficeError> {
     let factor = factor_of(state, viewer).await?;
     let body = html! {
-        div.bar { h1 { "Your account" } span.k { (viewer.login) " · " (viewer.role_name()) } span.grow {} div.mobile-me { (layout::sign_out(viewer)) } }
-        @if let Some(done) = said.done { div.notice.ok role="status" { p { (done) } } }
+        div.bar { h1 { (t!("account-title")) } span.k { (viewer.login) " · " (viewer.role_name()) } span.grow {} div.mobile-me { (layout::sign_out(viewer)) } }
+        @if let Some(done) = &said.done { div.notice.ok role="status" { p { (done) } } }
         @if !said.codes.is_empty() { (recovery(&said.codes)) }
         div.two {
             section.card.stack aria-labelledby="factor-title" {
-                h2 #factor-title { "Second factor" }
+                h2 #factor-title { (t!("sign-in-second-title")) }
                 (second_factor(viewer, factor.as_ref(), &said))
             }
             div.stack {
                 section.card.tight aria-labelledby="password-title" {
-                    h2 #password-title { "Password" }
+                    h2 #password-title { (t!("sign-in-password")) }
                     form.tight method="post" action="/account/password" {
                         (layout::csrf(viewer))
                         (current_password(viewer, "now"))
-                        div { label for="password" { "New password" }
+                        div { label for="password" { (t!("password-new")) }
                             input #password type="password" name="password" required minlength=(password::CHARS_MIN) autocomplete="new-password" aria-describedby="rule";
-                            p.hint #rule { (password::CHARS_MIN) " characters or more; a few words are easy to keep in mind." } }
-                        div { label for="again" { "The same again" } input #again type="password" name="again" required autocomplete="new-password"; }
+                            p.hint #rule { (password::rule()) } }
+                        div { label for="again" { (t!("password-again")) } input #again type="password" name="again" required autocomplete="new-password"; }
                         @if let Some(problem) = &said.password { p.err role="alert" data-problem { (problem) } }
-                        div.bar { button.btn.go { "Change password" } span.hint { "Other browsers are signed out." } }
+                        div.bar { button.btn.go { (t!("account-change-password")) } span.hint { (t!("account-others-out")) } }
                     }
                 }
+                (language(viewer))
                 section.card.tight aria-labelledby="others-title" {
-                    h2 #others-title { "Other browsers" }
-                    form.bar method="post" action="/account/others" { (layout::csrf(viewer)) span.k { "Ends every session of yours but this one." } span.grow {} button.btn { "Sign out elsewhere" } }
+                    h2 #others-title { (t!("account-others")) }
+                    form.bar method="post" action="/account/others" { (layout::csrf(viewer)) span.k { (t!("account-others-text")) } span.grow {} button.btn { (t!("account-others-end")) } }
                 }
             }
         }
     };
     let page = Page {
         viewer,
-        title: "Your account",
+        title: &t!("account-title"),
         place: None,
         to_decide: 0,
         cursor: None,
@@ -94,11 +96,44 @@ async fn render(state: &OfficeState, viewer: &Viewer, said: Said) -> Result<Mark
     Ok(page.render())
 }
 
+/// In which language somebody reads these pages.
+fn language(viewer: &Viewer) -> Markup {
+    html! {
+        section.card.tight aria-labelledby="language-title" {
+            h2 #language-title { (t!("account-language")) }
+            form.tight method="post" action="/account/language" {
+                (layout::csrf(viewer))
+                div.bar {
+                    select name="language" aria-labelledby="language-title" aria-describedby="language-rule" {
+                        option value="" selected[viewer.language.is_none()] { (t!("account-language-browser")) }
+                        @for language in Language::ALL {
+                            option value=(language.tag()) lang=(language.tag()) selected[viewer.language == Some(language)] { (language.own_name()) }
+                        }
+                    }
+                    button.btn { (t!("save")) }
+                }
+                p.hint #language-rule { (t!("account-language-text")) }
+            }
+        }
+    }
+}
+
+/// `POST /account/language`
+pub(super) async fn set_language(
+    State(state): State<OfficeState>,
+    posted: Posted,
+) -> Result<Response, OfficeError> {
+    let (workspace, user) = (posted.viewer.workspace, posted.viewer.user);
+    let language = Language::of_tag(posted.fields.text("language")).map(Language::tag);
+    state.write(move |tx| people::set_language(tx, workspace, user, language)).await?;
+    Ok(Redirect::to("/account").into_response())
+}
+
 fn current_password(viewer: &Viewer, id: &str) -> Markup {
     html! {
         // So that a password manager knows whose it is.
         input hidden name="username" value=(viewer.login) autocomplete="username";
-        div { label for=(id) { "Your password" } input id=(id) type="password" name="current" required autocomplete="current-password"; }
+        div { label for=(id) { (t!("account-your-password")) } input id=(id) type="password" name="current" required autocomplete="current-password"; }
     }
 }
 
@@ -106,8 +141,8 @@ fn recovery(codes: &[String]) -> Markup {
     html! {
         section.card.stack aria-labelledby="codes-title" {
             div.tight {
-                h2 #codes-title { "Recovery codes" }
-                p.k { "Each opens the door once when your app is not at hand. Keep them where your phone is not. They are shown only now." }
+                h2 #codes-title { (t!("account-recovery-codes")) }
+                p.k { (t!("account-recovery-text")) }
             }
             ul.fields #codes { @for code in codes { li.mono { (code) } } }
         }
@@ -118,25 +153,26 @@ fn second_factor(viewer: &Viewer, factor: Option<&SecondFactor>, said: &Said) ->
     let problem = html! { @if let Some(problem) = &said.factor { p.err role="alert" data-problem { (problem) } } };
     html! {
         @if let Some(secret) = &said.secret {
-            p.k { "Scan the picture with an authenticator app, then type the six digits that it shows." }
+            p.k { (t!("account-scan")) }
             (picture(viewer, secret))
-            p.k { "Or type this into the app: " span.mono { (totp::base32(secret)) } }
+            p.k { (rich!("account-type-secret"; secret = html! { span.mono { (totp::base32(secret)) } })) }
             form.tight method="post" action="/account/second-factor/confirm" {
                 (layout::csrf(viewer))
-                div { label for="code" { "Six digits" } input.mono #code name="code" required autofocus inputmode="numeric" autocomplete="one-time-code" spellcheck="false"; }
+                div { label for="code" { (t!("account-six-digits")) } input.mono #code name="code" required autofocus inputmode="numeric" autocomplete="one-time-code" spellcheck="false"; }
                 (problem)
-                div.bar { button.btn.go { "Turn it on" } }
+                div.bar { button.btn.go { (t!("account-turn-on")) } }
             }
         } @else if let Some((factor, since)) = factor.and_then(|factor| Some((factor, factor.confirmed_at?))) {
-            p { span.chip.ok { "on" } " since " (layout::time(since, Shape::Full)) ", "
-                (layout::plural(factor.recovery_left.into(), "recovery code", "recovery codes")) " left" }
+            p { (rich!("account-factor-since", n = factor.recovery_left;
+                chip = html! { span.chip.ok { (t!("account-factor-on")) } },
+                time = layout::time(since, Shape::Full))) }
             (problem)
-            form.tight method="post" action="/account/second-factor/codes" { (layout::csrf(viewer)) (current_password(viewer, "codes-password")) div.bar { button.btn { "New recovery codes" } span.hint { "The old ones end." } } }
-            form.tight method="post" action="/account/second-factor/off" data-confirm="Turn the second factor off? Your password alone opens the door then." { (layout::csrf(viewer)) (current_password(viewer, "off-password")) div.bar { button.btn.danger { "Turn it off" } } }
+            form.tight method="post" action="/account/second-factor/codes" { (layout::csrf(viewer)) (current_password(viewer, "codes-password")) div.bar { button.btn { (t!("account-new-codes")) } span.hint { (t!("account-old-end")) } } }
+            form.tight method="post" action="/account/second-factor/off" data-confirm=(t!("account-off-confirm")) { (layout::csrf(viewer)) (current_password(viewer, "off-password")) div.bar { button.btn.danger { (t!("account-turn-off")) } } }
         } @else {
-            p.k { "With it your password alone opens nothing: an app on your phone shows a code that changes every half minute." }
+            p.k { (t!("account-factor-why")) }
             (problem)
-            form.tight method="post" action="/account/second-factor" { (layout::csrf(viewer)) (current_password(viewer, "factor-password")) div.bar { button.btn.go { "Set it up" } } }
+            form.tight method="post" action="/account/second-factor" { (layout::csrf(viewer)) (current_password(viewer, "factor-password")) div.bar { button.btn.go { (t!("account-set-up")) } } }
         }
     }
 }
@@ -146,7 +182,7 @@ fn picture(viewer: &Viewer, secret: &[u8]) -> Markup {
     let address = totp::address(secret, &viewer.workspace_name, &viewer.login);
     html! {
         @if let Some((side, path)) = totp::picture(&address) {
-            svg width="220" height="220" viewBox={ "0 0 " (side) " " (side) } role="img" aria-label="The secret as a picture for your app" shape-rendering="crispEdges" {
+            svg width="220" height="220" viewBox={ "0 0 " (side) " " (side) } role="img" aria-label=(t!("account-picture")) shape-rendering="crispEdges" {
                 rect width=(side) height=(side) fill="#fff" {}
                 path d=(path) fill="#000" {}
             }
@@ -184,11 +220,13 @@ async fn refuse_factor(
     if is_password(state, posted, peer).await? {
         return Ok(None);
     }
-    let said = Said { factor: Some(WRONG.to_owned()), ..Said::default() };
+    let said = Said { factor: Some(wrong()), ..Said::default() };
     again(state, &posted.viewer, said).await.map(Some)
 }
 
-const WRONG: &str = "This is not your password.";
+fn wrong() -> String {
+    t!("account-wrong-password")
+}
 
 async fn again(state: &OfficeState, viewer: &Viewer, said: Said) -> Result<Response, OfficeError> {
     Ok((StatusCode::UNPROCESSABLE_ENTITY, render(state, viewer, said).await?).into_response())
@@ -204,14 +242,14 @@ pub(super) async fn set_password(
     let viewer = &posted.viewer;
     let problem = |text: String| Said { password: Some(text), ..Said::default() };
     if !is_password(&state, &posted, &peer).await? {
-        return again(&state, viewer, problem(WRONG.to_owned())).await;
+        return again(&state, viewer, problem(wrong())).await;
     }
     let new = posted.fields.raw("password").unwrap_or_default().to_owned();
     if let Some(text) = password::refuse(&new, &viewer.login) {
         return again(&state, viewer, problem(text)).await;
     }
     if posted.fields.raw("again") != Some(&new) {
-        return again(&state, viewer, problem("The two passwords differ.".to_owned())).await;
+        return again(&state, viewer, problem(t!("password-differ"))).await;
     }
     let hash = state.hashing().hash(new).await.map_err(OfficeError::failed)?;
     let (workspace, user, now) = (viewer.workspace, viewer.user, state.now());
@@ -303,16 +341,13 @@ pub(super) async fn confirm(
         .await?;
     match made {
         Ok(codes) => {
-            let done = Some("The second factor is on: the next sign-in asks for it.");
+            let done = Some(t!("account-factor-done"));
             let said = Said { codes, done, ..Said::default() };
             Ok(render(&state, viewer, said).await?.into_response())
         }
         Err(None) => Ok(Redirect::to("/account").into_response()),
         Err(secret) => {
-            let factor = Some(
-                "These are not the digits of now. Is the clock of your phone right? Try the next ones."
-                    .to_owned(),
-            );
+            let factor = Some(t!("account-digits-wrong"));
             again(&state, viewer, Said { secret, factor, ..Said::default() }).await
         }
     }

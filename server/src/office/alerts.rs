@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::error::OfficeError;
 use super::fields::Names;
 use super::layout::{self, Page, Place, Shape};
-use super::session::{Posted, READ_ONLY, Viewer};
+use super::session::{Posted, Viewer, read_only};
 use super::{OfficeState, decide, today};
 use crate::admin::execute::alert_text;
 use crate::rights::{Action, Decision, Rights};
@@ -203,7 +203,7 @@ fn person(posted: &Posted, id: &str) -> Result<UserId, OfficeError> {
     let user: UserId = id.parse().map_err(|_| missing())?;
     match posted.viewer.rights.on_person(Action::SteerDevices, user) {
         Decision::Allow => Ok(user),
-        Decision::Forbid => Err(OfficeError::Forbidden { reason: READ_ONLY.to_owned() }),
+        Decision::Forbid => Err(OfficeError::Forbidden { reason: read_only() }),
         Decision::Hide => Err(missing()),
     }
 }

@@ -124,7 +124,7 @@ pub(super) async fn page(
     let page = Page {
         viewer: &viewer,
         title: "Audit",
-        place: Some(Place::Audit),
+        place: Some(Place::Settings),
         to_decide: found.to_decide,
         cursor: None,
         contact: None,

@@ -18,7 +18,7 @@ use roadbook_protocol::ids::{ContactId, EntryId, UnixMs, UserId};
 use roadbook_protocol::limits::Limits;
 
 use super::error::OfficeError;
-use super::session::{Fields, Posted, READ_ONLY};
+use super::session::{Fields, Posted, read_only};
 use super::{OfficeState, contact, fields, url, versus};
 use crate::engine::{Assign, AuthorOutcome, Authored};
 use crate::rights::{Action, Decision, Scope};
@@ -57,12 +57,7 @@ impl Open {
         match found {
             Some(((_, doc), Decision::Allow)) => Ok(Open { state, posted, id, doc }),
             Some((_, Decision::Forbid)) => Err(OfficeError::Forbidden {
-                reason: if posted.viewer.edits() {
-                    "You work on this contact beside an owner of another team. Ask their manager, or an administrator."
-                } else {
-                    READ_ONLY
-                }
-                .to_owned(),
+                reason: if posted.viewer.edits() { t!("forbidden-beside") } else { read_only() },
             }),
             Some((_, Decision::Hide)) | None => Err(missing()),
         }

@@ -9,7 +9,7 @@ use rusqlite::{Connection, params};
 
 use super::error::OfficeError;
 use super::layout::{self, Page, Place, Shape};
-use super::session::{Posted, READ_ONLY, Viewer};
+use super::session::{Posted, Viewer, read_only};
 use super::{OfficeState, decide, url};
 use crate::rights::{Action, Decision, Rights};
 use crate::store::devices::{self, Device};
@@ -315,7 +315,7 @@ pub(super) async fn revoke(
     let owner = known.ok_or_else(missing)?.user;
     match posted.viewer.rights.on_person(Action::SteerDevices, owner) {
         Decision::Allow => {}
-        Decision::Forbid => return Err(OfficeError::Forbidden { reason: READ_ONLY.to_owned() }),
+        Decision::Forbid => return Err(OfficeError::Forbidden { reason: read_only() }),
         Decision::Hide => return Err(missing()),
     }
     state.engine_do(move |engine| engine.revoke(workspace, Some(by), device)).await?;

@@ -49,7 +49,7 @@ pub(super) async fn page(
     let page = Page {
         viewer: &viewer,
         title: "Erasures",
-        place: Some(Place::Audit),
+        place: Some(Place::Settings),
         to_decide: found.to_decide,
         cursor: Some(found.cursor),
         contact: None,

@@ -82,7 +82,7 @@ fn sentence(text: &str) -> String {
 
 impl IntoResponse for OfficeError {
     fn into_response(self) -> Response {
-        let (status, title, text) = match self {
+        let (status, title, text): (StatusCode, String, String) = match self {
             OfficeError::SignIn { next } => {
                 let to = match next.as_str() {
                     "/" | "" => "/sign-in".to_owned(),
@@ -91,29 +91,37 @@ impl IntoResponse for OfficeError {
                 return Redirect::to(&to).into_response();
             }
             OfficeError::Nobody => return StatusCode::UNAUTHORIZED.into_response(),
-            OfficeError::Forbidden { reason } => (StatusCode::FORBIDDEN, "Not allowed", reason),
+            OfficeError::Forbidden { reason } => {
+                (StatusCode::FORBIDDEN, t!("error-not-allowed"), reason)
+            }
             OfficeError::NotFound { what } => (
                 StatusCode::NOT_FOUND,
-                "Not here",
-                format!(
-                    "There is no such {what} in this workspace. It may have been erased, or the link is incomplete."
-                ),
+                t!("error-not-here"),
+                match what {
+                    "page" => t!("error-no-such-page"),
+                    what => t!(
+                        "error-no-such",
+                        what = super::words::text_or("what", what, || what.to_owned())
+                    ),
+                },
             ),
             OfficeError::Refused { reason } => {
-                (StatusCode::UNPROCESSABLE_ENTITY, "Not taken", reason)
+                (StatusCode::UNPROCESSABLE_ENTITY, t!("error-not-taken"), reason)
             }
             OfficeError::Changed { reason, now } => {
                 let body = html! {
-                    div.tight { h1 { "Changed meanwhile" } p.k data-problem { (reason) } data value=(now) data-was {} }
+                    div.tight { h1 { (t!("error-changed")) } p.k data-problem { (reason) } data value=(now) data-was {} }
                 };
-                return (StatusCode::CONFLICT, layout::alone("Changed meanwhile", body))
+                return (StatusCode::CONFLICT, layout::alone(&t!("error-changed"), body))
                     .into_response();
             }
-            OfficeError::Busy { reason } => (StatusCode::SERVICE_UNAVAILABLE, "Not now", reason),
+            OfficeError::Busy { reason } => {
+                (StatusCode::SERVICE_UNAVAILABLE, t!("error-not-now"), reason)
+            }
             OfficeError::Held(held) => {
                 let mut response = page(
                     StatusCode::TOO_MANY_REQUESTS,
-                    "Enough for now",
+                    &t!("error-enough"),
                     &sentence(&held.to_string()),
                 );
                 if let Some(until) = held.until {
@@ -127,32 +135,26 @@ impl IntoResponse for OfficeError {
             }
             OfficeError::TooMany { seconds } => {
                 let minutes = seconds.div_ceil(60);
-                let text = format!(
-                    "Too many attempts. Try again in {}.",
-                    layout::plural(minutes, "minute", "minutes")
-                );
-                let mut response = page(StatusCode::TOO_MANY_REQUESTS, "Slow down", &text);
+                let text = t!("error-too-many", minutes = t!("n-minutes", n = minutes));
+                let mut response =
+                    page(StatusCode::TOO_MANY_REQUESTS, &t!("error-slow-down"), &text);
                 response.headers_mut().insert("retry-after", seconds.into());
                 return response;
             }
             OfficeError::Failed { cause } => {
                 tracing::error!(%cause, "a managers' page failed");
-                (
-                    StatusCode::INTERNAL_SERVER_ERROR,
-                    "That did not work",
-                    "The server could not do this. Nothing was changed. Try again; if it stays, tell the administrator, whose log has the reason.".to_owned(),
-                )
+                (StatusCode::INTERNAL_SERVER_ERROR, t!("error-failed"), t!("error-failed-text"))
             }
         };
-        page(status, title, &text)
+        page(status, &title, &text)
     }
 }
 
 fn page(status: StatusCode, title: &str, text: &str) -> Response {
     let body = html! {
         div.tight { h1 { (title) } p.k data-problem { (text) } }
-        p { a.btn href="/" { "Go to Today" } }
-        p.hint { "Error " (status.as_u16()) }
+        p { a.btn href="/" { (t!("error-go-to-today")) } }
+        p.hint { (t!("error-number", n = status.as_str().to_owned())) }
     };
     (status, layout::alone(title, body)).into_response()
 }

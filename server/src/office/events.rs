@@ -24,6 +24,7 @@ use tokio::time::{Instant, sleep_until};
 use super::contacts::Line;
 use super::error::OfficeError;
 use super::session::Viewer;
+use super::words::{self, Language};
 use super::{OfficeState, feed, today};
 use crate::engine::Event;
 use crate::rights::Rights;
@@ -107,6 +108,8 @@ struct Streaming {
     devices_due: bool,
     devices_told: Instant,
     end: Instant,
+    /// What is told is told in the language of who reads it.
+    language: Language,
 }
 
 /// `GET /events`
@@ -138,6 +141,7 @@ pub(super) async fn stream(
         devices_due: false,
         devices_told: now,
         end: now + STREAM_MAX,
+        language: words::current(),
     };
     let response =
         SseResponse::new(unfold(streaming)).keep_alive(KeepAlive::new().interval(HEARTBEAT));
@@ -151,7 +155,7 @@ fn unfold(streaming: Streaming) -> impl Stream<Item = Result<Sse, Infallible>> +
                 return Some((Ok(event), streaming));
             }
             let hints = streaming.wait().await?;
-            streaming.prepare(hints).await;
+            words::scope(streaming.language, streaming.prepare(hints)).await;
         }
     })
 }

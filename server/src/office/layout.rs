@@ -9,6 +9,7 @@ use roadbook_protocol::ids::{ContactId, Cursor, UnixMs};
 
 use super::assets;
 use super::session::Viewer;
+use super::words;
 use crate::rights::Action;
 
 /// The places of the navigation.
@@ -23,7 +24,7 @@ pub(super) enum Place {
     Decide,
     Devices,
     Alerts,
-    Audit,
+    Settings,
 }
 
 impl Place {
@@ -37,46 +38,51 @@ impl Place {
         Place::Decide,
         Place::Devices,
         Place::Alerts,
-        Place::Audit,
+        Place::Settings,
     ];
 
     /// Whether somebody is shown the way there.
     fn is_for(self, viewer: &Viewer) -> bool {
         match self {
-            Place::Audit => viewer.may(Action::ReadAudit),
             Place::Alerts => viewer.may(Action::SeeAlerts),
             _ => true,
         }
     }
 
-    fn parts(self) -> (&'static str, &'static str, &'static str) {
+    fn parts(self) -> (&'static str, String, &'static str) {
         match self {
-            Place::Today => ("/", "Today", "M3 11.5 12 4l9 7.5M5.5 10v9.5h13V10"),
+            Place::Today => ("/", t!("nav-today"), "M3 11.5 12 4l9 7.5M5.5 10v9.5h13V10"),
             Place::Contacts => (
                 "/contacts",
-                "Contacts",
+                t!("nav-contacts"),
                 "M8.5 11a3.5 3.5 0 1 0 0-7 3.5 3.5 0 0 0 0 7ZM2 20c.4-3.8 3-6 6.500-6s6.100 2.200 6.500 6M16 4.600a3.300 3.300 0 0 1 0 5.900M18 14.600c2.300.7 3.700 2.700 4 5.400",
             ),
             Place::Segments => (
                 "/segments",
-                "Segments",
+                t!("nav-segments"),
                 "M12 3v9l6.400 6.400M12 3a9 9 0 1 0 6.400 15.400M12 3a9 9 0 0 1 9 9h-9",
             ),
-            Place::Funnel => ("/funnel", "Funnel", "M3 5h18l-7 8v6l-4 2v-8Z"),
-            Place::Activity => ("/activity", "Activity", "M3 12h4l3-7 4 14 3-7h4"),
-            Place::Value => ("/value", "Value", "M4 20V4M4 20h16M8 16v-4M12 16V8M16 16v-6"),
-            Place::Decide => ("/decide", "Decide", "M12 21v-7M12 14 5 7m7 7 7-7M5 12V7h5m9 5V7h-5"),
+            Place::Funnel => ("/funnel", t!("nav-funnel"), "M3 5h18l-7 8v6l-4 2v-8Z"),
+            Place::Activity => ("/activity", t!("nav-activity"), "M3 12h4l3-7 4 14 3-7h4"),
+            Place::Value => ("/value", t!("nav-value"), "M4 20V4M4 20h16M8 16v-4M12 16V8M16 16v-6"),
+            Place::Decide => {
+                ("/decide", t!("nav-decide"), "M12 21v-7M12 14 5 7m7 7 7-7M5 12V7h5m9 5V7h-5")
+            }
             Place::Devices => (
                 "/devices",
-                "People",
+                t!("nav-people"),
                 "M7 3h10a1 1 0 0 1 1 1v16a1 1 0 0 1-1 1H7a1 1 0 0 1-1-1V4a1 1 0 0 1 1-1Zm4 15h2",
             ),
             Place::Alerts => (
                 "/alerts",
-                "Alerts",
+                t!("nav-alerts"),
                 "M12 4a5.500 5.500 0 0 0-5.500 5.500V14L5 17h14l-1.500-3V9.500A5.500 5.500 0 0 0 12 4ZM10 20h4",
             ),
-            Place::Audit => ("/audit", "Audit", "M5 4h14v16H5ZM8.500 9h7M8.500 13h7M8.500 17h4"),
+            Place::Settings => (
+                "/settings",
+                t!("nav-settings"),
+                "M4 7h9M17 7h3M15 4.500v5M4 17h3M11 17h9M9 14.500v5",
+            ),
         }
     }
 }
@@ -101,16 +107,16 @@ impl Page<'_> {
         let viewer = self.viewer;
         let body = html! {
             body data-events=[self.cursor.map(|_| "/events")] data-cursor=[self.cursor]
-                data-contact=[self.contact] {
-                a.skip href="#main" { "Skip to the content" }
+                data-contact=[self.contact] data-words=(script_words()) {
+                a.skip href="#main" { (t!("skip-to-content")) }
                 div.app {
-                    nav.side-nav aria-label="Main" {
+                    nav.side-nav aria-label=(t!("nav-main")) {
                         a.logo href="/" { (logo()) span { "Roadbook" } }
                         ul {
                             @for place in Place::ALL.into_iter().filter(|place| place.is_for(viewer)) {
                                 @let (href, name, path) = place.parts();
                                 li {
-                                    a href=(href) aria-current=[(self.place == Some(place)).then_some("page")] {
+                                    a href=(href) aria-current=[(self.place == Some(place)).then_some(&t!("what-page"))] {
                                         (icon(path)) span { (name) }
                                         @if place == Place::Decide { (to_decide(self.to_decide)) }
                                         @if place == Place::Alerts { (alerts(viewer.alerts)) }
@@ -128,7 +134,7 @@ impl Page<'_> {
                     }
                     main #main tabindex="-1" {
                         @if viewer.review && viewer.may(Action::Administer) {
-                            p.card role="status" { b { "Customer data is held back." } " The server was restored without its ledger. " a href="/review" { "See what is to be decided" } "." }
+                            p.card role="status" { b { (t!("held-back")) } " " (rich!("held-back-why"; link = html! { a href="/review" { (t!("held-back-link")) } })) }
                         }
                         (self.body)
                     }
@@ -143,12 +149,18 @@ impl Page<'_> {
 
 /// The number beside "Decide" in the navigation; a unit of its own.
 fn to_decide(n: u64) -> Markup {
-    unit("nav-decide", html! { @if n > 0 { span.n { (count(n)) span.vh { " to decide" } } } })
+    unit(
+        "nav-decide",
+        html! { @if n > 0 { span.n { (count(n)) span.vh { " " (t!("n-to-decide-hidden", n = n)) } } } },
+    )
 }
 
 /// The number beside "Alerts".
 fn alerts(n: u64) -> Markup {
-    unit("nav-alerts", html! { @if n > 0 { span.n { (count(n)) span.vh { " new" } } } })
+    unit(
+        "nav-alerts",
+        html! { @if n > 0 { span.n { (count(n)) span.vh { " " (t!("n-new-hidden", n = n)) } } } },
+    )
 }
 
 /// The way out, for places where the navigation has none (a phone).
@@ -156,7 +168,7 @@ pub(super) fn sign_out(viewer: &Viewer) -> Markup {
     html! {
         form method="post" action="/sign-out" {
             (csrf(viewer))
-            button.btn.small { "Sign out" }
+            button.btn.small { (t!("sign-out")) }
         }
     }
 }
@@ -165,14 +177,14 @@ pub(super) fn sign_out(viewer: &Viewer) -> Markup {
 pub(super) fn alone(title: &str, body: Markup) -> Markup {
     document(
         &format!("{title} · Roadbook"),
-        html! { body { main.alone #main tabindex="-1" { div.card { span.logo { (logo()) "Roadbook" } (body) } } } },
+        html! { body data-words=(script_words()) { main.alone #main tabindex="-1" { div.card { span.logo { (logo()) "Roadbook" } (body) } } } },
     )
 }
 
 fn document(title: &str, body: Markup) -> Markup {
     html! {
         (DOCTYPE)
-        html lang="en" {
+        html lang=(words::current().tag()) {
             head {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width,initial-scale=1,viewport-fit=cover";
@@ -186,6 +198,23 @@ fn document(title: &str, body: Markup) -> Markup {
             (body)
         }
     }
+}
+
+/// What the script says, in the reader's language.
+fn script_words() -> String {
+    serde_json::json!({
+        "changed": t!("js-changed"),
+        "takeTheirs": t!("js-take-theirs"),
+        "live": t!("js-live"),
+        "notLive": t!("js-not-live"),
+        "reconnecting": t!("js-reconnecting"),
+        "saved": t!("js-saved"),
+        "unreachable": t!("js-unreachable"),
+        "unsaved": t!("js-unsaved"),
+        // The number is put in by the script.
+        "answered": t!("js-answered", status = "{status}"),
+    })
+    .to_string()
 }
 
 /// The hidden field that proves that a form came from one of our pages.
@@ -237,11 +266,21 @@ pub(super) enum Shape {
 
 /// An instant: UTC for who has no script, the reader's zone for everybody else.
 pub(super) fn time(at: UnixMs, shape: Shape) -> Markup {
-    let Some(utc) = DateTime::from_timestamp_millis(at) else { return html! { "unknown" } };
+    let Some(utc) = DateTime::from_timestamp_millis(at) else {
+        return html! { (t!("time-unknown")) };
+    };
     let (name, text) = match shape {
-        Shape::Full => ("full", utc.format("%-d %b %Y, %H:%M UTC")),
-        Shape::Short => ("short", utc.format("%-d %b, %H:%M")),
-        Shape::Second => ("second", utc.format("%H:%M:%S UTC")),
+        Shape::Full => {
+            let of_day = words::time_of_day(utc, false);
+            let text = t!("date-time", date = words::date(utc.date_naive(), true), time = of_day);
+            ("full", t!("time-utc", time = text))
+        }
+        Shape::Short => {
+            let of_day = words::time_of_day(utc, false);
+            let date = words::date(utc.date_naive(), false);
+            ("short", t!("date-time", date = date, time = of_day))
+        }
+        Shape::Second => ("second", t!("time-utc", time = words::time_of_day(utc, true))),
     };
     html! { time datetime=(utc.to_rfc3339_opts(SecondsFormat::Millis, true)) data-shape=(name) { (text) } }
 }
@@ -249,27 +288,19 @@ pub(super) fn time(at: UnixMs, shape: Shape) -> Markup {
 /// A calendar date `YYYY-MM-DD`, which is no instant and has no zone.
 pub(super) fn date(text: &str) -> Markup {
     match text.parse::<chrono::NaiveDate>() {
-        Ok(day) => html! { time datetime=(text) { (day.format("%-d %b %Y")) } },
+        Ok(day) => html! { time datetime=(text) { (words::date(day, true)) } },
         Err(_) => html! { (text) },
     }
 }
 
 /// "as of 14:03:27".
 pub(super) fn as_of(now: UnixMs) -> Markup {
-    html! { span.asof { "as of " (time(now, Shape::Second)) } }
+    html! { span.asof { (rich!("as-of"; time = time(now, Shape::Second))) } }
 }
 
-/// A count with thin spaces between thousands, which every locale reads the same.
+/// A count as the reader's language writes it.
 pub(super) fn count(n: u64) -> String {
-    let digits = n.to_string();
-    let mut out = String::with_capacity(digits.len() + 6);
-    for (at, c) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            out.push('\u{202F}');
-        }
-        out.push(c);
-    }
-    out
+    words::number(n)
 }
 
 /// "1 edit", "2 edits".
@@ -279,20 +310,15 @@ pub(super) fn plural(n: u64, one: &str, many: &str) -> String {
 
 /// How long something lasts or is ago, in the largest unit that fits: `3 min`, `5 h`, `2 d`.
 pub(super) fn span(ms: i64) -> String {
-    let minutes = ms.max(0) / 60_000;
-    match minutes {
-        0 => "under a minute".to_owned(),
-        1..=59 => format!("{minutes} min"),
-        60..=2879 => format!("{} h", minutes / 60),
-        _ => format!("{} d", minutes / 1440),
-    }
+    words::span(ms)
 }
 
-/// An amount in minor units with its currency: `12 400.50 EUR`.
+/// An amount in minor units with its currency: `12,400.50 EUR`.
 pub(super) fn money(minor: i64, currency: &str) -> String {
     let (sign, whole, part) = money_parts(minor, currency);
+    let part = part.replace('.', &words::decimal_point().to_string());
     let sign = if sign { "−" } else { "" };
-    format!("{sign}{}{part} {currency}", count(whole))
+    t!("money", amount = format!("{sign}{}{part}", count(whole)), currency = currency.to_owned())
 }
 
 /// The same as it stands in a form: `12400.50`.
@@ -316,11 +342,11 @@ fn money_parts(minor: i64, currency: &str) -> (bool, u64, String) {
 /// The three-segment receipt: on the device, on the server, merged; the last is red in quarantine.
 pub(super) fn receipt(merged: bool, quarantined: bool) -> Markup {
     let text = if quarantined {
-        "saved on the device, stored on the server, quarantined"
+        t!("receipt-quarantined")
     } else if merged {
-        "saved on the device, stored on the server, merged"
+        t!("receipt-merged")
     } else {
-        "saved on the device, stored on the server"
+        t!("receipt-stored")
     };
     html! {
         span.rc role="img" aria-label=(text) title=(text) {
@@ -336,7 +362,7 @@ pub(super) fn empty(title: &str, text: Markup) -> Markup {
 
 /// The chip that says whether the page is live; the script keeps it true.
 pub(super) fn live_chip() -> Markup {
-    html! { span.chip #live data-state="still" { i.dot aria-hidden="true" {} span { "not live" } } }
+    html! { span.chip #live data-state="still" { i.dot aria-hidden="true" {} span { (t!("not-live")) } } }
 }
 
 #[cfg(test)]
@@ -345,13 +371,10 @@ mod tests {
 
     #[test]
     fn amounts_keep_their_currency_and_their_decimals() {
-        assert_eq!(money(1_240_050, "EUR"), "12\u{202F}400.50 EUR");
+        assert_eq!(money(1_240_050, "EUR"), "12,400.50 EUR");
         assert_eq!(money(-5, "USD"), "−0.05 USD");
-        assert_eq!(money(1200, "JPY"), "1\u{202F}200 JPY");
-        assert_eq!(
-            money(i64::MIN, "EUR"),
-            "−92\u{202F}233\u{202F}720\u{202F}368\u{202F}547\u{202F}758.08 EUR"
-        );
+        assert_eq!(money(1200, "JPY"), "1,200 JPY");
+        assert_eq!(money(i64::MIN, "EUR"), "−92,233,720,368,547,758.08 EUR");
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! | [`sign_in`], `session`, `password`, `limit` | who somebody is, and that a form is theirs |
 //! | [`oidc`] | the company's own identity provider, if there is one |
 //! | `totp`, `vault`, `ticket` | the second factor: its codes, what seals its secret, the step between |
+//! | `settings` | the way to all that an office sets up |
 //! | `account` | one's own password, second factor and sessions |
 //! | `audit` | the audit log: filters, verification, export |
 //! | `today` | figures, the feed from the field, freshness |
@@ -16,6 +17,7 @@
 //! | `who` | whose figures are shown |
 //! | `value`, `value_view` | what customers bring: RFM, ABC, seasons, answers, silence |
 //! | `charts` | charts as SVG |
+//! | [`words`] | every text that a person reads, in five languages |
 //! | `proposals` | late edits, field by field |
 //! | `decide`, `versus` | conflicts side by side, quarantined changes |
 //! | `erasures`, `retention` | who has confirmed an erasure; rules, whom they reach, confirming the list |
@@ -27,6 +29,10 @@
 //! Lists read the projection table only; a document is opened for one contact's own page and for
 //! conflicts that are shown. Every query is limited to the viewer's workspace. Every edit is a
 //! change in the viewer's name ([`Engine::author`]). No contact data goes into a log.
+
+// First: its macros are used in all the others.
+#[macro_use]
+mod words;
 
 mod account;
 mod activity;
@@ -57,6 +63,7 @@ mod review;
 mod segments;
 mod segments_view;
 mod session;
+mod settings;
 pub mod sign_in;
 #[cfg(test)]
 mod tests;
@@ -76,7 +83,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderValue, header};
-use axum::middleware::map_response;
+use axum::middleware::{from_fn, map_response};
 use axum::response::Response;
 use axum::routing::{get, post};
 use roadbook_protocol::ids::{ContactId, UnixMs};
@@ -226,8 +233,8 @@ impl OfficeState {
         T: Send + 'static,
         F: FnOnce(&Engine) -> store::Result<T> + Send + 'static,
     {
-        let engine = self.engine().clone();
-        Ok(tokio::task::spawn_blocking(move || work(&engine))
+        let (engine, language) = (self.engine().clone(), words::current());
+        Ok(tokio::task::spawn_blocking(move || words::within(language, || work(&engine)))
             .await
             .map_err(OfficeError::failed)??)
     }
@@ -272,10 +279,12 @@ pub fn router(state: OfficeState) -> Router {
         .route("/retention/apply", post(retention::apply))
         .route("/review", get(review::page))
         .route("/review/confirm", post(review::confirm))
+        .route("/settings", get(settings::page))
         .route("/audit", get(audit::page))
         .route("/audit/export", get(audit::export))
         .route("/account", get(account::page))
         .route("/account/password", post(account::set_password))
+        .route("/account/language", post(account::set_language))
         .route("/account/others", post(account::end_others))
         .route("/account/second-factor", post(account::begin))
         .route("/account/second-factor/confirm", post(account::confirm))
@@ -292,6 +301,7 @@ pub fn router(state: OfficeState) -> Router {
         .route("/assets/{name}", get(assets::get))
         .fallback(missing)
         .layer(DefaultBodyLimit::max(FORM_BYTES_MAX))
+        .layer(from_fn(words::listen))
         .layer(map_response(guard_headers))
         .with_state(state)
 }

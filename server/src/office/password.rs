@@ -62,21 +62,24 @@ impl Hashing {
     }
 }
 
+/// What is asked of a new password, for a hint.
+pub(super) fn rule() -> String {
+    t!("password-rule", n = CHARS_MIN as u64)
+}
+
 /// Why a new password is not taken, if it is not.
 pub(super) fn refuse(password: &str, login: &str) -> Option<String> {
     if password.chars().count() < CHARS_MIN {
-        return Some(format!(
-            "A password needs {CHARS_MIN} characters at least; a few words are easy to keep in mind."
-        ));
+        return Some(t!("password-short", n = CHARS_MIN as u64));
     }
     if password.len() > BYTES_MAX {
-        return Some(format!("A password may have {BYTES_MAX} bytes at most."));
+        return Some(t!("password-long", n = BYTES_MAX as u64));
     }
     let first = password.chars().next();
     if password.chars().all(|c| Some(c) == first)
         || password.to_lowercase().contains(&login.to_lowercase())
     {
-        return Some("This password is too easy to guess; take one that is not your login or one character repeated.".to_owned());
+        return Some(t!("password-easy"));
     }
     None
 }

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::error::OfficeError;
 use super::fields::Names;
 use super::layout::{self, Shape};
-use super::session::{Posted, READ_ONLY, Viewer};
+use super::session::{Posted, Viewer, read_only};
 use super::{OfficeState, versus};
 use crate::engine::Verdict;
 use crate::rights::{Action, Decision, Rights};
@@ -207,7 +207,7 @@ pub(super) async fn decide(
         .await?;
     match answer {
         Decision::Allow => {}
-        Decision::Forbid => return Err(OfficeError::Forbidden { reason: READ_ONLY.to_owned() }),
+        Decision::Forbid => return Err(OfficeError::Forbidden { reason: read_only() }),
         Decision::Hide => return Err(missing()),
     }
     state

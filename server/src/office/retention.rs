@@ -47,7 +47,7 @@ pub(super) async fn page(
     let page = Page {
         viewer: &viewer,
         title: "Retention",
-        place: Some(Place::Audit),
+        place: Some(Place::Settings),
         to_decide,
         cursor: None,
         contact: None,

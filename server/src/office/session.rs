@@ -12,11 +12,12 @@ use axum::{Form, RequestExt};
 use roadbook_protocol::ids::{UnixMs, UserId, WorkspaceId};
 
 use super::error::OfficeError;
+use super::words::{self, Language};
 use super::{OfficeState, alerts};
 use crate::engine::review;
 use crate::rights::{Action, Rights};
 use crate::store::people::Role;
-use crate::store::{sessions, workspaces};
+use crate::store::{people, sessions, workspaces};
 
 /// A session ends so long after its last use.
 pub(super) const IDLE_MS: UnixMs = 2 * 60 * 60 * 1000;
@@ -41,6 +42,8 @@ pub(super) struct Viewer {
     pub alerts: u64,
     /// Whether customer data is held back after a restore.
     pub review: bool,
+    /// The language that they chose; else the browser says which.
+    pub language: Option<Language>,
     csrf: String,
 }
 
@@ -62,18 +65,14 @@ impl Viewer {
         if self.may(action) {
             return Ok(());
         }
-        Err(OfficeError::Forbidden {
-            reason:
-                "Your role may not do this. An administrator can, or can give you another role."
-                    .to_owned(),
-        })
+        Err(OfficeError::Forbidden { reason: t!("forbidden-role") })
     }
-    pub(super) fn role_name(&self) -> &'static str {
+    pub(super) fn role_name(&self) -> String {
         match self.role {
-            Role::Rep => "rep",
-            Role::Manager => "manager",
-            Role::Admin => "admin",
-            Role::ReadOnly => "read only",
+            Role::Rep => t!("role-rep"),
+            Role::Manager => t!("role-manager"),
+            Role::Admin => t!("role-admin"),
+            Role::ReadOnly => t!("role-read-only"),
         }
     }
 }
@@ -104,18 +103,23 @@ impl FromRequestParts<OfficeState> for Viewer {
                 let rights = Rights::of(conn, &session.user)?;
                 let alerts = alerts::count(conn, &rights)?;
                 let review = review::since(conn, session.user.workspace)?.is_some();
-                Ok(Some((session, workspace.name, rights, alerts, review)))
+                let language = people::language(conn, session.user.workspace, session.user.id)?;
+                Ok(Some((session, workspace.name, rights, alerts, review, language)))
             })
             .await?;
-        let Some((session, workspace_name, rights, alerts, review)) = found else {
+        let Some((session, workspace_name, rights, alerts, review, language)) = found else {
             return Err(nobody);
         };
+        let language = language.as_deref().and_then(Language::of_tag);
+        if let Some(language) = language {
+            words::speak(language);
+        }
         if !rights.may(Action::Enter) {
-            return Err(OfficeError::Forbidden { reason: super::sign_in::REP.to_owned() });
+            return Err(OfficeError::Forbidden { reason: super::sign_in::for_a_rep() });
         }
         // What was taken from somebody after the backup is not known here.
         if review && !rights.may(Action::Administer) {
-            return Err(OfficeError::Forbidden { reason: UNDER_REVIEW.to_owned() });
+            return Err(OfficeError::Forbidden { reason: under_review() });
         }
         // What an open page reads on its own is no sign that somebody is there.
         let by_itself = parts.method == Method::GET
@@ -134,6 +138,7 @@ impl FromRequestParts<OfficeState> for Viewer {
             rights,
             alerts,
             review,
+            language,
             csrf: session.csrf,
         })
     }
@@ -165,18 +170,21 @@ impl Fields {
     pub(super) async fn read(request: Request) -> Result<Fields, OfficeError> {
         let Form(fields) =
             request.extract::<Form<Vec<(String, String)>>, _>().await.map_err(|error| {
-                OfficeError::refused(format!("The form could not be read: {error}."))
+                OfficeError::refused(t!("form-unreadable", error = error.to_string()))
             })?;
         Ok(Fields(fields))
     }
 }
 
 /// What people are told while an administrator has not confirmed a restore.
-const UNDER_REVIEW: &str = "The server was restored, and an administrator has to confirm first who may see what. Your devices go on taking edits.";
+fn under_review() -> String {
+    t!("forbidden-review")
+}
 
 /// What people are told who may only read.
-pub(super) const READ_ONLY: &str =
-    "Your role may read here and change nothing. An administrator can give you another.";
+pub(super) fn read_only() -> String {
+    t!("forbidden-read-only")
+}
 
 /// A form from somebody who is signed in, from our own page, with the session's token. What they may
 /// do with it is asked of [`Viewer::rights`] where it is done.
@@ -193,10 +201,7 @@ impl FromRequest<OfficeState> for Posted {
         let viewer: Viewer = request.extract_parts_with_state(state).await?;
         let fields = Fields::read(request).await?;
         if !equal(fields.raw("csrf").unwrap_or_default(), &viewer.csrf) {
-            return Err(OfficeError::Forbidden {
-                reason: "The form was made for another session. Reload the page and send it again."
-                    .to_owned(),
-            });
+            return Err(OfficeError::Forbidden { reason: t!("forbidden-session") });
         }
         Ok(Posted { viewer, fields })
     }
@@ -215,10 +220,7 @@ pub(super) fn same_origin(headers: &HeaderMap) -> Result<(), OfficeError> {
         (None, _) => false,
     };
     if foreign_site || foreign_origin {
-        return Err(OfficeError::Forbidden {
-            reason: "This form came from another site. Open the page here and send it again."
-                .to_owned(),
-        });
+        return Err(OfficeError::Forbidden { reason: t!("forbidden-site") });
     }
     Ok(())
 }

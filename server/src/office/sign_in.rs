@@ -24,7 +24,9 @@ use crate::store::people::{self, Purpose, User};
 use crate::store::{EngineError, audit, factors, sessions, workspaces};
 
 /// What a rep is told here.
-pub(super) const REP: &str = "These pages are for managers and administrators. As a rep you work in the Roadbook app: ask your manager for an enrolment code and connect your device with it.";
+pub(super) fn for_a_rep() -> String {
+    t!("sign-in-rep")
+}
 /// Attempts per login in a quarter of an hour.
 const PER_LOGIN: u32 = 10;
 /// Attempts per peer address in a quarter of an hour.
@@ -116,28 +118,28 @@ struct SignIn<'a> {
 
 fn page(state: &OfficeState, form: &SignIn<'_>) -> Markup {
     layout::alone(
-        "Sign in",
+        &t!("sign-in"),
         html! {
-            h1 { "Sign in" }
+            h1 { (t!("sign-in")) }
             @if let Some(problem) = form.elsewhere { p.err role="alert" data-problem { (problem) } }
             form method="post" action="/sign-in" {
                 input type="hidden" name="next" value=(url::local(form.next));
                 @if form.several {
-                    div { label for="workspace" { "Workspace" } input #workspace name="workspace" value=(form.workspace) required autocomplete="organization"; }
+                    div { label for="workspace" { (t!("sign-in-workspace")) } input #workspace name="workspace" value=(form.workspace) required autocomplete="organization"; }
                 }
-                div { label for="login" { "Login" }
+                div { label for="login" { (t!("sign-in-login")) }
                     input #login name="login" value=(form.login) required autofocus[form.login.is_empty()] autocomplete="username" autocapitalize="none" spellcheck="false"; }
-                div { label for="password" { "Password" }
+                div { label for="password" { (t!("sign-in-password")) }
                     input #password type="password" name="password" required autofocus[!form.login.is_empty()] autocomplete="current-password"
                         aria-describedby=[form.problem.map(|_| "problem")] aria-invalid=[form.problem.map(|_| "true")]; }
                 @if let Some(problem) = form.problem { p.err #problem role="alert" data-problem { (problem) } }
-                button.btn.go { "Sign in" }
+                button.btn.go { (t!("sign-in")) }
             }
             @if let Some(oidc) = state.oidc() {
-                p.or { span { "or" } }
-                a.btn href=(url::with("/sign-in/oidc", &[("next", leads_on(form.next))])) data-provider { "Sign in with " (oidc.name()) }
+                p.or { span { (t!("sign-in-or")) } }
+                a.btn href=(url::with("/sign-in/oidc", &[("next", leads_on(form.next))])) data-provider { (t!("sign-in-with", name = oidc.name())) }
             }
-            p.k { "First time here? " a href="/welcome" { "Use your one-time code" } "." }
+            p.k { (rich!("sign-in-first-time"; link = html! { a href="/welcome" { (t!("sign-in-use-code")) } })) }
         },
     )
 }
@@ -200,13 +202,13 @@ pub(super) async fn submit(
     let user = user.filter(|user| right && fits && user.disabled_at.is_none());
     let Some(user) = user else {
         refused(&state, known, &peer, "password").await?;
-        let problem = "Login and password do not fit together.";
+        let problem = t!("sign-in-wrong");
         let form = SignIn {
             login: &login,
             workspace: &workspace,
             next: fields.text("next"),
             several,
-            problem: Some(problem),
+            problem: Some(&problem),
             elsewhere: None,
         };
         return Ok((StatusCode::UNAUTHORIZED, page(&state, &form)).into_response());
@@ -225,7 +227,7 @@ pub(super) async fn lead_on(
     by: By,
 ) -> Result<Response, OfficeError> {
     if !may_enter(&user) {
-        return Err(OfficeError::Forbidden { reason: REP.to_owned() });
+        return Err(OfficeError::Forbidden { reason: for_a_rep() });
     }
     let (workspace, id) = (user.workspace, user.id);
     let factor = state.read(move |conn| factors::find(conn, workspace, id)).await?;
@@ -239,17 +241,17 @@ pub(super) async fn lead_on(
 
 fn factor_page(ticket: &str, problem: Option<&str>) -> Markup {
     layout::alone(
-        "Second factor",
+        &t!("sign-in-second-title"),
         html! {
-            div.tight { h1 { "One more step" } p.k { "Type the six digits that your authenticator app shows now, or one of your recovery codes." } }
+            div.tight { h1 { (t!("sign-in-one-more-step")) } p.k { (t!("sign-in-six-digits")) } }
             form method="post" action="/sign-in/code" {
                 input type="hidden" name="ticket" value=(ticket);
-                div { label for="code" { "Code" } input.mono #code name="code" required autofocus autocomplete="one-time-code" autocapitalize="characters" spellcheck="false"
+                div { label for="code" { (t!("sign-in-code")) } input.mono #code name="code" required autofocus autocomplete="one-time-code" autocapitalize="characters" spellcheck="false"
                     aria-describedby=[problem.map(|_| "problem")] aria-invalid=[problem.map(|_| "true")]; }
                 @if let Some(problem) = problem { p.err #problem role="alert" data-problem { (problem) } }
-                button.btn.go { "Sign in" }
+                button.btn.go { (t!("sign-in")) }
             }
-            p.k { "Neither at hand? An administrator can turn your second factor off." }
+            p.k { (t!("sign-in-neither")) }
         },
     )
 }
@@ -265,7 +267,8 @@ pub(super) async fn submit_code(
     let now = state.now();
     let Some(ticket) = state.tickets().attempt(&token, now) else {
         let several = several_workspaces(&state).await?;
-        let problem = Some("That took too long, or too many codes did not fit. Start again.");
+        let problem = t!("sign-in-took-too-long");
+        let problem = Some(problem.as_str());
         let form = SignIn { several, problem, ..SignIn::default() };
         return Ok((StatusCode::UNAUTHORIZED, page(&state, &form)).into_response());
     };
@@ -274,9 +277,8 @@ pub(super) async fn submit_code(
     let fits = state.engine_do(move |engine| fits_factor(engine, workspace, user, &given)).await?;
     if !fits {
         refused(&state, Some((workspace, user)), &peer, "factor").await?;
-        let problem =
-            "This code does not fit. Codes change every half minute, and each is good once.";
-        return Ok((StatusCode::UNAUTHORIZED, factor_page(&token, Some(problem))).into_response());
+        let problem = t!("sign-in-code-wrong");
+        return Ok((StatusCode::UNAUTHORIZED, factor_page(&token, Some(&problem))).into_response());
     }
     state.tickets().end(&token);
     state.attempts().forget(&login_key(&factor_key(user)));
@@ -348,7 +350,7 @@ pub(super) async fn open(
     by: By,
 ) -> Result<Response, OfficeError> {
     if !may_enter(&user) {
-        return Err(OfficeError::Forbidden { reason: REP.to_owned() });
+        return Err(OfficeError::Forbidden { reason: for_a_rep() });
     }
     metrics::counter!("roadbook_sign_ins_total", "outcome" => "accepted").increment(1);
     let (token, csrf) = (session::random_token()?, session::random_token()?);
@@ -402,22 +404,22 @@ pub(super) async fn welcome_with(Path(code): Path<String>) -> Markup {
 
 fn welcome_page(code: &str, login: &str, problem: Option<&str>) -> Markup {
     layout::alone(
-        "Welcome",
+        &t!("welcome"),
         html! {
-            div.tight { h1 { "Welcome" } p.k { "Your one-time code opens the door once. Choose the password that opens it from then on." } }
+            div.tight { h1 { (t!("welcome")) } p.k { (t!("welcome-text")) } }
             form method="post" action="/welcome" {
-                div { label for="code" { "One-time code" } input.mono #code name="code" value=(code) required autofocus[code.is_empty()] autocomplete="one-time-code" autocapitalize="characters" spellcheck="false"; }
+                div { label for="code" { (t!("welcome-code")) } input.mono #code name="code" value=(code) required autofocus[code.is_empty()] autocomplete="one-time-code" autocapitalize="characters" spellcheck="false"; }
                 @if code.is_empty() || !login.is_empty() {
-                    div { label for="login" { "Login" } input #login name="login" value=(login) required autocomplete="username" autocapitalize="none" spellcheck="false"; }
+                    div { label for="login" { (t!("sign-in-login")) } input #login name="login" value=(login) required autocomplete="username" autocapitalize="none" spellcheck="false"; }
                 }
-                div { label for="password" { "New password" }
+                div { label for="password" { (t!("password-new")) }
                     input #password type="password" name="password" required minlength=(password::CHARS_MIN) autofocus[!code.is_empty()] autocomplete="new-password" aria-describedby="rule";
-                    p.hint #rule { (password::CHARS_MIN) " characters or more; a few words are easy to keep in mind." } }
-                div { label for="again" { "The same again" } input #again type="password" name="again" required autocomplete="new-password"; }
+                    p.hint #rule { (password::rule()) } }
+                div { label for="again" { (t!("password-again")) } input #again type="password" name="again" required autocomplete="new-password"; }
                 @if let Some(problem) = problem { p.err role="alert" data-problem { (problem) } }
-                button.btn.go { "Set password and sign in" }
+                button.btn.go { (t!("welcome-set")) }
             }
-            p.k { "You have a password already? " a href="/sign-in" { "Sign in" } "." }
+            p.k { (rich!("welcome-have-one"; link = html! { a href="/sign-in" { (t!("sign-in")) } })) }
         },
     )
 }
@@ -441,7 +443,7 @@ pub(super) async fn set_password(
         return again(&problem);
     }
     if fields.raw("again").is_some_and(|repeated| repeated != new) {
-        return again("The two passwords differ.");
+        return again(&t!("password-differ"));
     }
     let hash = state.hashing().hash(new.clone()).await.map_err(OfficeError::failed)?;
     let now = state.now();
@@ -451,16 +453,24 @@ pub(super) async fn set_password(
             let user = people::redeem_code(tx, &key, Purpose::SignIn, now)?;
             let refused = |reason: String| Err(EngineError::Refused { code: "sign_in", reason });
             if !name.is_empty() && !user.login.eq_ignore_ascii_case(&name) {
-                return refused("this code is not known here (mistyped, or of another server); ask your administrator for a new one".into());
+                return refused(t!("code-unknown"));
             }
             if let Some(problem) = password::refuse(&new, &user.login) {
                 return refused(problem);
             }
             if !may_enter(&user) {
-                return refused(REP.to_owned());
+                return refused(for_a_rep());
             }
             people::set_password_hash(tx, user.workspace, user.id, Some(&hash))?;
-            audit::append(tx, user.workspace, now, Some(user.id), "user.password", &user.id.to_string(), &json!({ "by": "code" }))?;
+            audit::append(
+                tx,
+                user.workspace,
+                now,
+                Some(user.id),
+                "user.password",
+                &user.id.to_string(),
+                &json!({ "by": "code" }),
+            )?;
             Ok(user)
         })
         .await;

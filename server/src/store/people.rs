@@ -16,6 +16,9 @@ use super::{EngineError, Result, ledger, projections, sessions};
 /// How long a one-time code is good, in milliseconds.
 pub const CODE_MS: i64 = 10 * 60 * 1000;
 
+/// In which language somebody reads the pages; empty where the browser says it.
+pub(super) const COLUMNS_V3: &str = "ALTER TABLE user ADD COLUMN language TEXT;";
+
 /// What a user may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -95,6 +98,33 @@ fn user_row(row: &Row<'_>) -> rusqlite::Result<User> {
         disabled_at: row.get(7)?,
         has_password: row.get(8)?,
     })
+}
+
+/// The tag of the language that somebody chose for the pages.
+///
+/// # Errors
+/// Of SQLite.
+pub fn language(conn: &Connection, workspace: WorkspaceId, user: UserId) -> Result<Option<String>> {
+    let chosen: Option<Option<String>> = conn
+        .prepare_cached("SELECT language FROM user WHERE workspace = ?1 AND id = ?2")?
+        .query_row(params![workspace.as_bytes(), user.as_bytes()], |row| row.get(0))
+        .optional()?;
+    Ok(chosen.flatten())
+}
+
+/// Chooses a language for somebody, or leaves it to their browser.
+///
+/// # Errors
+/// Of SQLite.
+pub fn set_language(
+    tx: &Transaction<'_>,
+    workspace: WorkspaceId,
+    user: UserId,
+    language: Option<&str>,
+) -> Result<()> {
+    tx.prepare_cached("UPDATE user SET language = ?3 WHERE workspace = ?1 AND id = ?2")?
+        .execute(params![workspace.as_bytes(), user.as_bytes(), language])?;
+    Ok(())
 }
 
 /// What a new user is made of.

@@ -345,6 +345,7 @@ const V3: &[&str] = &[
     super::api_keys::TABLES_V3,
     super::feed::TABLES_V3,
     super::webhooks::TABLES_V3,
+    super::people::COLUMNS_V3,
 ];
 
 #[cfg(test)]

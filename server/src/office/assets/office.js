@@ -8,12 +8,19 @@
 const $ = (selector, root = document) => root.querySelector(selector);
 const $$ = (selector, root = document) => [...root.querySelectorAll(selector)];
 
+// What this file says, in the language of the page.
+const WORDS = JSON.parse(document.body.dataset.words ?? "{}");
+// Dates in the language of the page, as the reader's own region of it writes them.
+const LANGUAGE = document.documentElement.lang || "en";
+const LOCALE = navigator.languages.find((tag) => tag.split("-")[0] === LANGUAGE && tag !== "en")
+  ?? (LANGUAGE === "en" ? "en-GB" : LANGUAGE);
+
 // --- times: the server writes UTC, the reader sees their own zone -------------------------------
-const TIME = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
-const SECOND = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
-const DAY = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", year: "numeric" });
-const SHORT = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
-const FULL = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+const TIME = new Intl.DateTimeFormat(LOCALE, { hour: "2-digit", minute: "2-digit" });
+const SECOND = new Intl.DateTimeFormat(LOCALE, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+const DAY = new Intl.DateTimeFormat(LOCALE, { day: "numeric", month: "short", year: "numeric" });
+const SHORT = new Intl.DateTimeFormat(LOCALE, { day: "numeric", month: "short" });
+const FULL = new Intl.DateTimeFormat(LOCALE, { dateStyle: "medium", timeStyle: "short" });
 
 function localise(root) {
   const today = new Date();
@@ -75,11 +82,11 @@ function swapUnit(old, fresh, force) {
     mark.className = "changed";
     mark.setAttribute("role", "status");
     const text = document.createElement("span");
-    text.textContent = "Changed by somebody else while you were writing.";
+    text.textContent = WORDS.changed;
     const show = document.createElement("button");
     show.type = "button";
     show.className = "btn small";
-    show.textContent = "Drop mine, show theirs";
+    show.textContent = WORDS.takeTheirs;
     show.addEventListener("click", () => refresh({ force: old.id }));
     mark.append(text, show);
     (old.tagName === "DETAILS" ? $("form", old) ?? old : old).prepend(mark);
@@ -131,7 +138,7 @@ async function refresh(options = {}) {
     if (answer.redirected && !answer.url.startsWith(location.origin + location.pathname)) return location.reload();
     adopt(await answer.text(), options);
   } catch (error) {
-    if (error.name !== "AbortError") state("behind", "not live");
+    if (error.name !== "AbortError") state("behind", WORDS.notLive);
   }
 }
 
@@ -171,9 +178,9 @@ function state(name, text) {
 function listen() {
   if (stream || document.hidden || !document.body.dataset.events) return;
   stream = new EventSource(`${document.body.dataset.events}?since=${encodeURIComponent(lastId)}`);
-  stream.addEventListener("open", () => state("live", "live"));
+  stream.addEventListener("open", () => state("live", WORDS.live));
   stream.addEventListener("error", () => {
-    state("behind", "reconnecting");
+    state("behind", WORDS.reconnecting);
     // The browser gives up for good on an HTTP error: the session has ended or the server is new.
     // Reading the page again leads to the sign-in if that is it.
     if (stream?.readyState === EventSource.CLOSED) {
@@ -252,15 +259,15 @@ document.addEventListener("submit", async (event) => {
       // The page may have been asked for in another way (a further page, authors shown): as it was.
       if (answer.url === location.href.split("#")[0]) adopt(html); else await refresh();
       $("summary", document.getElementById(box?.id ?? ""))?.focus();
-      say("Saved.");
+      say(WORDS.saved);
     } else {
       const page = new DOMParser().parseFromString(html, "text/html");
       const was = $("data[data-was]", page);
       if (was && form.elements.was) form.elements.was.value = was.value;
-      problem(form, $("[data-problem]", page)?.textContent ?? `The server answered ${answer.status}.`);
+      problem(form, $("[data-problem]", page)?.textContent ?? WORDS.answered.replace("{status}", answer.status));
     }
   } catch {
-    problem(form, "The server can't be reached. Nothing was saved; what you wrote is still here.");
+    problem(form, WORDS.unsaved);
   } finally {
     for (const button of buttons) button.disabled = false;
   }
@@ -290,7 +297,7 @@ async function ask(find) {
     history.replaceState(null, "", url);
     adopt(await answer.text(), { force: "*" });
   } catch (error) {
-    if (error.name !== "AbortError") say("The server can't be reached.");
+    if (error.name !== "AbortError") say(WORDS.unreachable);
   }
 }
 document.addEventListener("input", (event) => {

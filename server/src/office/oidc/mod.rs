@@ -114,22 +114,16 @@ impl Oidc {
     fn told(&self, trouble: &Trouble) -> (StatusCode, String) {
         let name = self.name();
         match trouble {
-            Trouble::Away(_) => (
-                StatusCode::SERVICE_UNAVAILABLE,
-                format!(
-                    "{name} can't be reached just now. Sign in with your password, or try again in a few minutes."
-                ),
-            ),
+            Trouble::Away(_) => {
+                (StatusCode::SERVICE_UNAVAILABLE, t!("oidc-unreachable", name = name))
+            }
             Trouble::Refused(word) => (
                 StatusCode::UNAUTHORIZED,
-                format!("{name} did not let you in: {}.", plain_word(word)),
+                t!("oidc-not-let-in", name = name, reason = plain_word(word)),
             ),
-            Trouble::Unproven { reason, .. } => (
-                StatusCode::UNAUTHORIZED,
-                format!(
-                    "{name} could not be believed: {reason}. Start again; if it stays, tell your administrator, whose log has more."
-                ),
-            ),
+            Trouble::Unproven { reason, .. } => {
+                (StatusCode::UNAUTHORIZED, t!("oidc-not-believed", name = name, reason = *reason))
+            }
         }
     }
 }
@@ -194,13 +188,7 @@ pub(super) async fn back(
     let browser = session::cookie_named(&headers, cookie_name(&state));
     let now = state.now();
     let Some(leave) = oidc.0.pending.back(&back.state, browser.as_deref(), now) else {
-        return answer(
-            &state,
-            StatusCode::UNAUTHORIZED,
-            "This way in took too long, was used already, or began in another browser. Start again.",
-            "/",
-        )
-        .await;
+        return answer(&state, StatusCode::UNAUTHORIZED, &t!("oidc-too-long"), "/").await;
     };
     let who = match (back.error, back.code) {
         // Another provider's answer must not be taken for this one's (RFC 9207).
@@ -280,20 +268,15 @@ async fn known(
             why: "provider, disabled",
             told: nobody(oidc, &shown),
         }),
-        None if several => Err(Refusal {
-            user: None,
-            why: "provider, workspace",
-            told: "This server has several workspaces, or not the one that it was told; an administrator has to name it in the setting oidc_workspace.".to_owned(),
-        }),
+        None if several => {
+            Err(Refusal { user: None, why: "provider, workspace", told: t!("oidc-workspace") })
+        }
         None => Err(Refusal { user: None, why: "provider, unknown", told: nobody(oidc, &shown) }),
     })
 }
 
 fn nobody(oidc: &Oidc, who: &str) -> String {
-    format!(
-        "{} knows you as “{who}”, and nobody of that login may come in here. An administrator can add you, or change your login.",
-        oidc.name()
-    )
+    t!("oidc-nobody", name = oidc.name(), who = who)
 }
 
 /// The provider, or what it said, was no good.

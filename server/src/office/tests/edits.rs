@@ -50,7 +50,7 @@ async fn every_edit_of_a_page_is_a_change_in_the_managers_name() {
     let page = browser.get(&format!("/contacts/{id}?authors=1")).await;
     page.assert_has("Ernst Handel")
         .assert_has("+43 7675 3425")
-        .assert_has("12\u{202F}400.50 EUR")
+        .assert_has("12,400.50 EUR")
         .assert_has("Wants a sample")
         .assert_has("First line");
 

@@ -1,0 +1,87 @@
+//! Settings: where everything that an office sets up is found, as far as somebody may see it.
+
+use axum::extract::State;
+use maud::{Markup, html};
+
+use super::error::OfficeError;
+use super::layout::{self, Page, Place};
+use super::session::Viewer;
+use super::{OfficeState, decide};
+use crate::rights::Action;
+
+/// One way on.
+struct Way {
+    href: &'static str,
+    title: String,
+    text: String,
+    /// Who is shown it; `None` for everybody.
+    action: Option<Action>,
+}
+
+/// The ways, in groups.
+fn groups() -> Vec<(String, Vec<Way>)> {
+    let way = |href, title, text, action| Way { href, title, text, action };
+    vec![
+        (
+            t!("settings-group-you"),
+            vec![way("/account", t!("account-title"), t!("settings-account"), None)],
+        ),
+        (
+            t!("settings-group-people"),
+            vec![way("/devices", t!("people-title"), t!("settings-people"), None)],
+        ),
+        (
+            t!("settings-group-law"),
+            vec![
+                way(
+                    "/retention",
+                    t!("retention-title"),
+                    t!("settings-retention"),
+                    Some(Action::Administer),
+                ),
+                way(
+                    "/erasures",
+                    t!("erasures-title"),
+                    t!("settings-erasures"),
+                    Some(Action::Administer),
+                ),
+                way("/audit", t!("audit-title"), t!("settings-audit"), Some(Action::ReadAudit)),
+            ],
+        ),
+    ]
+}
+
+/// `GET /settings`
+pub(super) async fn page(
+    viewer: Viewer,
+    State(state): State<OfficeState>,
+) -> Result<Markup, OfficeError> {
+    let rights = viewer.rights.clone();
+    let to_decide = state.read(move |conn| decide::count(conn, &rights)).await?;
+    let shown = |way: &Way| way.action.is_none_or(|action| viewer.may(action));
+    let body = html! {
+        div.bar { h1 { (t!("nav-settings")) } span.grow {} div.mobile-me { (layout::sign_out(&viewer)) } }
+        @for (name, ways) in groups() {
+            @if ways.iter().any(shown) {
+                section.stack aria-label=(name) {
+                    h2 { (name) }
+                    ul.ways {
+                        @for way in ways.iter().filter(|way| shown(way)) {
+                            li { a.card href=(way.href) { b { (way.title) } span.k { (way.text) } } }
+                        }
+                    }
+                }
+            }
+        }
+    };
+    let page = Page {
+        viewer: &viewer,
+        title: &t!("nav-settings"),
+        place: Some(Place::Settings),
+        to_decide,
+        cursor: None,
+        contact: None,
+        body,
+    };
+    Ok(page.render())
+}

@@ -1,0 +1,12 @@
+settings-group-you = Dig
+settings-group-people = Personer
+settings-group-law = Lov og orden
+settings-account = Sprog, adgangskode, anden faktor, andre browsere.
+settings-people = Hvem der arbejder her, på hvilke enheder, og hvor friske de er.
+settings-retention = Efter hvor lang tid uden kontakt personer slettes.
+settings-erasures = Hvem der er slettet, og hvilke enheder der har bekræftet det.
+settings-audit = Hvem der gjorde hvad, og at intet er ændret.
+people-title = Personer og enheder
+retention-title = Opbevaring
+erasures-title = Sletninger
+audit-title = Revision

@@ -1,0 +1,12 @@
+settings-group-you = Sie
+settings-group-people = Personen
+settings-group-law = Recht und Ordnung
+settings-account = Sprache, Passwort, zweiter Faktor, andere Browser.
+settings-people = Wer hier arbeitet, auf welchen Geräten, und wie aktuell diese sind.
+settings-retention = Nach welcher Zeit ohne Kontakt Personen gelöscht werden.
+settings-erasures = Wer gelöscht wurde und welche Geräte es bestätigt haben.
+settings-audit = Wer was getan hat, und dass nichts davon verändert wurde.
+people-title = Personen und Geräte
+retention-title = Aufbewahrung
+erasures-title = Löschungen
+audit-title = Protokoll

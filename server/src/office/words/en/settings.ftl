@@ -1,0 +1,12 @@
+settings-group-you = You
+settings-group-people = People
+settings-group-law = Law and order
+settings-account = Language, password, second factor, other browsers.
+settings-people = Who works here, on which devices, and how fresh those are.
+settings-retention = After how long without contact people are erased.
+settings-erasures = Who was erased, and which devices have confirmed it.
+settings-audit = Who did what, and that nothing of it was altered.
+people-title = People and devices
+retention-title = Retention
+erasures-title = Erasures
+audit-title = Audit

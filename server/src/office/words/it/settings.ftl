@@ -1,0 +1,12 @@
+settings-group-you = Lei
+settings-group-people = Persone
+settings-group-law = Norme e controlli
+settings-account = Lingua, password, secondo fattore, altri browser.
+settings-people = Chi lavora qui, su quali dispositivi, e quanto sono aggiornati.
+settings-retention = Dopo quanto tempo senza contatti le persone vengono cancellate.
+settings-erasures = Chi è stato cancellato e quali dispositivi lo hanno confermato.
+settings-audit = Chi ha fatto che cosa, e che nulla è stato alterato.
+people-title = Persone e dispositivi
+retention-title = Conservazione
+erasures-title = Cancellazioni
+audit-title = Registro

@@ -1,0 +1,12 @@
+settings-group-you = Вы
+settings-group-people = Люди
+settings-group-law = Закон и порядок
+settings-account = Язык, пароль, второй фактор, другие браузеры.
+settings-people = Кто здесь работает, на каких устройствах и насколько они свежие.
+settings-retention = Через сколько времени без контакта данные стираются.
+settings-erasures = Кто стёрт и какие устройства это подтвердили.
+settings-audit = Кто что сделал и что записи не изменены.
+people-title = Люди и устройства
+retention-title = Сроки хранения
+erasures-title = Стирания
+audit-title = Журнал
