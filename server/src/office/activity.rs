@@ -18,13 +18,12 @@ use super::layout::{self, Page, Place};
 use super::session::Viewer;
 use super::value::today_of;
 use super::who::{self, Chosen};
-use super::{OfficeState, decide, url};
+use super::{OfficeState, decide, url, words};
 use crate::insight::{Day, date};
 use crate::store::{self, workspaces};
 
 /// The periods there are, in days.
-const PERIODS: [(u32, &str); 4] =
-    [(7, "7 days"), (30, "30 days"), (90, "90 days"), (365, "12 months")];
+const PERIODS: [u32; 4] = [7, 30, 90, 365];
 /// A visit is a hit if the contact bought, or a deal was won, within so many days.
 const HIT_DAYS: i64 = 30;
 const DAY_MS: UnixMs = 24 * 60 * 60 * 1000;
@@ -42,7 +41,7 @@ pub(super) struct Ask {
 
 impl Ask {
     fn days(&self) -> u32 {
-        self.days.filter(|days| PERIODS.iter().any(|(known, _)| known == days)).unwrap_or(30)
+        self.days.filter(|days| PERIODS.contains(days)).unwrap_or(30)
     }
 }
 
@@ -113,7 +112,7 @@ pub(super) async fn page(
         .await?;
     let page = Page {
         viewer: &viewer,
-        title: "Activity",
+        title: &t!("nav-activity"),
         place: Some(Place::Activity),
         to_decide: activity.to_decide,
         cursor: Some(activity.cursor),
@@ -242,16 +241,16 @@ fn day_text(ms: UnixMs) -> String {
 }
 
 fn render(ask: &Ask, activity: &Activity, now: UnixMs) -> Markup {
-    let label = PERIODS.iter().find(|(days, _)| *days == ask.days()).map_or("", |(_, label)| label);
+    let label = &who::period_name(ask.days());
     let mut all = Done::default();
     activity.done.values().for_each(|one| all.add(one));
     html! {
         div.bar {
-            h1 { "Activity" }
+            h1 { (t!("nav-activity")) }
             (layout::live_chip())
             (layout::unit("asof", html! { (layout::as_of(now)) " " (devices::behind(&activity.fresh, now)) }))
             span.grow {}
-            form.inline-ask action="/activity" data-find { (activity.chosen.select()) (who::period(ask.days(), &PERIODS)) button.btn { "Show" } }
+            form.inline-ask action="/activity" data-find { (activity.chosen.select()) (who::period(ask.days(), &PERIODS)) button.btn { (t!("show")) } }
         }
         (layout::unit("figures", figures(&all, label)))
         (layout::unit("people", people(activity, label)))
@@ -269,11 +268,11 @@ fn rate(part: u64, whole: u64) -> String {
 
 fn figures(all: &Done, label: &str) -> Markup {
     html! {
-        section.figs aria-label="Figures" data-counts {
-            div.card.fig { span.k { "Visits" } b { (layout::count(all.visits)) } span.asof { (layout::plural(all.calls, "call", "calls")) ", " (layout::count(all.others)) " other, in " (label) } }
-            div.card.fig { span.k { "Hit rate" } b { (rate(all.hits, all.visits)) } span.asof { "visits with a purchase or a deal won within " (HIT_DAYS) " days" } }
-            div.card.fig { span.k { "Tasks done" } b { (rate(all.tasks_done, all.tasks)) } span.asof { (layout::count(all.tasks_done)) " of " (layout::count(all.tasks)) " due in " (label) } }
-            a.card.fig href=(url::with("/segments", &[("filter", "cadence:overdue")])) { span.k { "Neglected" } b { (layout::count(all.neglected)) } span.asof { "of " (layout::count(all.cadence)) " with a contact cadence" } }
+        section.figs aria-label=(t!("figures-label")) data-counts {
+            div.card.fig { span.k { (t!("visits")) } b { (layout::count(all.visits)) } span.asof { (t!("activity-calls-others", calls = all.calls, others = all.others, period = label)) } }
+            div.card.fig { span.k { (t!("activity-hit-rate")) } b { (rate(all.hits, all.visits)) } span.asof { (t!("activity-hit-rule", n = HIT_DAYS)) } }
+            div.card.fig { span.k { (t!("activity-tasks-done")) } b { (rate(all.tasks_done, all.tasks)) } span.asof { (t!("activity-of-due", done = all.tasks_done, n = all.tasks, period = label)) } }
+            a.card.fig href=(url::with("/segments", &[("filter", "cadence:overdue")])) { span.k { (t!("activity-neglected")) } b { (layout::count(all.neglected)) } span.asof { (t!("activity-of-cadence", n = all.cadence)) } }
         }
     }
 }
@@ -292,27 +291,27 @@ fn people(activity: &Activity, label: &str) -> Markup {
     });
     html! {
         section.card.list aria-labelledby="people-title" {
-            div.bar.pad { h2 #people-title { "People" } span.grow {} span.k { (label) } }
-            @if rows.is_empty() { (layout::empty("Nobody yet", html! { "Add reps with " span.mono { "roadbook-server user add LOGIN" } "." })) } @else {
+            div.bar.pad { h2 #people-title { (t!("people")) } span.grow {} span.k { (label) } }
+            @if rows.is_empty() { (layout::empty(&t!("nobody-yet"), html! { (rich!("activity-add-reps"; command = html! { span.mono { "roadbook-server user add LOGIN" } })) })) } @else {
                 table {
-                    caption.vh { "What each person did" }
+                    caption.vh { (t!("activity-caption")) }
                     thead { tr {
-                        th scope="col" { "Person" } th.num scope="col" { "Visits" } th.num scope="col" { "Calls" } th.wide.num scope="col" { "Other" }
-                        th.num scope="col" { "Hit rate" } th.wide.num scope="col" { "New contacts" } th.mid.num scope="col" { "Tasks done" }
-                        th.wide.num scope="col" { "Visits overdue" } th.mid.num scope="col" { "Neglected" }
+                        th scope="col" { (t!("person")) } th.num scope="col" { (t!("visits")) } th.num scope="col" { (t!("calls")) } th.wide.num scope="col" { (t!("activity-other")) }
+                        th.num scope="col" { (t!("activity-hit-rate")) } th.wide.num scope="col" { (t!("new-contacts")) } th.mid.num scope="col" { (t!("activity-tasks-done")) }
+                        th.wide.num scope="col" { (t!("activity-overdue")) } th.mid.num scope="col" { (t!("activity-neglected")) }
                     } }
                     tbody { @for (user, done) in &rows {
                         tr {
-                            th scope="row" { b { (user.name) } @if let Some(team) = &user.team { div.k { "Team " (team) } }
-                                div.narrow.k { (layout::count(done.new)) " new · " (layout::count(done.tasks_done)) " of " (layout::count(done.tasks)) " tasks · " (layout::count(done.neglected)) " neglected" } }
+                            th scope="row" { b { (user.name) } @if let Some(team) = &user.team { div.k { (t!("team-name", name = team.as_str())) } }
+                                div.narrow.k { (t!("activity-narrow", new = done.new, done = done.tasks_done, tasks = done.tasks, neglected = done.neglected)) } }
                             td.num { (layout::count(done.visits)) }
                             td.num { (layout::count(done.calls)) }
                             td.wide.num { (layout::count(done.others)) }
                             td.num { (rate(done.hits, done.visits)) }
                             td.wide.num { (layout::count(done.new)) }
-                            td.mid.num { (layout::count(done.tasks_done)) span.k { " of " (layout::count(done.tasks)) } }
+                            td.mid.num { (layout::count(done.tasks_done)) span.k { " " (t!("of-n", n = done.tasks)) } }
                             td.wide.num { @if done.missed > 0 { a href=(url::with("/segments", &[("filter", &format!("owner:\"{}\" next_visit:overdue", user.login))])) { (layout::count(done.missed)) } } @else { "0" } }
-                            td.mid.num { @if done.neglected > 0 { a href=(url::with("/segments", &[("filter", &format!("owner:\"{}\" cadence:overdue", user.login))])) { (layout::count(done.neglected)) } span.k { " of " (layout::count(done.cadence)) } } @else { "0" } }
+                            td.mid.num { @if done.neglected > 0 { a href=(url::with("/segments", &[("filter", &format!("owner:\"{}\" cadence:overdue", user.login))])) { (layout::count(done.neglected)) } span.k { " " (t!("of-n", n = done.cadence)) } } @else { "0" } }
                         }
                     } }
                 }
@@ -337,13 +336,13 @@ fn days(activity: &Activity, days: u32, today: Day) -> Markup {
             (end - step + 1, visits, calls)
         })
         .collect();
-    let name = |day: i64| date((day + i64::from(epoch)) as Day).format("%-d %b").to_string();
+    let name = |day: i64| words::date(date((day + i64::from(epoch)) as Day), false);
     let bars: Vec<Bar> = slots
         .iter()
         .map(|(day, visits, calls)| Bar {
             label: name(*day),
             value: (visits + calls) as f64,
-            text: format!("{}: {visits} visits, {calls} calls", name(*day)),
+            text: t!("activity-bar", day = name(*day), visits = *visits, calls = *calls),
         })
         .collect();
     let rows: Vec<Vec<String>> = slots
@@ -351,12 +350,12 @@ fn days(activity: &Activity, days: u32, today: Day) -> Markup {
         .rev()
         .map(|(day, visits, calls)| vec![name(*day), visits.to_string(), calls.to_string()])
         .collect();
-    let unit = if step == 7 { "week" } else { "day" };
+    let unit = if step == 7 { t!("activity-by-week") } else { t!("activity-by-day") };
     html! {
         section.card.snug aria-labelledby="days-title" {
-            div.bar { h2 #days-title { "Visits and calls" } span.grow {} span.k { "by " (unit) ", days of UTC" } }
-            (charts::bars(&format!("Visits and calls by {unit}"), &bars, None))
-            (charts::table(&[if step == 7 { "Week from" } else { "Day" }, "Visits", "Calls"], &rows))
+            div.bar { h2 #days-title { (t!("visits-and-calls")) } span.grow {} span.k { (unit) } }
+            (charts::bars(&format!("{}, {unit}", t!("visits-and-calls")), &bars, None))
+            (charts::table(&[if step == 7 { t!("week-from") } else { t!("day") }, t!("visits"), t!("calls")], &rows))
         }
     }
 }

@@ -96,14 +96,14 @@ pub(super) async fn page(
         .await?;
     let body = html! {
         div.bar {
-            h1 { "Alerts" } (layout::live_chip()) span.grow {}
-            @if all { a.btn.small href="/alerts" { "Only new ones" } } @else { a.btn.small href="/alerts?all=1" { "Seen ones too" } }
+            h1 { (t!("nav-alerts")) } (layout::live_chip()) span.grow {}
+            @if all { a.btn.small href="/alerts" { (t!("alerts-only-new")) } } @else { a.btn.small href="/alerts?all=1" { (t!("alerts-all")) } }
         }
         (layout::unit("alerts", section(&viewer, &found)))
     };
     let page = Page {
         viewer: &viewer,
-        title: "Alerts",
+        title: &t!("nav-alerts"),
         place: Some(Place::Alerts),
         to_decide: found.to_decide,
         cursor: Some(found.cursor),
@@ -116,8 +116,8 @@ pub(super) async fn page(
 fn section(viewer: &Viewer, found: &Found) -> Markup {
     html! {
         @if found.alerts.is_empty() {
-            section.card { (layout::empty("Nothing unusual", html! {
-                "Somebody who reads or exports unusually many contacts, or touches one that was planted, is told here."
+            section.card { (layout::empty(&t!("alerts-none"), html! {
+                (t!("alerts-none-text"))
             })) }
         }
         div.stack { @for shown in &found.alerts { (card(viewer, &found.names, shown)) } }
@@ -128,48 +128,48 @@ fn card(viewer: &Viewer, names: &Names, shown: &Shown) -> Markup {
     let (alert, device) = (&shown.alert, shown.device.as_deref());
     let who = match alert.user {
         Some(user) => names.of(user).to_owned(),
-        None => "The operator at the shell".to_owned(),
+        None => t!("alerts-operator"),
     };
     let steers = alert
         .user
         .filter(|user| viewer.rights.on_person(Action::SteerDevices, *user) == Decision::Allow);
     html! {
-        section.card.stack id={ "a-" (alert.n) } aria-label={ "Alert " (alert.n) } {
+        section.card.stack id={ "a-" (alert.n) } aria-label=(t!("alert-number", n = alert.n.to_string())) {
             div.bar {
                 h2 { (who) }
-                @if alert.seen_at.is_some() { span.chip { "seen" } }
-                @else { span.chip.stop { @if alert.kind == "canary" { "planted contact" } @else { "unusual volume" } } }
+                @if alert.seen_at.is_some() { span.chip { (t!("alert-seen-chip")) } }
+                @else { span.chip.stop { @if alert.kind == "canary" { (t!("alert-planted")) } @else { (t!("alert-volume")) } } }
                 span.grow {}
                 span.k { (layout::time(alert.last_at, Shape::Full)) }
             }
             div {
             p { (alert_text(alert)) "." }
             p.k {
-                @if let Some(name) = &shown.contact { "It is called " (name) ". " }
-                @if alert.times > 1 { (layout::plural(alert.times, "time", "times")) " since " (layout::time(alert.first_at, Shape::Full)) ". " }
-                @if let Some(until) = alert.until { "Held back until " (layout::time(until, Shape::Full)) ". " }
-                @if let Some(name) = device { "Device: " (name) ". " }
+                @if let Some(name) = &shown.contact { (t!("alert-called", name = name.as_str())) " " }
+                @if alert.times > 1 { (rich!("alert-times", n = alert.times; time = layout::time(alert.first_at, Shape::Full))) " " }
+                @if let Some(until) = alert.until { (rich!("alert-held"; time = layout::time(until, Shape::Full))) " " }
+                @if let Some(name) = device { (t!("alert-device", name = name)) " " }
             }
             }
             div.bar {
                 @if let (Some(device), Some(_), Some(name)) = (alert.device, steers, device) {
-                    form method="post" action={ "/devices/" (device) "/revoke" } data-confirm={ "Revoke the device " (name) " of " (who) "? It gets no further data and wipes itself at its next contact; its unsent edits are handed over." } {
-                        (layout::csrf(viewer)) button.btn.small.danger { "Revoke device" }
+                    form method="post" action={ "/devices/" (device) "/revoke" } data-confirm=(t!("alert-revoke-confirm", device = name, person = who.as_str())) {
+                        (layout::csrf(viewer)) button.btn.small.danger { (t!("alert-revoke")) }
                     }
                 }
                 @if let Some(user) = steers {
-                    form method="post" action={ "/people/" (user) "/sign-out" } data-confirm={ "Sign " (who) " out of the office on every browser?" } {
-                        (layout::csrf(viewer)) button.btn.small { "Sign out everywhere" }
+                    form method="post" action={ "/people/" (user) "/sign-out" } data-confirm=(t!("alert-sign-out-confirm", person = who.as_str())) {
+                        (layout::csrf(viewer)) button.btn.small { (t!("alert-sign-out")) }
                     }
                     @if alert.kind == "volume" && viewer.may(Action::Administer) {
-                        form method="post" action={ "/people/" (user) "/lift" } data-confirm={ "Let " (who) " go on? The count begins anew." } {
-                            (layout::csrf(viewer)) button.btn.small { "Let go on" }
+                        form method="post" action={ "/people/" (user) "/lift" } data-confirm=(t!("alert-lift-confirm", person = who.as_str())) {
+                            (layout::csrf(viewer)) button.btn.small { (t!("alert-lift")) }
                         }
                     }
                 }
                 @if alert.seen_at.is_none() {
                     form method="post" action={ "/alerts/" (alert.n) "/seen" } data-in-place {
-                        (layout::csrf(viewer)) button.btn.small.go { "Seen" }
+                        (layout::csrf(viewer)) button.btn.small.go { (t!("alert-seen")) }
                     }
                 }
             }

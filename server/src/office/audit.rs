@@ -12,7 +12,7 @@ use serde::Deserialize;
 use super::error::OfficeError;
 use super::layout::{self, Page, Place, Shape};
 use super::session::Viewer;
-use super::{OfficeState, decide, url};
+use super::{OfficeState, decide, settings, url};
 use crate::admin::execute::write_out;
 use crate::admin::request::AuditFormat;
 use crate::engine::witness;
@@ -47,9 +47,10 @@ impl Ask {
             if text.trim().is_empty() {
                 return Ok(None);
             }
-            let day: chrono::NaiveDate = text.trim().parse().map_err(|_| {
-                OfficeError::refused(format!("“{text}” is no day; give it as 2026-05-31."))
-            })?;
+            let day: chrono::NaiveDate = text
+                .trim()
+                .parse()
+                .map_err(|_| OfficeError::refused(t!("audit-no-day", text = text)))?;
             Ok(Some(day.and_time(chrono::NaiveTime::MIN).and_utc().timestamp_millis()))
         };
         let text = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
@@ -123,7 +124,7 @@ pub(super) async fn page(
         .await?;
     let page = Page {
         viewer: &viewer,
-        title: "Audit",
+        title: &t!("audit-title"),
         place: Some(Place::Settings),
         to_decide: found.to_decide,
         cursor: None,
@@ -139,44 +140,42 @@ fn render(ask: &Ask, found: &Found, number: u32) -> Markup {
     let pages = found.total.div_ceil(ROWS.into()).max(1);
     html! {
         div.bar {
-            h1 { "Audit" } span.grow {}
-            a.btn href="/erasures" { "Erasures" }
-            a.btn href="/retention" { "Retention" }
-            a.btn href=(ask.address("/audit", &[("verify", "1")])) { "Verify" }
-            a.btn href=(ask.address("/audit/export", &[("format", "csv")])) download="audit.csv" { "Export CSV" }
-            a.btn href=(ask.address("/audit/export", &[("format", "json")])) download="audit.jsonl" { "Export JSON" }
+            (settings::back()) h1 { (t!("audit-title")) } span.grow {}
+                        a.btn href=(ask.address("/audit", &[("verify", "1")])) { (t!("audit-verify")) }
+            a.btn href=(ask.address("/audit/export", &[("format", "csv")])) download="audit.csv" { (t!("audit-export-csv")) }
+            a.btn href=(ask.address("/audit/export", &[("format", "json")])) download="audit.jsonl" { (t!("audit-export-json")) }
         }
         @if let Some(verified) = &found.verified { (verification(verified)) }
         form.card action="/audit" {
             div.fields {
-                div { label for="action" { "What" } input #action name="action" value=(ask.action) placeholder="device, contact.assign" autocapitalize="none" spellcheck="false"; }
+                div { label for="action" { (t!("audit-what")) } input #action name="action" value=(ask.action) placeholder="device, contact.assign" autocapitalize="none" spellcheck="false"; }
                 div { label for="by" { "Who" } select #by name="by" {
-                    option value="" { "Anybody" }
-                    option value=(OPERATOR) selected[ask.by == OPERATOR] { "Operator or server" }
+                    option value="" { (t!("audit-anybody")) }
+                    option value=(OPERATOR) selected[ask.by == OPERATOR] { (t!("audit-operator")) }
                     @for user in &found.people { @let id = user.id.to_string(); option value=(id) selected[ask.by == id] { (user.name) } }
                 } }
-                div { label for="about" { "Id" } input.mono #about name="about" value=(ask.about) placeholder="of a contact, device or person" spellcheck="false"; }
-                div { label for="since" { "From" } input #since type="date" name="since" value=(ask.since); }
-                div { label for="until" { "To" } input #until type="date" name="until" value=(ask.until); }
-                div.wide { button.btn { "Show" } }
+                div { label for="about" { (t!("audit-id")) } input.mono #about name="about" value=(ask.about) placeholder=(t!("audit-id-of")) spellcheck="false"; }
+                div { label for="since" { (t!("audit-from")) } input #since type="date" name="since" value=(ask.since); }
+                div { label for="until" { (t!("audit-to")) } input #until type="date" name="until" value=(ask.until); }
+                div.wide { button.btn { (t!("show")) } }
             }
         }
         section.card.list aria-labelledby="count" {
             @if found.entries.is_empty() {
-                (layout::empty("Nothing fits", html! { "No entry has all of this. " a href="/audit" { "See all" } "." }))
+                (layout::empty(&t!("nothing-fits"), html! { (rich!("audit-nothing-text"; link = html! { a href="/audit" { (t!("see-all")) } })) }))
             } @else {
                 table {
-                    caption.vh { "Audit log, newest first" }
-                    thead { tr { th scope="col" { "When" } th scope="col" { "What" } th.mid scope="col" { "Who" } th.mid scope="col" { "To what" } th.wide scope="col" { "Details" } } }
+                    caption.vh { (t!("audit-caption")) }
+                    thead { tr { th scope="col" { (t!("when")) } th scope="col" { (t!("audit-what")) } th.mid scope="col" { "Who" } th.mid scope="col" { (t!("audit-subject")) } th.wide scope="col" { (t!("audit-details")) } } }
                     tbody { @for entry in &found.entries { (row(entry, &names)) } }
                 }
             }
             nav.pager aria-label="Pages" {
-                span.k #count role="status" { (layout::plural(found.total, "entry", "entries")) }
+                span.k #count role="status" { (t!("n-entries", n = found.total)) }
                 div.bar {
-                    @if number > 1 { a.btn.small rel="prev" href=(ask.address("/audit", &[("page", &(number - 1).to_string())])) { "Newer" } }
-                    span.k { "Page " (number) " of " (layout::count(pages)) }
-                    @if u64::from(number) < pages { a.btn.small rel="next" href=(ask.address("/audit", &[("page", &(number + 1).to_string())])) { "Older" } }
+                    @if number > 1 { a.btn.small rel="prev" href=(ask.address("/audit", &[("page", &(number - 1).to_string())])) { (t!("newer")) } }
+                    span.k { (t!("page-of", page = number, pages = pages)) }
+                    @if u64::from(number) < pages { a.btn.small rel="next" href=(ask.address("/audit", &[("page", &(number + 1).to_string())])) { (t!("older")) } }
                 }
             }
         }
@@ -185,7 +184,7 @@ fn render(ask: &Ask, found: &Found, number: u32) -> Markup {
 
 fn row(entry: &Entry, names: &HashMap<UserId, &str>) -> Markup {
     let by = entry.by.map_or_else(
-        || "operator".to_owned(),
+        || t!("audit-by-operator"),
         |by| names.get(&by).map_or_else(|| by.to_string(), |name| (*name).to_owned()),
     );
     // Ids of people are told by name, the rest as it is.
@@ -196,7 +195,7 @@ fn row(entry: &Entry, names: &HashMap<UserId, &str>) -> Markup {
     let detail = if entry.detail == "{}" { "" } else { &entry.detail };
     html! {
         tr id={ "e-" (entry.n) } {
-            td.muted.when { (layout::time(entry.at, Shape::Full)) div.k { "no. " (entry.n) } }
+            td.muted.when { (layout::time(entry.at, Shape::Full)) div.k { (t!("audit-number", n = entry.n.to_string())) } }
             th scope="row" { b { (entry.action) } div.narrow.k { (by) " · " (subject) } }
             td.mid { (by) }
             td.mid { (subject) }
@@ -208,14 +207,14 @@ fn row(entry: &Entry, names: &HashMap<UserId, &str>) -> Markup {
 fn verification(verified: &Verified) -> Markup {
     html! {
         @if verified.is_whole() {
-            div.notice.ok role="status" { p { "Nothing was altered and nothing taken out: " (layout::plural(verified.entries, "entry", "entries")) ". The newest is no. " (verified.n) ", " span.mono { (verified.hash) } } }
+            div.notice.ok role="status" { p { (rich!("audit-whole", entries = t!("n-entries", n = verified.entries), n = verified.n.to_string(); hash = html! { span.mono { (verified.hash) } })) } }
         } @else {
             div.notice.stop role="alert" {
-                p { "The log is not whole." }
+                p { (t!("audit-not-whole")) }
                 ul {
-                    @for finding in &verified.findings { li { "No. " (finding.n) ": " (finding.what) "." } }
+                    @for finding in &verified.findings { li { (t!("audit-finding", n = finding.n.to_string(), what = finding.what.to_string())) } }
                     @for gap in verified.gaps.iter().filter(|gap| !gap.accepted) {
-                        li { "No. " (gap.n) ": at a start on " (layout::time(gap.at, Shape::Full)) " entries up to no. " (gap.reached) " were not there any more: an older backup was restored, or they were taken out. " span.mono { "roadbook-server audit verify --accept" } " accepts it." }
+                        li { (rich!("audit-gap", n = gap.n.to_string(), reached = gap.reached.to_string(); time = layout::time(gap.at, Shape::Full), command = html! { span.mono { "roadbook-server audit verify --accept" } })) }
                     }
                 }
             }

@@ -95,7 +95,10 @@ pub(super) fn short(value: f64) -> String {
         _ => (size, ""),
     };
     let digits = usize::from(number < 10.0 && number.fract() > 0.05);
-    format!("{sign}{number:.digits$}{unit}")
+    {
+        let number = super::words::decimal(number, digits);
+        format!("{sign}{number}{unit}")
+    }
 }
 
 /// A level from 0 to 9 for the colour of a cell, so that small counts are told apart too.
@@ -107,11 +110,11 @@ pub(super) fn heat(count: u64, max: u64) -> usize {
 }
 
 /// The table behind a chart.
-pub(super) fn table(head: &[&str], rows: &[Vec<String>]) -> Markup {
+pub(super) fn table(head: &[String], rows: &[Vec<String>]) -> Markup {
     html! {
         details.behind-chart {
-            summary { "As a table" }
-            div.scroll tabindex="0" role="region" aria-label="The figures as a table" {
+            summary { (t!("as-a-table")) }
+            div.scroll tabindex="0" role="region" aria-label=(t!("figures-as-a-table")) {
                 table.tight-table {
                     thead { tr { @for (n, cell) in head.iter().enumerate() { th.num[n > 0] scope="col" { (cell) } } } }
                     tbody { @for row in rows { tr { @for (n, cell) in row.iter().enumerate() { @if n == 0 { th scope="row" { (cell) } } @else { td.num { (cell) } } } } } }

@@ -81,7 +81,7 @@ impl Contested {
     pub(super) fn render(&self, viewer: &Viewer, names: &Names, back: &str, max: usize) -> Markup {
         let sheet = Sheet { viewer, id: self.id, names, back, authors: None };
         html! {
-            section.card.stack aria-label={ "Conflicts of " (self.name) } {
+            section.card.stack aria-label=(t!("conflicts-of", name = self.name.as_str())) {
                 @for conflict in self.conflicts.iter().take(max) {
                     (versus::sides(&sheet, conflict, html! {
                         h2 { (versus::path(&conflict.field).label) } a.name.k href={ "/contacts/" (self.id) } { (self.name) }
@@ -124,21 +124,21 @@ pub(super) async fn page(
     state.take(&viewer, Reading::Page, opened).await?;
     let pages = found.contacts.div_ceil(CONTACTS_MAX.into());
     let body = html! {
-        div.bar { h1 { "Decide" } (layout::live_chip()) (layout::unit("asof", layout::as_of(now))) }
+        div.bar { h1 { (t!("nav-decide")) } (layout::live_chip()) (layout::unit("asof", layout::as_of(now))) }
         (layout::unit("proposals", proposals::section(&viewer, &found.names, &found.late, found.late_total)))
         (layout::unit("conflicts", conflicts(&viewer, &found)))
         @if pages > 1 {
-            nav.bar aria-label="Pages" {
-                @if page > 1 { a.btn.small href={ "/decide?page=" (page - 1) } rel="prev" { "Previous" } }
-                span.k { "Page " (page) " of " (pages) }
-                @if u64::from(page) < pages { a.btn.small href={ "/decide?page=" (page + 1) } rel="next" { "Next" } }
+            nav.bar aria-label=(t!("pages")) {
+                @if page > 1 { a.btn.small href={ "/decide?page=" (page - 1) } rel="prev" { (t!("previous")) } }
+                span.k { (t!("page-of", page = page, pages = pages)) }
+                @if u64::from(page) < pages { a.btn.small href={ "/decide?page=" (page + 1) } rel="next" { (t!("next")) } }
             }
         }
         (layout::unit("aside", set_aside(&found)))
     };
     let page = Page {
         viewer: &viewer,
-        title: "Decide",
+        title: &t!("nav-decide"),
         place: Some(Place::Decide),
         to_decide: found.total,
         cursor: Some(found.cursor),
@@ -186,8 +186,8 @@ fn aside(conn: &Connection, rights: &Rights, max: u32) -> store::Result<Vec<SetA
 fn conflicts(viewer: &Viewer, found: &Decide) -> Markup {
     html! {
         @if found.contested.is_empty() {
-            section.card { (layout::empty("Nothing to decide", html! {
-                "When two people change the same field without seeing each other, both values wait here until you choose."
+            section.card { (layout::empty(&t!("decide-none"), html! {
+                (t!("decide-none-text"))
             })) }
         }
         div.stack {
@@ -198,11 +198,11 @@ fn conflicts(viewer: &Viewer, found: &Decide) -> Markup {
 
 fn fate(fate: Fate) -> Markup {
     match fate {
-        Fate::Quarantined => html! { span.chip.stop { "quarantined" } },
-        Fate::Forked => html! { span.chip.wait { "forked" } },
-        Fate::Proposed => html! { span.chip.info { "proposed" } },
-        Fate::Replaced => html! { span.chip { "replaced" } },
-        _ => html! { span.chip { "set aside" } },
+        Fate::Quarantined => html! { span.chip.stop { (t!("fate-quarantined")) } },
+        Fate::Forked => html! { span.chip.wait { (t!("fate-forked")) } },
+        Fate::Proposed => html! { span.chip.info { (t!("fate-proposed")) } },
+        Fate::Replaced => html! { span.chip { (t!("fate-replaced")) } },
+        _ => html! { span.chip { (t!("fate-set-aside")) } },
     }
 }
 
@@ -210,25 +210,25 @@ fn set_aside(found: &Decide) -> Markup {
     html! {
         section.card.list aria-labelledby="aside-title" {
             div.pager.bar {
-                h2 #aside-title { "Changes set aside" }
-                @if !found.aside.is_empty() { a.btn.small href="/decide/quarantine.json" download="quarantine.json" { "Export" } }
+                h2 #aside-title { (t!("aside-title")) }
+                @if !found.aside.is_empty() { a.btn.small href="/decide/quarantine.json" download="quarantine.json" { (t!("export")) } }
             }
             @if found.aside.is_empty() {
-                (layout::empty("None", html! { "A change that can't be merged is kept here with its reason and its bytes. Nothing is dropped silently." }))
+                (layout::empty(&t!("none"), html! { (t!("aside-none")) }))
             } @else {
                 table {
-                    caption.vh { "Changes set aside" }
-                    thead { tr { th scope="col" { "Reason" } th scope="col" { "Fate" } th.mid scope="col" { "Who" } th.mid scope="col" { "Received" } th.wide scope="col" { "Change" } } }
+                    caption.vh { (t!("aside-title")) }
+                    thead { tr { th scope="col" { (t!("reason")) } th scope="col" { (t!("fate")) } th.mid scope="col" { (t!("who")) } th.mid scope="col" { (t!("received")) } th.wide scope="col" { (t!("change")) } } }
                     tbody {
                         @for change in &found.aside {
                             tr {
                                 th scope="row" {
                                     (change.reason)
-                                    div.k { a href={ "/contacts/" (change.contact) } { "Contact" } " · " span.mono { (change.code) } }
+                                    div.k { a href={ "/contacts/" (change.contact) } { (t!("contact")) } " · " span.mono { (change.code) } }
                                     div.narrow.k { (found.names.of(change.user)) ", " (layout::time(change.received_at, Shape::Short)) }
                                 }
                                 td { (fate(change.fate)) }
-                                td.mid { (found.names.of(change.user)) @if change.device.is_none() { span.k { ", office" } } }
+                                td.mid { (found.names.of(change.user)) @if change.device.is_none() { span.k { ", " (t!("office")) } } }
                                 td.mid.muted { (layout::time(change.received_at, Shape::Full)) }
                                 td.wide.mono { (change.hash.get(..12).unwrap_or_default()) " " span.k { (layout::count(change.bytes)) " B" } }
                             }

@@ -10,7 +10,7 @@ use rusqlite::{Connection, params};
 use super::error::OfficeError;
 use super::layout::{self, Page, Place, Shape};
 use super::session::{Posted, Viewer, read_only};
-use super::{OfficeState, decide, url};
+use super::{OfficeState, decide, url, words};
 use crate::rights::{Action, Decision, Rights};
 use crate::store::devices::{self, Device};
 use crate::store::people::{self, Role, User};
@@ -87,30 +87,30 @@ impl Freshness {
 
     fn chip(&self, now: UnixMs) -> Markup {
         match self.device.last_seen {
-            _ if self.revoked() => html! { span.chip.stop { (self.standing.state(&self.device)) } },
-            None => html! { span.chip.wait { "never seen" } },
+            _ if self.revoked() => {
+                html! { span.chip.stop { (state_of(&self.standing, &self.device)) } }
+            }
+            None => html! { span.chip.wait { (t!("never-seen")) } },
             Some(_) if self.device.missing > 0 => {
-                html! { span.chip.info { "first sync, " (layout::count(self.device.missing.into())) " to go" } }
+                html! { span.chip.info { (t!("device-first-sync", n = self.device.missing)) } }
             }
             Some(seen) if now - seen > NOW_MS => {
-                html! { span.chip.wait { (layout::span(now - seen)) " behind" } }
+                html! { span.chip.wait { (t!("device-behind", span = layout::span(now - seen))) } }
             }
-            Some(_) => html! { span.chip.ok { "now" } },
+            Some(_) => html! { span.chip.ok { (t!("device-now")) } },
         }
     }
 
     /// What is known to be on one side only.
     fn difference(&self) -> String {
         let unsent = match self.device.unsent {
-            0 => "nothing unsent".to_owned(),
-            n => format!("{} known unsent", layout::plural(n.into(), "edit", "edits")),
+            0 => t!("device-nothing-unsent"),
+            n => t!("device-known-unsent", edits = t!("n-edits", n = n)),
         };
         match (self.revoked(), self.newer) {
             (true, _) => unsent,
-            (false, 0) => format!("{unsent}, has all that is here"),
-            (false, n) => {
-                format!("{unsent}, {} newer here", layout::plural(n, "contact", "contacts"))
-            }
+            (false, 0) => t!("device-has-all", unsent = unsent),
+            (false, n) => t!("device-newer", unsent = unsent, n = n),
         }
     }
 
@@ -118,18 +118,20 @@ impl Freshness {
     fn lease(&self, now: UnixMs) -> Markup {
         let Standing { lease_issued_at, lease_until, wiped_at, recovered, .. } = self.standing;
         if let Some(at) = wiped_at.filter(|_| self.revoked()) {
-            return html! { "wiped " (layout::time(at, Shape::Full)) @if recovered > 0 { div.k { (layout::plural(recovered, "edit", "edits")) " recovered" } } };
+            return html! { (rich!("device-wiped"; time = layout::time(at, Shape::Full))) @if recovered > 0 { div.k { (t!("device-recovered", edits = t!("n-edits", n = recovered))) } } };
         }
         if self.revoked() {
-            return html! { "wipes itself at its next contact" };
+            return html! { (t!("device-wipes-itself")) };
         }
         match (lease_issued_at, lease_until) {
             (None, _) => html! { "–" },
-            (Some(_), None) => html! { "without an end" },
+            (Some(_), None) => html! { (t!("device-no-end")) },
             (Some(_), Some(until)) if until <= now => {
-                html! { span.chip.wait { "locked" } div.k { "since " (layout::time(until, Shape::Full)) } }
+                html! { span.chip.wait { (t!("device-locked")) } div.k { (rich!("device-since"; time = layout::time(until, Shape::Full))) } }
             }
-            (Some(_), Some(until)) => html! { "until " (layout::time(until, Shape::Full)) },
+            (Some(_), Some(until)) => {
+                html! { (rich!("device-until"; time = layout::time(until, Shape::Full))) }
+            }
         }
     }
 
@@ -157,18 +159,18 @@ impl Freshness {
         let device = &self.device;
         html! {
             tr id={ "d-" (device.id) } {
-                th scope="row" { b { (self.user) } div.k { (device.name) " · " (device.platform) } div.narrow { (self.chip(now)) div.k { (self.difference()) } div.k { (self.app()) " · " @if !self.revoked() { "readable " } (self.lease(now)) } } }
+                th scope="row" { b { (self.user) } div.k { (device.name) " · " (device.platform) } div.narrow { (self.chip(now)) div.k { (self.difference()) } div.k { (self.app()) " · " @if self.revoked() { (self.lease(now)) } @else { (rich!("device-readable"; lease = self.lease(now))) } } } }
                 td.mid { (self.chip(now)) }
-                td.mid.muted { @match device.last_seen { Some(at) => (layout::time(at, Shape::Full)), None => "never" } }
+                td.mid.muted { @match device.last_seen { Some(at) => (layout::time(at, Shape::Full)), None => (t!("never")) } }
                 td.wide.muted { (self.difference()) }
                 td.wide.muted { (self.lease(now)) }
                 td.wide.muted { (self.app()) }
                 td.num {
                     @if viewer.rights.on_person(Action::SteerDevices, device.user) == Decision::Allow {
                         @if !self.revoked() {
-                            form method="post" action={ "/devices/" (device.id) "/revoke" } data-confirm={ "Revoke the device " (device.name) " of " (self.user) "? It gets no further data and can't be connected again under this key." } {
+                            form method="post" action={ "/devices/" (device.id) "/revoke" } data-confirm=(t!("device-revoke-confirm", device = device.name.as_str(), person = self.user.as_str())) {
                                 (layout::csrf(viewer))
-                                button.btn.small.danger { "Revoke" span.vh { " " (device.name) " of " (self.user) } }
+                                button.btn.small.danger { (t!("device-revoke")) span.vh { " " (t!("device-of", device = device.name.as_str(), person = self.user.as_str())) } }
                             }
                         }
                     }
@@ -178,22 +180,38 @@ impl Freshness {
     }
 }
 
+/// How a device stands with its wipe, as a word.
+fn state_of(standing: &Standing, device: &Device) -> String {
+    let word = standing.state(device);
+    words::text_or("wipe", word, || word.to_owned())
+}
+
+/// What a role is called.
+pub(super) fn role_name(role: Role) -> String {
+    match role {
+        Role::Rep => t!("role-rep"),
+        Role::Manager => t!("role-manager"),
+        Role::Admin => t!("role-admin"),
+        Role::ReadOnly => t!("role-read-only"),
+    }
+}
+
 /// Whose devices are behind, beside a total: what they hold and have not sent is not in it.
 pub(super) fn behind(fresh: &[Freshness], now: UnixMs) -> Markup {
     let behind: Vec<&Freshness> = fresh.iter().filter(|device| device.is_behind(now)).collect();
     if behind.is_empty() {
-        return html! { span.asof { "no device is behind" } };
+        return html! { span.asof { (t!("device-none-behind")) } };
     }
     html! {
         details.behind {
-            summary { (layout::plural(behind.len() as u64, "device", "devices")) " behind" }
+            summary { (t!("device-n-behind", n = behind.len() as u64)) }
             ul {
                 @for device in behind.iter().take(BEHIND_NAMED) {
                     li { b { (device.user) } " · " (device.device.name) ": "
-                        @match device.device.last_seen { Some(seen) => { "last seen " (layout::span(now - seen)) " ago" }, None => "never seen" }
-                        @if device.unsent() > 0 { ", " (layout::plural(device.unsent().into(), "edit", "edits")) " known unsent" } }
+                        @match device.device.last_seen { Some(seen) => { (t!("device-last-seen", span = layout::span(now - seen))) }, None => (t!("never-seen")) }
+                        @if device.unsent() > 0 { ", " (t!("device-known-unsent", edits = t!("n-edits", n = device.unsent()))) } }
                 }
-                @if behind.len() > BEHIND_NAMED { li { "and " (layout::count((behind.len() - BEHIND_NAMED) as u64)) " more; " a href="/devices" { "all devices" } } }
+                @if behind.len() > BEHIND_NAMED { li { (rich!("device-and-more", n = (behind.len() - BEHIND_NAMED) as u64; link = html! { a href="/devices" { (t!("device-all")) } })) } }
             }
         }
     }
@@ -227,13 +245,13 @@ pub(super) async fn page(
         })
         .await?;
     let body = html! {
-        div.bar { h1 { "People and devices" } (layout::live_chip()) (layout::unit("asof", layout::as_of(now))) }
+        div.bar { h1 { (t!("people-title")) } (layout::live_chip()) (layout::unit("asof", layout::as_of(now))) }
         (layout::unit("freshness", device_table(&viewer, &found, now)))
         (user_table(&viewer, &found.users, &found.fresh))
     };
     let page = Page {
         viewer: &viewer,
-        title: "People and devices",
+        title: &t!("people-title"),
         place: Some(Place::Devices),
         to_decide: found.to_decide,
         cursor: Some(found.cursor),
@@ -245,17 +263,17 @@ pub(super) async fn page(
 
 fn device_table(viewer: &Viewer, found: &Devices, now: UnixMs) -> Markup {
     html! {
-        section.card.list aria-label="Devices" {
+        section.card.list aria-label=(t!("devices")) {
             @if found.fresh.is_empty() {
-                (layout::empty("No device is enrolled yet", html! {
-                    span.mono { "roadbook-server invite LOGIN" } " prints a code; on the rep's device " span.mono { "roadbook enroll URL CODE" } " uses it."
+                (layout::empty(&t!("devices-none"), html! {
+                    (rich!("devices-none-text"; invite = html! { span.mono { "roadbook-server invite LOGIN" } }, enroll = html! { span.mono { "roadbook enroll URL CODE" } }))
                 }))
             } @else {
                 table {
-                    caption.vh { "Devices and how fresh they are" }
+                    caption.vh { (t!("devices-caption")) }
                     thead { tr {
-                        th scope="col" { "Device" } th.mid scope="col" { "Freshness" } th.mid scope="col" { "Last seen" }
-                        th.wide scope="col" { "Difference" } th.wide scope="col" { "Readable" } th.wide scope="col" { "App" } th.num scope="col" { span.vh { "Actions" } }
+                        th scope="col" { (t!("device")) } th.mid scope="col" { (t!("freshness")) } th.mid scope="col" { (t!("last-seen")) }
+                        th.wide scope="col" { (t!("difference")) } th.wide scope="col" { (t!("readable")) } th.wide scope="col" { (t!("app")) } th.num scope="col" { span.vh { (t!("actions")) } }
                     } }
                     tbody { @for fresh in &found.fresh { (fresh.row(viewer, now)) } }
                 }
@@ -268,27 +286,27 @@ fn user_table(viewer: &Viewer, users: &[User], fresh: &[Freshness]) -> Markup {
     html! {
         section.card.list aria-labelledby="people-title" {
             table {
-                caption.vh #people-title { "People" }
-                thead { tr { th scope="col" { "Person" } th.mid scope="col" { "Login" } th.mid scope="col" { "Role" } th.mid scope="col" { "Team" } th.num.mid scope="col" { "Devices" } @if viewer.may(Action::ManagePeople) { th.num scope="col" { span.vh { "Actions" } } } } }
+                caption.vh #people-title { (t!("people")) }
+                thead { tr { th scope="col" { (t!("person")) } th.mid scope="col" { (t!("sign-in-login")) } th.mid scope="col" { (t!("role")) } th.mid scope="col" { (t!("team")) } th.num.mid scope="col" { (t!("devices")) } @if viewer.may(Action::ManagePeople) { th.num scope="col" { span.vh { (t!("actions")) } } } } }
                 tbody {
                     @for user in users {
-                        @let role = match user.role { Role::Rep => "Rep", Role::Manager => "Manager", Role::Admin => "Admin", Role::ReadOnly => "Read only" };
+                        @let role = role_name(user.role);
                         @let devices = fresh.iter().filter(|fresh| fresh.device.user == user.id && !fresh.revoked()).count();
                         tr {
-                            th scope="row" { b { (user.name) } div.narrow.k.login { (user.login) } div.narrow.k { (role) ", " (layout::plural(devices as u64, "device", "devices")) @if user.disabled_at.is_some() { " " span.chip.stop { "disabled" } } } }
+                            th scope="row" { b { (user.name) } div.narrow.k.login { (user.login) } div.narrow.k { (role) ", " (t!("n-devices", n = devices as u64)) @if user.disabled_at.is_some() { " " span.chip.stop { (t!("person-disabled")) } } } }
                             td.mid.mono { (user.login) }
                             td.mid {
                                 (role)
-                                @if user.disabled_at.is_some() { " " span.chip.stop { "disabled" } }
+                                @if user.disabled_at.is_some() { " " span.chip.stop { (t!("person-disabled")) } }
                             }
                             td.mid.muted { (user.team.as_deref().unwrap_or("–")) }
                             td.num.mid { (devices) }
                             @if viewer.may(Action::ManagePeople) {
                                 td.num {
                                     @if user.disabled_at.is_none() && user.role != Role::Rep && user.id != viewer.user {
-                                        form method="post" action={ "/people/" (user.id) "/code" } data-confirm={ "Make a one-time code with which " (user.name) " sets a new password?" } {
+                                        form method="post" action={ "/people/" (user.id) "/code" } data-confirm=(t!("person-code-confirm", person = user.name.as_str())) {
                                             (layout::csrf(viewer))
-                                            button.btn.small { "Sign-in code" span.vh { " for " (user.name) } }
+                                            button.btn.small { (t!("person-code")) span.vh { " " (t!("person-for-hidden", person = user.name.as_str())) } }
                                         }
                                     }
                                 }
@@ -298,7 +316,7 @@ fn user_table(viewer: &Viewer, users: &[User], fresh: &[Freshness]) -> Markup {
                 }
             }
         }
-        p.hint { "People are added with " span.mono { "roadbook-server user add LOGIN --role ROLE" } ", devices with " span.mono { "roadbook-server invite LOGIN" } "." }
+        p.hint { (rich!("people-add-hint"; add = html! { span.mono { "roadbook-server user add LOGIN --role ROLE" } }, invite = html! { span.mono { "roadbook-server invite LOGIN" } })) }
     }
 }
 
@@ -352,12 +370,12 @@ pub(super) async fn code(
         })
         .await?;
     Ok(layout::alone(
-        "One-time code",
+        &t!("welcome-code"),
         html! {
-            div.tight { h1 { "One-time code" } p.k { "For " b { (owner.name) } ", once, for " (layout::span(people::CODE_MS)) ". Tell it by telephone or in person; it is shown only now." } }
+            div.tight { h1 { (t!("welcome-code")) } p.k { (rich!("person-code-for", span = layout::span(people::CODE_MS); person = html! { b { (owner.name) } })) } }
             p.mono #one-time-code { (code) }
-            p.k { "It is used at " a href="/welcome" { "/welcome" } ". A second factor stays as it is." }
-            a.btn href="/devices" { "Back to people" }
+            p.k { (rich!("person-code-used"; link = html! { a href="/welcome" { "/welcome" } })) }
+            a.btn href="/devices" { (t!("people-back")) }
         },
     ))
 }

@@ -13,7 +13,7 @@ use super::error::OfficeError;
 use super::fields::Names;
 use super::layout::{self, Page, Place, Shape};
 use super::session::{Posted, Viewer};
-use super::{OfficeState, decide, today};
+use super::{OfficeState, decide, settings, today};
 use crate::admin::request::{EraseSettled, Request};
 use crate::rights::{Action, Rights};
 use crate::store::erasures::{self, Erasure, ErasureDevice};
@@ -43,12 +43,12 @@ pub(super) async fn page(
     let rights = viewer.rights.clone();
     let found = state.read(move |conn| read(conn, &rights)).await?;
     let body = html! {
-        div.bar { h1 { "Erasures" } (layout::live_chip()) span.grow {} a.btn.small href="/retention" { "Retention" } }
+        div.bar { (settings::back()) h1 { (t!("erasures-title")) } (layout::live_chip()) span.grow {} a.btn.small href="/retention" { (t!("retention-title")) } }
         (layout::unit("erasures", section(&viewer, &found, now)))
     };
     let page = Page {
         viewer: &viewer,
-        title: "Erasures",
+        title: &t!("erasures-title"),
         place: Some(Place::Settings),
         to_decide: found.to_decide,
         cursor: Some(found.cursor),
@@ -87,13 +87,13 @@ fn read(conn: &Connection, rights: &Rights) -> store::Result<Found> {
 fn section(viewer: &Viewer, found: &Found, now: UnixMs) -> Markup {
     html! {
         @if found.erasures.is_empty() {
-            section.card { (layout::empty("Nobody was erased yet", html! {
-                span.mono { "roadbook-server erase ID --reason CODE" } " erases a contact; here is then who has confirmed it."
+            section.card { (layout::empty(&t!("erasures-none"), html! {
+                (rich!("erasures-none-text"; command = html! { span.mono { "roadbook-server erase ID --reason CODE" } }))
             })) }
         }
         div.stack { @for erasure in &found.erasures { (card(viewer, found, erasure, now)) } }
         @if found.total > found.erasures.len() {
-            p.hint { (layout::count((found.total - found.erasures.len()) as u64)) " older ones: " span.mono { "roadbook-server erase report" } }
+            p.hint { (rich!("erasures-older", n = (found.total - found.erasures.len()) as u64; command = html! { span.mono { "roadbook-server erase report" } })) }
         }
     }
 }
@@ -101,27 +101,27 @@ fn section(viewer: &Viewer, found: &Found, now: UnixMs) -> Markup {
 fn card(viewer: &Viewer, found: &Found, erasure: &Erasure, now: UnixMs) -> Markup {
     let open = erasure.devices.iter().filter(|device| device.purged_at.is_none()).count() as u64;
     html! {
-        section.card.stack id={ "x-" (erasure.contact) } aria-label={ "Erasure of " (erasure.contact) } {
+        section.card.stack id={ "x-" (erasure.contact) } aria-label=(t!("erasure-of", id = erasure.contact.to_string())) {
             div.bar {
                 h2 { (erasure.reason) }
-                @if open == 0 { span.chip.ok { "confirmed by all" } } @else { span.chip.wait { (layout::plural(open, "device", "devices")) " to confirm" } }
-                @if !erasure.scrubbed { span.chip.stop { "files not emptied yet" } }
-                @if erasure.replayed { span.chip { "done again by the ledger" } }
+                @if open == 0 { span.chip.ok { (t!("erasure-all")) } } @else { span.chip.wait { (t!("erasure-open", n = open)) } }
+                @if !erasure.scrubbed { span.chip.stop { (t!("erasure-files")) } }
+                @if erasure.replayed { span.chip { (t!("erasure-replayed")) } }
                 span.grow {}
                 span.k { (layout::time(erasure.at, Shape::Full)) }
             }
-            p.k { span.mono { (erasure.contact) } ", by " @match erasure.by { Some(user) => (found.names.of(user)), None => "the operator" } }
-            @if erasure.devices.is_empty() { p.k { "No device held it." } } @else {
+            p.k { (rich!("erasure-by", who = erasure.by.map_or_else(|| t!("erasure-operator"), |user| found.names.of(user)); id = html! { span.mono { (erasure.contact) } })) }
+            @if erasure.devices.is_empty() { p.k { (t!("erasure-no-device")) } } @else {
                 table {
-                    caption.vh { "Devices" }
-                    thead { tr { th scope="col" { "Device" } th scope="col" { "State" } th.mid scope="col" { "Last seen" } } }
+                    caption.vh { (t!("devices")) }
+                    thead { tr { th scope="col" { (t!("device")) } th scope="col" { (t!("state")) } th.mid scope="col" { (t!("last-seen")) } } }
                     tbody { @for device in &erasure.devices { (device_row(found, device, now)) } }
                 }
             }
             @if !erasure.mentions.is_empty() {
                 div.stack {
-                    h3 { "Named in other contacts" }
-                    p.k { "Open each of them and take the person out, or leave it as it is. What was edited stays in the contact's history." }
+                    h3 { (t!("erasure-mentions")) }
+                    p.k { (t!("erasure-mentions-text")) }
                     @for other in &erasure.mentions { (mention(viewer, found, erasure.contact, *other)) }
                 }
             }
@@ -136,15 +136,15 @@ fn device_row(found: &Found, device: &ErasureDevice, now: UnixMs) -> Markup {
             th scope="row" { b { @if let Some(user) = device.user { (found.names.of(user)) } } div.k { (name) } }
             td {
                 @match (device.purged_at, device.revoked_at) {
-                    (Some(at), _) => { span.chip.ok { "confirmed" } div.k { (layout::time(at, Shape::Full)) } },
-                    (None, Some(_)) => { span.chip.stop { "revoked" } div.k { "wiped at its next contact" } },
-                    (None, None) => span.chip.wait { "not yet" },
+                    (Some(at), _) => { span.chip.ok { (t!("erasure-confirmed")) } div.k { (layout::time(at, Shape::Full)) } },
+                    (None, Some(_)) => { span.chip.stop { (t!("erasure-revoked")) } div.k { (t!("erasure-wiped-next")) } },
+                    (None, None) => span.chip.wait { (t!("erasure-not-yet")) },
                 }
             }
             td.mid.muted {
                 @match device.last_seen {
-                    Some(at) => { (layout::time(at, Shape::Full)) div.k { (layout::span(now - at)) " ago" } },
-                    None => "never",
+                    Some(at) => { (layout::time(at, Shape::Full)) div.k { (t!("span-ago", span = layout::span(now - at))) } },
+                    None => (t!("never")),
                 }
             }
         }
@@ -164,7 +164,7 @@ fn mention(viewer: &Viewer, found: &Found, contact: ContactId, other: ContactId)
     html! {
         div.bar {
             a.name href={ "/contacts/" (other) } { (name) } span.grow {}
-            (settle("edited", "Taken out")) (settle("left", "Leave as it is"))
+            (settle("edited", &t!("erasure-taken-out"))) (settle("left", &t!("erasure-leave")))
         }
     }
 }
@@ -179,7 +179,7 @@ pub(super) async fn settle(
     let how = match posted.fields.text("how") {
         "edited" => EraseSettled::Edited,
         "left" => EraseSettled::Left,
-        _ => return Err(OfficeError::refused("Say whether it was taken out or left as it is.")),
+        _ => return Err(OfficeError::refused(&t!("erasure-say"))),
     };
     state.command(&posted.viewer, Request::EraseSettle { id, other, how }).await?;
     Ok(Redirect::to("/erasures").into_response())

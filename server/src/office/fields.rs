@@ -13,6 +13,7 @@ use roadbook_protocol::ids::{ContactId, UserId};
 
 use super::layout::{self, Shape};
 use super::session::Viewer;
+use super::words;
 
 /// Names of the workspace's people.
 #[derive(Debug, Default)]
@@ -20,8 +21,8 @@ pub(super) struct Names(pub HashMap<UserId, String>);
 
 impl Names {
     /// The name of somebody, or what to call somebody who is not known.
-    pub(super) fn of(&self, user: UserId) -> &str {
-        self.0.get(&user).map_or("somebody unknown", String::as_str)
+    pub(super) fn of(&self, user: UserId) -> String {
+        self.0.get(&user).cloned().unwrap_or_else(|| t!("field-somebody"))
     }
 }
 
@@ -64,7 +65,7 @@ impl Sheet<'_> {
 
     /// One root scalar, shown and editable.
     pub(super) fn scalar(&self, spec: &FieldSpec, value: Option<&Value>) -> Markup {
-        self.field(spec.name, spec.label, spec, value)
+        self.field(spec.name, &label_of(spec), spec, value)
     }
 
     /// One custom field.
@@ -88,8 +89,8 @@ impl Sheet<'_> {
                     label.vh for=(input) { (label) }
                     (control(&input, "value", spec, &raw(spec, value)))
                     div.bar {
-                        button.btn.go.small { "Save" }
-                        button.btn.link.small type="reset" data-close { "Cancel" }
+                        button.btn.go.small { (t!("save")) }
+                        button.btn.link.small type="reset" data-close { (t!("cancel")) }
                     }
                 }
             },
@@ -102,7 +103,7 @@ impl Sheet<'_> {
             return html! { div.f.fixed id=(id) data-live=(id) data-rev=(layout::rev(&closed)) { (closed) } };
         }
         let content = html! {
-            summary { (closed) span.pen aria-hidden="true" { "Edit" } span.vh { ", edit" } }
+            summary { (closed) span.pen aria-hidden="true" { (t!("edit")) } span.vh { (t!("field-edit-hidden")) } }
             (form)
         };
         html! { details.f id=(id) data-live=(id) data-rev=(layout::rev(&content)) { (content) } }
@@ -130,10 +131,10 @@ impl Sheet<'_> {
                     input type="hidden" name="id" value=(entry.id);
                     (self.controls(&id, specs, Some(entry)))
                     div.bar {
-                        button.btn.go.small { "Save" }
-                        button.btn.link.small type="reset" data-close { "Cancel" }
+                        button.btn.go.small { (t!("save")) }
+                        button.btn.link.small type="reset" data-close { (t!("cancel")) }
                         span.grow {}
-                        button.btn.small.danger name="remove" value="1" formnovalidate { "Remove" }
+                        button.btn.small.danger name="remove" value="1" formnovalidate { (t!("remove")) }
                     }
                 }
             },
@@ -153,7 +154,7 @@ impl Sheet<'_> {
                     (layout::csrf(self.viewer))
                     input type="hidden" name="collection" value=(collection);
                     (self.controls(&id, specs, None))
-                    div.bar { button.btn.go.small { "Add" } }
+                    div.bar { button.btn.go.small { (t!("add")) } }
                 }
             }
         }
@@ -172,7 +173,7 @@ impl Sheet<'_> {
                         _ => raw(spec, value),
                     };
                     div.wide[is_long(spec)] {
-                        label for=(input) { (spec.label) }
+                        label for=(input) { (label_of(spec)) }
                         (control(&input, spec.name, spec, &text))
                     }
                 }
@@ -213,8 +214,8 @@ fn control(id: &str, name: &str, spec: &FieldSpec, text: &str) -> Markup {
         Kind::Bool => html! {
             select id=(id) name=(name) {
                 option value="" selected[text.is_empty()] { "—" }
-                option value="yes" selected[text == "yes"] { "yes" }
-                option value="no" selected[text == "no"] { "no" }
+                option value="yes" selected[text == "yes"] { (t!("yes")) }
+                option value="no" selected[text == "no"] { (t!("no")) }
             }
         },
         Kind::Date => html! { input type="date" id=(id) name=(name) value=(text); },
@@ -264,7 +265,7 @@ fn money_text(value: Option<&Value>, currency: &str) -> String {
 /// A value as it is read.
 pub(super) fn shown(spec: &FieldSpec, value: Option<&Value>) -> Markup {
     match (spec.kind, value) {
-        (_, None) => html! { span.muted aria-label="not set" { "–" } },
+        (_, None) => html! { span.muted aria-label=(t!("not-set")) { "–" } },
         (Kind::Instant, Some(Value::Int(at))) => layout::time(*at, Shape::Full),
         (Kind::Date, Some(Value::Text(text))) => layout::date(text),
         (Kind::Choice(_), Some(Value::Text(text))) => html! { (word(text)) },
@@ -272,12 +273,20 @@ pub(super) fn shown(spec: &FieldSpec, value: Option<&Value>) -> Markup {
     }
 }
 
-/// A choice as a word in a sentence: `in_person` becomes `In person`.
+/// A choice as a word in a sentence, in the reader's language; what is not known, such as the word of a
+/// newer version, as it is: `in_person` becomes `In person`.
 pub(super) fn word(text: &str) -> String {
-    let text = text.replace('_', " ");
-    let mut chars = text.chars();
-    match chars.next() {
-        Some(first) => first.to_uppercase().chain(chars).collect(),
-        None => text,
-    }
+    words::text_or("choice", text, || {
+        let text = text.replace('_', " ");
+        let mut chars = text.chars();
+        match chars.next() {
+            Some(first) => first.to_uppercase().chain(chars).collect(),
+            None => text,
+        }
+    })
+}
+
+/// What a field is called, in the reader's language.
+pub(super) fn label_of(spec: &FieldSpec) -> String {
+    words::text_or("field", spec.name, || spec.label.to_owned())
 }

@@ -28,8 +28,7 @@ use crate::store::{self, workspaces};
 /// Deals of a stage that are shown as cards; the others are counted.
 pub(super) const CARDS: usize = 24;
 /// How far back the record and closed deals go, in days.
-pub(super) const PERIODS: [(u32, &str); 4] =
-    [(30, "30 days"), (90, "90 days"), (365, "12 months"), (1_095, "3 years")];
+pub(super) const PERIODS: [u32; 4] = [30, 90, 365, 1_095];
 const DAY_MS: UnixMs = 24 * 60 * 60 * 1000;
 
 /// What the address asks for.
@@ -43,7 +42,7 @@ pub(super) struct Ask {
 
 impl Ask {
     pub(super) fn days(&self) -> u32 {
-        self.days.filter(|days| PERIODS.iter().any(|(known, _)| known == days)).unwrap_or(90)
+        self.days.filter(|days| PERIODS.contains(days)).unwrap_or(90)
     }
     /// The address of the page, to come back to.
     pub(super) fn address(&self) -> String {
@@ -130,7 +129,7 @@ pub(super) async fn page(
     state.take(&viewer, Reading::List, shown).await?;
     let page = Page {
         viewer: &viewer,
-        title: "Funnel",
+        title: &t!("nav-funnel"),
         place: Some(Place::Funnel),
         to_decide: board.to_decide,
         cursor: Some(board.cursor),

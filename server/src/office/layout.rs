@@ -107,7 +107,7 @@ impl Page<'_> {
         let viewer = self.viewer;
         let body = html! {
             body data-events=[self.cursor.map(|_| "/events")] data-cursor=[self.cursor]
-                data-contact=[self.contact] data-words=(script_words()) {
+                data-contact=[self.contact] data-words=(script_words()) data-stream=(stream_of(viewer)) {
                 a.skip href="#main" { (t!("skip-to-content")) }
                 div.app {
                     nav.side-nav aria-label=(t!("nav-main")) {
@@ -198,6 +198,11 @@ fn document(title: &str, body: Markup) -> Markup {
             (body)
         }
     }
+}
+
+/// What the tabs of one session have in common, and those of no other: they share one event stream.
+fn stream_of(viewer: &Viewer) -> String {
+    rev(&html! { (viewer.csrf()) })
 }
 
 /// What the script says, in the reader's language.

@@ -71,24 +71,25 @@ impl Shown {
 
     fn render(&self, viewer: &Viewer, names: &Names) -> Markup {
         let set = &self.set;
-        let title = self.name.as_deref().unwrap_or("A new contact");
+        let title = self.name.clone().unwrap_or_else(|| t!("late-new-contact"));
+        let title = title.as_str();
         let open = set.items.iter().filter(|item| item.state == ItemState::Open).count();
         html! {
-            section.card.stack aria-label={ "Late edits of " (title) } {
+            section.card.stack aria-label=(t!("late-edits-of", name = title)) {
                 div.bar {
                     h2 {
                         @if self.name.is_some() { a href={ "/contacts/" (set.contact) } { (title) } } @else { (title) }
                     }
-                    span.k { (names.of(set.author)) " · received " (layout::time(set.received_at, Shape::Full)) }
+                    span.k { (names.of(set.author)) " · " (rich!("late-received"; time = layout::time(set.received_at, Shape::Full))) }
                     span.grow {}
                     @if self.steers && open > 0 {
-                        (self.button(viewer, "accept", None, "Accept all", true))
-                        (self.button(viewer, "decline", None, "Decline all", false))
+                        (self.button(viewer, "accept", None, &t!("late-accept-all"), true))
+                        (self.button(viewer, "decline", None, &t!("late-decline-all"), false))
                     }
                 }
                 table {
-                    caption.vh { "Late edits of " (title) }
-                    thead { tr { th scope="col" { "Field" } th scope="col" { "When it was edited" } th scope="col" { "Proposed" } th.mid scope="col" { "Now" } th scope="col" { "Decision" } } }
+                    caption.vh { (t!("late-edits-of", name = title)) }
+                    thead { tr { th scope="col" { (t!("field")) } th scope="col" { (t!("late-before")) } th scope="col" { (t!("late-proposed")) } th.mid scope="col" { (t!("late-now")) } th scope="col" { (t!("late-decision")) } } }
                     tbody {
                         @for (item, now) in set.items.iter().zip(&self.now) { (self.row(viewer, names, item, now)) }
                     }
@@ -99,7 +100,7 @@ impl Shown {
 
     fn row(&self, viewer: &Viewer, names: &Names, item: &Item, now: &Value) -> Markup {
         let label = match item.kind {
-            ProposedKind::Unreadable => "Not readable".to_owned(),
+            ProposedKind::Unreadable => t!("late-unreadable"),
             _ => versus::path(&item.path).label,
         };
         html! {
@@ -114,16 +115,16 @@ impl Shown {
                 td.mid.muted { (value(now)) }
                 td {
                     @match item.state {
-                        ItemState::Due => span.chip.info { "being taken" },
+                        ItemState::Due => span.chip.info { (t!("late-being-taken")) },
                         ItemState::Open if self.steers => {
-                            @if item.kind != ProposedKind::Unreadable { (self.button(viewer, "accept", Some(item.i), "Accept", true)) }
-                            (self.button(viewer, "decline", Some(item.i), "Decline", false))
+                            @if item.kind != ProposedKind::Unreadable { (self.button(viewer, "accept", Some(item.i), &t!("late-accept"), true)) }
+                            (self.button(viewer, "decline", Some(item.i), &t!("late-decline"), false))
                         },
-                        ItemState::Open => span.chip.wait { "waits" },
+                        ItemState::Open => span.chip.wait { (t!("late-waits")) },
                         ItemState::Accepted | ItemState::Declined => {
-                            @if item.state == ItemState::Accepted { span.chip.ok { "accepted" } } @else { span.chip { "declined" } }
-                            div.k { @match item.decided_by { Some(user) => (names.of(user)), None => "taken at once" } }
-                            @if self.steers { (self.button(viewer, "undo", Some(item.i), "Undo", false)) }
+                            @if item.state == ItemState::Accepted { span.chip.ok { (t!("late-accepted")) } } @else { span.chip { (t!("late-declined")) } }
+                            div.k { @match item.decided_by { Some(user) => (names.of(user)), None => (t!("late-at-once")) } }
+                            @if self.steers { (self.button(viewer, "undo", Some(item.i), &t!("undo"), false)) }
                         },
                     }
                 }
@@ -152,14 +153,14 @@ impl Shown {
 fn value(value: &Value) -> Markup {
     match value {
         Value::Null => html! { span.k { "–" } },
-        Value::Bool(yes) => html! { (if *yes { "yes" } else { "no" }) },
+        Value::Bool(yes) => html! { (if *yes { t!("yes") } else { t!("no") }) },
         Value::String(text) => {
             let cut: String = text.chars().take(VALUE_CHARS).collect();
             html! { (cut) @if cut.len() < text.len() { "…" } }
         }
         Value::Object(fields) => html! {
             @for (name, value) in fields.iter().filter(|(_, value)| !value.is_null()) {
-                div { span.k { (super::fields::word(name)) ": " } (self::value(value)) }
+                div { span.k { (super::words::text_or("field", name, || super::fields::word(name))) ": " } (self::value(value)) }
             }
         },
         other => html! { (other.to_string()) },
@@ -171,10 +172,10 @@ pub(super) fn section(viewer: &Viewer, names: &Names, shown: &[Shown], total: u6
     html! {
         @if !shown.is_empty() {
             div.stack {
-                h2 { "Late edits" }
-                p.hint { "Made on a device before it could know that the contact was handed over. Visits among them are taken at once; the rest waits here and never expires." }
+                h2 { (t!("late-title")) }
+                p.hint { (t!("late-hint")) }
                 @for one in shown { (one.render(viewer, names)) }
-                @if total > shown.len() as u64 { p.k { (layout::count(total - shown.len() as u64)) " more follow when these are decided." } }
+                @if total > shown.len() as u64 { p.k { (t!("late-more", n = total - shown.len() as u64)) } }
             }
         }
     }
@@ -186,7 +187,7 @@ pub(super) async fn decide(
     Path((n, verdict)): Path<(i64, String)>,
     posted: Posted,
 ) -> Result<Response, OfficeError> {
-    let missing = || OfficeError::NotFound { what: "late edit" };
+    let missing = || OfficeError::NotFound { what: "proposal" };
     let verdict = match verdict.as_str() {
         "accept" => Verdict::Accept,
         "decline" => Verdict::Decline,

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::error::OfficeError;
 use super::layout::{self, Page, Place, Shape};
 use super::session::{Posted, Viewer};
-use super::{OfficeState, decide, url};
+use super::{OfficeState, decide, settings, url};
 use crate::admin::request::Request;
 use crate::rights::Action;
 
@@ -39,14 +39,14 @@ pub(super) async fn page(
     let rights = viewer.rights.clone();
     let to_decide = state.read(move |conn| decide::count(conn, &rights)).await?;
     let body = html! {
-        div.bar { h1 { "Retention" } span.grow {} a.btn.small href="/erasures" { "Erasures" } }
+        div.bar { (settings::back()) h1 { (t!("retention-title")) } span.grow {} a.btn.small href="/erasures" { (t!("erasures-title")) } }
         @if let Some(preview) = &preview { (listed(&viewer, preview)) }
         (table(&viewer, &rules["rules"]))
         (form(&viewer))
     };
     let page = Page {
         viewer: &viewer,
-        title: "Retention",
+        title: &t!("retention-title"),
         place: Some(Place::Settings),
         to_decide,
         cursor: None,
@@ -63,13 +63,13 @@ fn text<'a>(value: &'a Value, name: &str) -> &'a str {
 fn table(viewer: &Viewer, rules: &Value) -> Markup {
     let rules = rules.as_object();
     html! {
-        section.card.list aria-label="Rules" {
+        section.card.list aria-label=(t!("rules")) {
             @if rules.is_none_or(|rules| rules.is_empty()) {
-                (layout::empty("No rule yet", html! { "Such as: lost leads, 24 months after the last contact. Nothing is erased by itself: a rule lists whom it reaches, and you confirm the list." }))
+                (layout::empty(&t!("retention-none"), html! { (t!("retention-none-text")) }))
             } @else {
                 table {
-                    caption.vh { "Retention rules" }
-                    thead { tr { th scope="col" { "Rule" } th scope="col" { "Months" } th.mid scope="col" { "Filter" } th.num scope="col" { span.vh { "Actions" } } } }
+                    caption.vh { (t!("retention-caption")) }
+                    thead { tr { th scope="col" { (t!("retention-rule")) } th scope="col" { (t!("retention-months")) } th.mid scope="col" { (t!("filter")) } th.num scope="col" { span.vh { (t!("actions")) } } } }
                     tbody {
                         @for (name, rule) in rules.into_iter().flatten() {
                             tr {
@@ -78,10 +78,10 @@ fn table(viewer: &Viewer, rules: &Value) -> Markup {
                                 td.mid.mono { (text(rule, "filter")) }
                                 td.num {
                                     div.bar {
-                                        a.btn.small href=(url::with("/retention", &[("preview", name)])) { "Preview" }
-                                        form method="post" action="/retention/remove" data-confirm={ "Remove the rule " (name) "? Nobody is erased by that." } {
+                                        a.btn.small href=(url::with("/retention", &[("preview", name)])) { (t!("preview")) }
+                                        form method="post" action="/retention/remove" data-confirm=(t!("retention-remove-confirm", name = name.as_str())) {
                                             (layout::csrf(viewer)) input type="hidden" name="name" value=(name);
-                                            button.btn.small { "Remove" span.vh { " " (name) } }
+                                            button.btn.small { (t!("remove")) span.vh { " " (name) } }
                                         }
                                     }
                                 }
@@ -99,10 +99,10 @@ fn form(viewer: &Viewer) -> Markup {
         form.card method="post" action="/retention" {
             (layout::csrf(viewer))
             div.fields {
-                div { label for="name" { "Name" } input #name name="name" required pattern="[a-z0-9\\-]{1,20}" placeholder="lost-leads" autocapitalize="none" spellcheck="false"; }
-                div { label for="filter" { "Which contacts" } input.mono #filter name="filter" required placeholder="status:lost" autocapitalize="none" spellcheck="false"; }
-                div { label for="months" { "Months without contact" } input #months type="number" name="months" min="1" max="1200" required value="24"; }
-                div.wide { button.btn { "Set rule" } }
+                div { label for="name" { (t!("name")) } input #name name="name" required pattern="[a-z0-9\\-]{1,20}" placeholder="lost-leads" autocapitalize="none" spellcheck="false"; }
+                div { label for="filter" { (t!("retention-which")) } input.mono #filter name="filter" required placeholder="status:lost" autocapitalize="none" spellcheck="false"; }
+                div { label for="months" { (t!("retention-months-without")) } input #months type="number" name="months" min="1" max="1200" required value="24"; }
+                div.wide { button.btn { (t!("retention-set")) } }
             }
         }
     }
@@ -113,13 +113,13 @@ fn listed(viewer: &Viewer, preview: &Value) -> Markup {
     let name = text(preview, "rule");
     html! {
         section.card.list aria-labelledby="due" {
-            div.pager.bar { h2 #due { (name) } span.k role="status" { (layout::plural(due.len() as u64, "contact is due", "contacts are due")) } }
+            div.pager.bar { h2 #due { (name) } span.k role="status" { (t!("retention-due", n = due.len() as u64)) } }
             @if due.is_empty() {
-                (layout::empty("Nobody is due", html! { "The rule reaches nobody today." }))
+                (layout::empty(&t!("retention-nobody"), html! { (t!("retention-nobody-text")) }))
             } @else {
                 table {
-                    caption.vh { "Contacts that the rule reaches" }
-                    thead { tr { th scope="col" { "Contact" } th scope="col" { "Last contact or edit" } } }
+                    caption.vh { (t!("retention-reached")) }
+                    thead { tr { th scope="col" { (t!("contact")) } th scope="col" { (t!("retention-last")) } } }
                     tbody {
                         @for one in due.iter().take(SHOWN) {
                             tr {
@@ -130,13 +130,13 @@ fn listed(viewer: &Viewer, preview: &Value) -> Markup {
                     }
                 }
                 div.pager.bar {
-                    @if due.len() > SHOWN { span.k { "and " (layout::count((due.len() - SHOWN) as u64)) " more" } }
+                    @if due.len() > SHOWN { span.k { (t!("and-more", n = (due.len() - SHOWN) as u64)) } }
                     span.grow {}
-                    form method="post" action="/retention/apply" data-confirm={ "Erase these " (due.len()) " contacts for good, here and on every device?" } {
+                    form method="post" action="/retention/apply" data-confirm=(t!("retention-erase-confirm", n = due.len() as u64)) {
                         (layout::csrf(viewer))
                         input type="hidden" name="name" value=(name);
                         input type="hidden" name="confirm" value=(text(preview, "confirm"));
-                        button.btn.danger { "Erase these " (layout::count(due.len() as u64)) }
+                        button.btn.danger { (t!("retention-erase", n = due.len() as u64)) }
                     }
                 }
             }
@@ -154,7 +154,7 @@ pub(super) async fn set(
     let request = Request::RetentionSet {
         name: posted.fields.text("name").to_owned(),
         filter: posted.fields.text("filter").to_owned(),
-        months: months.map_err(|_| OfficeError::refused("Give the months as a whole number."))?,
+        months: months.map_err(|_| OfficeError::refused(&t!("retention-whole-months")))?,
     };
     state.command(&posted.viewer, request).await?;
     Ok(Redirect::to("/retention").into_response())

@@ -25,15 +25,15 @@ pub(super) async fn page(
         })
         .await?;
     let body = html! {
-        div.bar { h1 { "After the restore" } }
+        div.bar { h1 { (t!("review-title")) } }
         @match &found {
-            None => section.card { (layout::empty("Nothing is held back", html! { "Devices and pages get what their people may see." })) },
+            None => section.card { (layout::empty(&t!("review-none"), html! { (t!("review-none-text")) })) },
             Some(found) => (section(&viewer, found)),
         }
     };
     let page = Page {
         viewer: &viewer,
-        title: "After the restore",
+        title: &t!("review-title"),
         place: None,
         to_decide,
         cursor: None,
@@ -50,28 +50,24 @@ fn section(viewer: &Viewer, found: &Review) -> Markup {
     };
     html! {
         section.card.stack {
-            h2 { "Customer data is held back" }
-            p { "This database was there before, and its ledger is missing. "
-                "What happened after "
-                @match found.known_until { Some(at) => (layout::time(at, Shape::Full)), None => "an unknown time" }
-                " may be missing here: erasures, revoked devices, contacts that were given to somebody else." }
-            p.k { "Since " (layout::time(found.since, Shape::Full)) " devices deliver their edits and get nothing; only administrators see these pages. "
-                "If there is a copy of the ledger, stop the server and put it back: then nothing has to be decided." }
+            h2 { (t!("review-held")) }
+            p { (rich!("review-why"; time = match found.known_until { Some(at) => layout::time(at, Shape::Full), None => html! { (t!("review-unknown-time")) } })) }
+            p.k { (rich!("review-since"; time = layout::time(found.since, Shape::Full))) }
         }
         section.card.list aria-labelledby="review-devices" {
-            div.pager { h2 #review-devices { "1. Which devices were lost or revoked since?" } }
+            div.pager { h2 #review-devices { (t!("review-devices")) } }
             table {
-                caption.vh { "Devices" }
-                thead { tr { th scope="col" { "Device" } th scope="col" { "State" } th.mid scope="col" { "Last seen" } th.num scope="col" { span.vh { "Revoke" } } } }
+                caption.vh { (t!("devices")) }
+                thead { tr { th scope="col" { (t!("device")) } th scope="col" { (t!("state")) } th.mid scope="col" { (t!("last-seen")) } th.num scope="col" { span.vh { (t!("device-revoke")) } } } }
                 tbody {
                     @for device in &found.devices {
                         tr {
                             th scope="row" { b { (name(device.user)) } div.k { (device.name) " · " (device.platform) } }
-                            td { @if device.revoked_at.is_some() { span.chip.stop { "revoked" } } @else { span.chip.wait { "gets data again" } } }
-                            td.mid.muted { @match device.last_seen { Some(at) => (layout::time(at, Shape::Full)), None => "never" } }
+                            td { @if device.revoked_at.is_some() { span.chip.stop { (t!("erasure-revoked")) } } @else { span.chip.wait { (t!("review-gets-data")) } } }
+                            td.mid.muted { @match device.last_seen { Some(at) => (layout::time(at, Shape::Full)), None => (t!("never")) } }
                             td.num { @if device.revoked_at.is_none() {
-                                form method="post" action={ "/devices/" (device.id) "/revoke" } data-confirm={ "Revoke the device " (device.name) "?" } {
-                                    (layout::csrf(viewer)) input type="hidden" name="back" value="/review"; button.btn.small.danger { "Revoke" }
+                                form method="post" action={ "/devices/" (device.id) "/revoke" } data-confirm=(t!("review-revoke-confirm", device = device.name.as_str())) {
+                                    (layout::csrf(viewer)) input type="hidden" name="back" value="/review"; button.btn.small.danger { (t!("device-revoke")) }
                                 }
                             } }
                         }
@@ -80,28 +76,28 @@ fn section(viewer: &Viewer, found: &Review) -> Markup {
             }
         }
         section.card.list aria-labelledby="review-people" {
-            div.pager { h2 #review-people { "2. Who comes in, and whose contacts are whose?" } }
+            div.pager { h2 #review-people { (t!("review-people")) } }
             table {
-                caption.vh { "People" }
-                thead { tr { th scope="col" { "Name" } th scope="col" { "Role" } th.num scope="col" { "Contacts" } } }
+                caption.vh { (t!("people")) }
+                thead { tr { th scope="col" { (t!("name")) } th scope="col" { (t!("role")) } th.num scope="col" { (t!("contacts")) } } }
                 tbody {
                     @for (user, contacts) in &found.people {
                         tr {
                             th scope="row" { b { (user.name) } div.k.mono { (user.login) } }
-                            td { (user.role.as_str()) @if user.disabled_at.is_some() { " " span.chip.stop { "disabled" } } }
+                            td { (super::devices::role_name(user.role)) @if user.disabled_at.is_some() { " " span.chip.stop { (t!("person-disabled")) } } }
                             td.num { (layout::count(*contacts)) }
                         }
                     }
-                    tr { th scope="row" { "Nobody's" } td {} td.num { (layout::count(found.unowned)) } }
+                    tr { th scope="row" { (t!("review-nobodys")) } td {} td.num { (layout::count(found.unowned)) } }
                 }
             }
         }
         section.card.stack {
-            h2 { "3. What was erased since?" }
-            p.k { "Erase it again: " span.mono { "roadbook-server erase ID --reason CODE" } ". People: " span.mono { "user change LOGIN --disable" } ", contacts: " span.mono { "assign --to LOGIN --filter FILTER" } "." }
-            form method="post" action="/review/confirm" data-confirm="Are devices, people and assignments right? Customer data goes out again at once." {
+            h2 { (t!("review-erased")) }
+            p.k { (rich!("review-again"; erase = html! { span.mono { "roadbook-server erase ID --reason CODE" } }, disable = html! { span.mono { "user change LOGIN --disable" } }, assign = html! { span.mono { "assign --to LOGIN --filter FILTER" } })) }
+            form method="post" action="/review/confirm" data-confirm=(t!("review-confirm")) {
                 (layout::csrf(viewer)) input type="hidden" name="code" value=(found.code);
-                button.btn.go { "Confirm: send customer data again" }
+                button.btn.go { (t!("review-confirm-button")) }
             }
         }
     }

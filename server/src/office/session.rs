@@ -68,12 +68,7 @@ impl Viewer {
         Err(OfficeError::Forbidden { reason: t!("forbidden-role") })
     }
     pub(super) fn role_name(&self) -> String {
-        match self.role {
-            Role::Rep => t!("role-rep"),
-            Role::Manager => t!("role-manager"),
-            Role::Admin => t!("role-admin"),
-            Role::ReadOnly => t!("role-read-only"),
-        }
+        super::devices::role_name(self.role)
     }
 }
 

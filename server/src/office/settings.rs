@@ -85,3 +85,7 @@ pub(super) async fn page(
     };
     Ok(page.render())
 }
+/// The way back to the settings, above a page of them.
+pub(super) fn back() -> Markup {
+    html! { a.k.up href="/settings" { "‹ " (t!("nav-settings")) } }
+}

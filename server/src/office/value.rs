@@ -173,7 +173,7 @@ impl Ask {
         let as_of = match self.as_of.trim() {
             "" => today,
             text => text.parse().map(day).unwrap_or_else(|_| {
-                problem = Some(format!("“{text}” is no day; write it as 2026-03-31."));
+                problem = Some(t!("value-no-day", text = text));
                 today
             }),
         };
@@ -208,9 +208,11 @@ impl Ask {
         let [recency, frequency, monetary] = self.typed();
         let whole = |text: &str| text.parse::<i64>().ok().filter(|n| *n >= 0);
         Ok(Limits {
-            recency_days: four("recency", recency, whole)?,
-            purchases: four("frequency", frequency, whole)?,
-            amount: four("monetary value", monetary, |text| parse_money(text, currency).ok())?,
+            recency_days: four(&t!("value-name-recency"), recency, whole)?,
+            purchases: four(&t!("value-name-frequency"), frequency, whole)?,
+            amount: four(&t!("value-name-monetary"), monetary, |text| {
+                parse_money(text, currency).ok()
+            })?,
         })
     }
 }
@@ -220,9 +222,7 @@ fn four(name: &str, text: &str, parse: impl Fn(&str) -> Option<i64>) -> Result<[
     found
         .and_then(|found| <[i64; 4]>::try_from(found).ok())
         .filter(|found| found.is_sorted())
-        .ok_or_else(|| {
-            format!("“{text}” are no limits of {name}; write four numbers from small to large, such as 30, 90, 180, 365.")
-        })
+        .ok_or_else(|| t!("value-no-limits", text = text, name = name))
 }
 
 /// Counts what purchases tell. `seen` are the numbers of the contacts whose figures are shown; `None`
@@ -343,7 +343,7 @@ pub(super) async fn page(
     state.take(&viewer, Reading::List, shown).await?;
     let page = Page {
         viewer: &viewer,
-        title: "Value",
+        title: &t!("nav-value"),
         place: Some(Place::Value),
         to_decide: value.to_decide,
         cursor: Some(value.cursor),

@@ -7,19 +7,16 @@ use roadbook_protocol::ids::UnixMs;
 use super::charts::{self, Bar};
 use super::layout::{self, Shape};
 use super::value::{Ask, Value};
-use super::{devices, url};
+use super::{devices, url, words};
 use crate::insight::abc::Class;
 use crate::insight::rfm::Group;
 use crate::insight::{date, habits};
-
-const MONTH: [&str; 12] =
-    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 pub(super) fn render(ask: &Ask, value: &Value, now: UnixMs) -> Markup {
     let counted = &value.counted;
     html! {
         div.bar {
-            h1 { "Value" }
+            h1 { (t!("nav-value")) }
             (layout::live_chip())
             (layout::unit("asof", html! {
                 (layout::as_of(value.read_at)) " " (devices::behind(&value.fresh, now))
@@ -30,9 +27,9 @@ pub(super) fn render(ask: &Ask, value: &Value, now: UnixMs) -> Markup {
             @if let Some(problem) = &value.problem { p.notice.stop role="alert" { (problem) } }
             @if counted.totals.is_empty() {
                 section.card {
-                    (layout::empty("Nothing was bought yet", html! {
-                        "Purchases come with " span.mono { "roadbook-server import FILE --kind purchases" } " or are entered on a contact's page. "
-                        @if value.incomplete > 0 { (layout::plural(value.incomplete, "purchase has", "purchases have")) " no date or no amount and can't be counted." }
+                    (layout::empty(&t!("value-none"), html! {
+                        (rich!("value-none-text"; command = html! { span.mono { "roadbook-server import FILE --kind purchases" } })) " "
+                        @if value.incomplete > 0 { (t!("value-incomplete", n = value.incomplete)) }
                     }))
                 }
             } @else {
@@ -54,27 +51,27 @@ fn form(ask: &Ask, value: &Value) -> Markup {
     let limits = ask.by == "limits";
     html! {
         form.find.ask action="/value" data-find {
-            div { label for="as_of" { "As of" } input #as_of type="date" name="as_of" value=(as_of) max=(date(value.today).to_string()); }
-            div { label for="currency" { "Currency" }
+            div { label for="as_of" { (t!("as-of-label")) } input #as_of type="date" name="as_of" value=(as_of) max=(date(value.today).to_string()); }
+            div { label for="currency" { (t!("value-currency")) }
                 select #currency name="currency" {
                     @for total in &value.counted.totals { option value=(total.currency) selected[total.currency == value.counted.currency] { (total.currency) } }
                 } }
-            div { label for="months" { "Purchases of" }
+            div { label for="months" { (t!("value-purchases-of")) }
                 select #months name="months" {
-                    @for (months, label) in [("", "all time"), ("36", "3 years"), ("24", "2 years"), ("12", "12 months")] {
+                    @for (months, label) in [("", t!("value-all-time")), ("36", t!("n-years", n = 3)), ("24", t!("n-years", n = 2)), ("12", t!("n-months", n = 12))] {
                         option value=(months) selected[ask.months == months] { (label) }
                     }
                 } }
-            div { label for="by" { "Classes by" }
+            div { label for="by" { (t!("value-classes-by")) }
                 select #by name="by" {
-                    option value="" selected[!limits] { "quintiles" } option value="limits" selected[limits] { "chosen limits" }
+                    option value="" selected[!limits] { (t!("value-quintiles")) } option value="limits" selected[limits] { (t!("value-limits")) }
                 } }
             @if limits {
-                div.limits { label for="recency" { "Days since the last, class 5 to 2" } input #recency name="recency" value=(recency) autocomplete="off"; }
-                div.limits { label for="frequency" { "Purchases, class 2 to 5" } input #frequency name="frequency" value=(frequency) autocomplete="off"; }
-                div.limits { label for="monetary" { "Revenue, class 2 to 5" } input #monetary name="monetary" value=(monetary) autocomplete="off"; }
+                div.limits { label for=(t!("value-name-recency")) { (t!("value-limit-recency")) } input #recency name=(t!("value-name-recency")) value=(recency) autocomplete="off"; }
+                div.limits { label for=(t!("value-name-frequency")) { (t!("value-limit-frequency")) } input #frequency name=(t!("value-name-frequency")) value=(frequency) autocomplete="off"; }
+                div.limits { label for="monetary" { (t!("value-limit-monetary")) } input #monetary name="monetary" value=(monetary) autocomplete="off"; }
             }
-            button.btn { "Show" }
+            button.btn { (t!("show")) }
         }
     }
 }
@@ -82,16 +79,16 @@ fn form(ask: &Ask, value: &Value) -> Markup {
 fn totals(value: &Value) -> Markup {
     let counted = &value.counted;
     html! {
-        section.figs aria-label="Totals per currency" {
+        section.figs aria-label=(t!("value-totals-label")) {
             @for total in &counted.totals {
                 div.card.fig {
-                    span.k { "Revenue in " (total.currency) }
+                    span.k { (t!("value-revenue-in", currency = total.currency.as_str())) }
                     b { (layout::money(total.amount, &total.currency)) }
-                    span.asof { (layout::plural(total.purchases, "purchase", "purchases")) " of " (layout::plural(total.customers, "customer", "customers")) " up to " (layout::date(&date(value.as_of).to_string())) }
+                    span.asof { (rich!("value-total-of", purchases = total.purchases, customers = total.customers; date = layout::date(&date(value.as_of).to_string()))) }
                 }
             }
         }
-        @if value.incomplete > 0 { p.hint { (layout::plural(value.incomplete, "purchase has", "purchases have")) " no date or no amount and " @if value.incomplete == 1 { "is" } @else { "are" } " in no figure." } }
+        @if value.incomplete > 0 { p.hint { (t!("value-incomplete", n = value.incomplete)) } }
     }
 }
 
@@ -115,23 +112,23 @@ fn grid(ask: &Ask, value: &Value) -> Markup {
                 layout::count(cell.customers),
                 layout::money(cell.amount, &counted.currency),
                 layout::money(cell.amount / cell.customers.max(1) as i64, &counted.currency),
-                format!("{:.1}", cell.monetary as f64 / cell.customers.max(1) as f64),
+                words::decimal(cell.monetary as f64 / cell.customers.max(1) as f64, 1),
             ]
         })
         .collect();
     html! {
         section.card aria-labelledby="rfm-title" {
-            div.bar { h2 #rfm-title { "Recency and frequency" } span.grow {} span.k { "customers, " (counted.currency) } }
-            p.hint { "R 5 bought latest, F 5 most often. Each class is a fifth of all customers" @if ask.by == "limits" { ", here by the limits above" } "; equal customers share a class." }
-            div.heat role="table" aria-label="Customers by recency and frequency" {
-                div.heat-row role="row" { span role="columnheader" { span.vh { "Recency" } } @for f in 1..=5 { span role="columnheader" { "F" (f) } } }
+            div.bar { h2 #rfm-title { (t!("value-rf")) } span.grow {} span.k { (t!("value-customers-in", currency = counted.currency.as_str())) } }
+            p.hint { @if ask.by == "limits" { (t!("value-rf-note-limits")) } @else { (t!("value-rf-note")) } }
+            div.heat role="table" aria-label=(t!("value-rf-label")) {
+                div.heat-row role="row" { span role="columnheader" { span.vh { (t!("value-recency")) } } @for f in 1..=5 { span role="columnheader" { "F" (f) } } }
                 @for r in (0..5).rev() {
                     div.heat-row role="row" {
                         span role="rowheader" { "R" (r + 1) }
                         @for f in 0..5 {
                             @let cell = counted.grid[r][f];
                             @let level = charts::heat(cell.customers, max);
-                            @let title = format!("{} with recency {} and frequency {}: {}", layout::plural(cell.customers, "customer", "customers"), r + 1, f + 1, layout::money(cell.amount, &counted.currency));
+                            @let title = t!("value-cell", customers = t!("n-customers", n = cell.customers), r = (r + 1) as u64, f = (f + 1) as u64, amount = layout::money(cell.amount, &counted.currency));
                             div.cell.{ "h" (level) } role="cell" title=(title) {
                                 @if linked && cell.customers > 0 {
                                     a href=(url::with("/segments", &[("filter", &format!("recency:{} frequency:{}", r + 1, f + 1))])) aria-label=(title) { (layout::count(cell.customers)) }
@@ -141,7 +138,7 @@ fn grid(ask: &Ask, value: &Value) -> Markup {
                     }
                 }
             }
-            (charts::table(&["Class", "Customers", "Revenue", "Each", "Mean M"], &rows))
+            (charts::table(&[t!("class"), t!("customers"), t!("revenue"), t!("value-each"), t!("value-mean-m")], &rows))
         }
     }
 }
@@ -163,15 +160,15 @@ fn groups(value: &Value) -> Markup {
     };
     html! {
         section.card aria-labelledby="moves-title" {
-            div.bar { h2 #moves-title { "Who moved" } span.grow {} span.k { "against 3 months before" } }
-            div.scroll tabindex="0" role="region" aria-label="Moves between groups" {
+            div.bar { h2 #moves-title { (t!("value-moved")) } span.grow {} span.k { (t!("value-moved-against")) } }
+            div.scroll tabindex="0" role="region" aria-label=(t!("value-moves-label")) {
                 table.tight-table {
-                    thead { tr { th scope="col" { "Group" } th.num scope="col" { "Now" } th.num scope="col" { "Came" } th.num scope="col" { "First" } th.num scope="col" { "Left" } } }
+                    thead { tr { th scope="col" { (t!("value-group")) } th.num scope="col" { (t!("value-now")) } th.num scope="col" { (t!("value-came")) } th.num scope="col" { (t!("value-first")) } th.num scope="col" { (t!("value-left")) } } }
                     tbody {
                         @for group in Group::ALL {
                             @let (all, stayed, first) = (now(group), stayed(group), first(group));
                             tr {
-                                th scope="row" { (group.name()) div.asof { (group.rule()) } }
+                                th scope="row" { (group_name(group)) div.asof { (group.rule()) } }
                                 td.num { (layout::count(all)) }
                                 td.num.muted { @if all > stayed + first { "+" (layout::count(all - stayed - first)) } @else { "–" } }
                                 td.num.muted { @if first > 0 { "+" (layout::count(first)) } @else { "–" } }
@@ -181,7 +178,7 @@ fn groups(value: &Value) -> Markup {
                     }
                 }
             }
-            p.hint { "Came from another group, bought for the first time, left for another group." }
+            p.hint { (t!("value-moves-note")) }
             (flows(value))
         }
     }
@@ -194,14 +191,22 @@ fn flows(value: &Value) -> Markup {
         .moves
         .iter()
         .filter(|((from, to), _)| *from != Some(*to))
-        .map(|((from, to), count)| (*count, from.map_or("no customer", Group::name), to.name()))
+        .map(|((from, to), count)| {
+            (*count, from.map_or_else(|| t!("value-no-customer"), group_name), group_name(*to))
+        })
         .collect();
     flows.sort_by(|a, b| b.cmp(a));
     let rows: Vec<Vec<String>> = flows
         .into_iter()
         .map(|(count, from, to)| vec![format!("{from} → {to}"), layout::count(count)])
         .collect();
-    html! { @if !rows.is_empty() { (charts::table(&["From, to", "Customers"], &rows)) } }
+    html! { @if !rows.is_empty() { (charts::table(&[t!("value-from-to"), t!("customers")], &rows)) } }
+}
+
+/// What a group is called, in the reader's language.
+fn group_name(group: Group) -> String {
+    let id = group.name().to_lowercase().replace(' ', "-");
+    words::text_or("group", &id, || group.name().to_owned())
 }
 
 fn percent(part: i64, all: i64) -> String {
@@ -216,18 +221,18 @@ fn pareto(value: &Value) -> Markup {
         });
     html! {
         section.card aria-labelledby="abc-title" {
-            div.bar { h2 #abc-title { "Who makes the revenue" } span.grow {} span.k { (counted.currency) } }
-            @if counted.curve.is_empty() { (layout::empty("No revenue", html! { "Nothing was earned in this time." })) } @else {
-                (charts::curve("Share of the revenue that the largest customers make", &counted.curve, &counted.marks()))
-                p.hint { "Across: customers, the largest first. Up: their share of the revenue." }
+            div.bar { h2 #abc-title { (t!("value-abc")) } span.grow {} span.k { (counted.currency) } }
+            @if counted.curve.is_empty() { (layout::empty(&t!("value-no-revenue"), html! { (t!("value-no-revenue-text")) })) } @else {
+                (charts::curve(&t!("value-curve-label"), &counted.curve, &counted.marks()))
+                p.hint { (t!("value-curve-note")) }
             }
-            div.scroll tabindex="0" role="region" aria-label="ABC classes" {
+            div.scroll tabindex="0" role="region" aria-label=(t!("value-abc-label")) {
                 table.tight-table {
-                    thead { tr { th scope="col" { "Class" } th.num scope="col" { "Customers" } th.num scope="col" { "Revenue" } th.num scope="col" { "Share" } } }
+                    thead { tr { th scope="col" { (t!("class")) } th.num scope="col" { (t!("customers")) } th.num scope="col" { (t!("revenue")) } th.num scope="col" { (t!("share")) } } }
                     tbody { @for class in Class::ALL {
                         @let part = counted.classes[class as usize];
                         tr {
-                            th scope="row" { b { (class.name()) } " " span.k { (match class { Class::A => "first 80 %", Class::B => "next 15 %", Class::C => "last 5 %" }) } }
+                            th scope="row" { b { (class.name()) } " " span.k { (match class { Class::A => t!("value-a"), Class::B => t!("value-b"), Class::C => t!("value-c") }) } }
                             td.num { (layout::count(part.customers)) span.k { " · " (percent(part.customers as i64, customers as i64)) } }
                             td.num { (layout::money(part.amount, &counted.currency)) }
                             td.num { (percent(part.amount, amount)) }
@@ -251,11 +256,11 @@ fn seasons(value: &Value) -> Markup {
         .months
         .iter()
         .map(|month| Bar {
-            label: month.start.format("%b %y").to_string(),
+            label: words::month_of(month.start),
             value: major(month.amount, currency),
             text: format!(
                 "{}: {}",
-                month.start.format("%B %Y"),
+                words::month_of(month.start),
                 layout::money(month.amount, currency)
             ),
         })
@@ -266,7 +271,7 @@ fn seasons(value: &Value) -> Markup {
         .rev()
         .map(|month| {
             vec![
-                month.start.format("%b %Y").to_string(),
+                words::month_of(month.start),
                 layout::count(month.purchases),
                 layout::money(month.amount, currency),
             ]
@@ -274,16 +279,16 @@ fn seasons(value: &Value) -> Markup {
         .collect();
     html! {
         section.card aria-labelledby="months-title" {
-            div.bar { h2 #months-title { "Months and seasons" } span.grow {} span.k { (currency) } }
-            (charts::bars("Revenue of each of the last 24 months", &bars, None))
-            (charts::table(&["Month", "Purchases", "Revenue"], &rows))
+            div.bar { h2 #months-title { (t!("value-seasons")) } span.grow {} span.k { (currency) } }
+            (charts::bars(&t!("value-months-label"), &bars, None))
+            (charts::table(&[t!("month"), t!("purchases"), t!("revenue")], &rows))
             @if let Some(season) = &counted.season {
-                h3.sub { "Season: 100 is an average month" }
-                @let bars: Vec<Bar> = season.iter().zip(MONTH).map(|(index, month)| Bar { label: month[..1].to_owned(), value: *index, text: format!("{month}: {index:.0}") }).collect();
-                (charts::bars("Index of each calendar month over whole years", &bars, Some(100.0)))
-                @let rows: Vec<Vec<String>> = season.iter().zip(MONTH).map(|(index, month)| vec![month.to_owned(), format!("{index:.0}")]).collect();
-                (charts::table(&["Month", "Index"], &rows))
-            } @else { p.hint { "Seasons are told as soon as there is a whole year of purchases." } }
+                h3.sub { (t!("value-season")) }
+                @let bars: Vec<Bar> = season.iter().zip(words::months()).map(|(index, month)| Bar { label: month.chars().take(1).collect::<String>().to_uppercase(), value: *index, text: format!("{month}: {index:.0}") }).collect();
+                (charts::bars(&t!("value-season-label"), &bars, Some(100.0)))
+                @let rows: Vec<Vec<String>> = season.iter().zip(words::months()).map(|(index, month)| vec![month, format!("{index:.0}")]).collect();
+                (charts::table(&[t!("month"), t!("value-index")], &rows))
+            } @else { p.hint { (t!("value-season-none")) } }
         }
     }
 }
@@ -292,28 +297,28 @@ fn silent(value: &Value, ask: &Ask) -> Markup {
     let currency = &value.counted.currency;
     html! {
         section.card.list aria-labelledby="silent-title" {
-            div.bar.pad { h2 #silent-title { "Gone silent, worth reviving" } span.grow {} span.k { (layout::plural(value.counted.silent_all, "customer", "customers")) } }
+            div.bar.pad { h2 #silent-title { (t!("value-silent")) } span.grow {} span.k { (t!("n-customers", n = value.counted.silent_all)) } }
             @if !ask.months.is_empty() {
-                (layout::empty("Choose all time", html! { "Silence is judged by all purchases of a customer." }))
+                (layout::empty(&t!("value-choose-all"), html! { (t!("value-choose-all-text")) }))
             } @else if value.silent.is_empty() {
-                (layout::empty("Nobody has gone silent", html! { "Everybody bought within twice their usual time." }))
+                (layout::empty(&t!("value-silent-none"), html! { (t!("value-silent-none-text")) }))
             } @else {
                 table {
-                    caption.vh { "Customers who have gone silent, the largest first" }
-                    thead { tr { th scope="col" { "Customer" } th.mid scope="col" { "Owner" } th.num scope="col" { "Silent for" } th.wide.num scope="col" { "Usual" } th.wide.num scope="col" { "Purchases" } th.num scope="col" { "Revenue" } } }
+                    caption.vh { (t!("value-silent-caption")) }
+                    thead { tr { th scope="col" { (t!("customer")) } th.mid scope="col" { (t!("owner")) } th.num scope="col" { (t!("value-silent-for")) } th.wide.num scope="col" { (t!("value-usual")) } th.wide.num scope="col" { (t!("purchases")) } th.num scope="col" { (t!("revenue")) } } }
                     tbody { @for one in &value.silent {
                         @let customer = &one.customer;
                         tr {
-                            th scope="row" { a.name href={ "/contacts/" (one.id) } { (one.name) } div.narrow.k { (one.owner.as_deref().unwrap_or("nobody")) } }
-                            td.mid { (one.owner.as_deref().unwrap_or("nobody")) }
-                            td.num { (layout::count(one.days.unsigned_abs())) " d" }
-                            td.wide.num.muted { @if customer.purchases > 1 { "every " ((customer.last - customer.first) / (customer.purchases as i32 - 1)) " d" } @else { "once" } }
+                            th scope="row" { a.name href={ "/contacts/" (one.id) } { (one.name) } div.narrow.k { (one.owner.clone().unwrap_or_else(|| t!("nobody"))) } }
+                            td.mid { (one.owner.clone().unwrap_or_else(|| t!("nobody"))) }
+                            td.num { (t!("n-days", n = one.days.unsigned_abs())) }
+                            td.wide.num.muted { @if customer.purchases > 1 { (t!("value-every", span = t!("n-days", n = (customer.last - customer.first) / (customer.purchases as i32 - 1)))) } @else { (t!("value-once")) } }
                             td.wide.num.muted { (customer.purchases) }
                             td.num { (layout::money(customer.amount, currency)) }
                         }
                     } }
                 }
-                p.hint.pad { "Silent for more than twice their usual time between purchases and more than " (habits::SILENT_DAYS_MIN) " days; who bought once, for more than " (habits::SILENT_ONCE_DAYS) "." }
+                p.hint.pad { (t!("value-silent-note", days = habits::SILENT_DAYS_MIN, once = habits::SILENT_ONCE_DAYS)) }
             }
         }
     }
@@ -328,20 +333,20 @@ fn answers(value: &Value) -> Markup {
     });
     html! {
         section.card aria-labelledby="nps-title" {
-            div.bar { h2 #nps-title { "Would they recommend us" } span.grow {} span.k { "net promoter score, 12 months" } }
+            div.bar { h2 #nps-title { (t!("value-nps")) } span.grow {} span.k { (t!("value-nps-what")) } }
             @match all.score() {
-                None => (layout::empty("No answer yet", html! { "Reps log a survey with its answer from 0 to 10 on their devices, the office on a contact's page." })),
+                None => (layout::empty(&t!("value-nps-none"), html! { (t!("value-nps-none-text")) })),
                 Some(score) => {
                     div.two {
                         div {
-                            div.fig { b { (if score < 0 { format!("−{}", -score) } else { score.to_string() }) } span.asof { (layout::plural(all.all(), "answer", "answers")) ": " (layout::count(all.promoters)) " promoters (9–10), " (layout::count(all.passives)) " passives (7–8), " (layout::count(all.detractors)) " detractors (0–6)" } }
-                            @let bars: Vec<Bar> = value.answers.iter().map(|(start, month)| Bar { label: start.format("%b %y").to_string(), value: month.score().unwrap_or(0) as f64, text: format!("{}: {}", start.format("%B %Y"), month.score().map_or("no answer".to_owned(), |score| score.to_string())) }).collect();
-                            (charts::bars("Score of each month", &bars, None))
-                            @let rows: Vec<Vec<String>> = value.answers.iter().rev().map(|(start, month)| vec![start.format("%b %Y").to_string(), month.score().map_or("–".to_owned(), |score| score.to_string()), month.promoters.to_string(), month.passives.to_string(), month.detractors.to_string()]).collect();
-                            (charts::table(&["Month", "Score", "9–10", "7–8", "0–6"], &rows))
+                            div.fig { b { (if score < 0 { format!("−{}", -score) } else { score.to_string() }) } span.asof { (t!("value-nps-answers", n = all.all(), promoters = all.promoters, passives = all.passives, detractors = all.detractors)) } }
+                            @let bars: Vec<Bar> = value.answers.iter().map(|(start, month)| Bar { label: words::month_of(*start), value: month.score().unwrap_or(0) as f64, text: format!("{}: {}", words::month_of(*start), month.score().map_or(t!("value-nps-no-answer"), |score| score.to_string())) }).collect();
+                            (charts::bars(&t!("value-nps-label"), &bars, None))
+                            @let rows: Vec<Vec<String>> = value.answers.iter().rev().map(|(start, month)| vec![words::month_of(*start), month.score().map_or("–".to_owned(), |score| score.to_string()), month.promoters.to_string(), month.passives.to_string(), month.detractors.to_string()]).collect();
+                            (charts::table(&[t!("month"), t!("value-score"), "9–10".to_owned(), "7–8".to_owned(), "0–6".to_owned()], &rows))
                         }
                         ul.lines {
-                            @if value.comments.is_empty() { li { span.k { "Nobody said a word with their answer." } } }
+                            @if value.comments.is_empty() { li { span.k { (t!("value-no-comment")) } } }
                             @for comment in &value.comments {
                                 li { span { a.name href={ "/contacts/" (comment.id) } { (comment.name) } " " span.chip.ok[comment.nps >= 9].wait[(7..=8).contains(&comment.nps)].stop[comment.nps < 7] { (comment.nps) } } (layout::time(comment.at, Shape::Short)) span.k { (comment.text) } }
                             }

@@ -6,6 +6,7 @@ use roadbook_protocol::document::{Collection, Conflict, ConflictValue, Value};
 
 use super::fields::{self, Sheet};
 use super::layout::{self, Shape};
+use super::words;
 
 /// What a path in a document is called, and what it holds.
 pub(super) struct Path<'a> {
@@ -27,10 +28,10 @@ pub(super) fn path(text: &str) -> Path<'_> {
         let spec = name.and_then(|name| collection.fields().iter().find(|spec| spec.name == name));
         return Path {
             label: match (name, spec) {
-                (None, _) => noun.to_owned(),
+                (None, _) => noun,
                 (Some(name), spec) => format!(
                     "{noun}: {}",
-                    spec.map_or(name.to_owned(), |spec| spec.label.to_lowercase())
+                    spec.map_or(name.to_owned(), |spec| fields::label_of(spec).to_lowercase())
                 ),
             },
             kind: spec.map_or(Kind::Text, |spec| spec.kind),
@@ -40,7 +41,7 @@ pub(super) fn path(text: &str) -> Path<'_> {
     }
     let root = schema::field(text);
     let label = match root {
-        Some(spec) => spec.label.to_owned(),
+        Some(spec) => fields::label_of(spec),
         None => fields::word(
             text.strip_prefix("custom.").or(text.strip_prefix("custom/")).unwrap_or(text),
         ),
@@ -49,18 +50,8 @@ pub(super) fn path(text: &str) -> Path<'_> {
 }
 
 /// One entry of a collection, as a word.
-pub(super) fn noun(collection: Collection) -> &'static str {
-    match collection {
-        Collection::Phones => "Phone",
-        Collection::Emails => "Email",
-        Collection::Messengers => "Messenger",
-        Collection::Addresses => "Address",
-        Collection::Interactions => "Interaction",
-        Collection::Deals => "Deal",
-        Collection::Purchases => "Purchase",
-        Collection::Tasks => "Task",
-        Collection::Consents => "Consent",
-    }
+pub(super) fn noun(collection: Collection) -> String {
+    words::text_or("noun", collection.name(), || fields::word(collection.name()))
 }
 
 /// One conflict with its decisions. `heading` stands above it.
@@ -70,20 +61,20 @@ pub(super) fn sides(sheet: &Sheet<'_>, conflict: &Conflict, heading: Markup) -> 
     let key = layout::rev(&html! { (conflict.contact_id) (conflict.field) });
     html! {
         div.tight {
-            div.bar { (heading) span.grow {} span.chip.wait { "decide" } }
+            div.bar { (heading) span.grow {} span.chip.wait { (t!("conflict-decide")) } }
             div.vs {
                 @for (n, side) in conflict.values.iter().enumerate() {
                     div.side.on[side.shown] {
                         strong { (value(&path, side)) }
                         span.k { (sheet.names.of(side.author)) " · " (layout::time(side.at, Shape::Full)) }
-                        @if side.shown { span.asof { "shown everywhere until somebody decides" } }
+                        @if side.shown { span.asof { (t!("conflict-shown")) } }
                         @if edits { form method="post" action=(sheet.action("resolve")) data-in-place {
                             (layout::csrf(sheet.viewer))
                             input type="hidden" name="field" value=(conflict.field);
                             input type="hidden" name="back" value=(sheet.back);
                             input type="hidden" name="change" value=(side.change);
                             button.btn.small.go[side.shown] {
-                                @if side.value.is_none() && path.whole_entry { "Keep it deleted" } @else { "Keep " (nth(n)) }
+                                @if side.value.is_none() && path.whole_entry { (t!("conflict-keep-deleted")) } @else { (keep(n)) }
                             }
                         } }
                     }
@@ -91,16 +82,16 @@ pub(super) fn sides(sheet: &Sheet<'_>, conflict: &Conflict, heading: Markup) -> 
             }
             @if edits && !path.whole_entry {
                 details.another {
-                    summary { "Write another" }
+                    summary { (t!("conflict-another")) }
                     form method="post" action=(sheet.action("resolve")) data-in-place {
                         (layout::csrf(sheet.viewer))
                         input type="hidden" name="field" value=(conflict.field);
                         input type="hidden" name="back" value=(sheet.back);
                         input type="hidden" name="another" value="1";
                         @let id = format!("another-{key}");
-                        label.vh for=(id) { "Another value for " (path.label) }
+                        label.vh for=(id) { (t!("conflict-another-for", field = path.label.as_str())) }
                         (fields::control_for(&id, "value", path.kind, ""))
-                        button.btn.go { "Write this" }
+                        button.btn.go { (t!("conflict-write")) }
                     }
                 }
             }
@@ -108,16 +99,22 @@ pub(super) fn sides(sheet: &Sheet<'_>, conflict: &Conflict, heading: Markup) -> 
     }
 }
 
-fn nth(n: usize) -> &'static str {
-    ["the first", "the second", "the third", "the fourth"].get(n).copied().unwrap_or("this one")
+fn keep(n: usize) -> String {
+    match n {
+        0 => t!("conflict-keep-first"),
+        1 => t!("conflict-keep-second"),
+        2 => t!("conflict-keep-third"),
+        3 => t!("conflict-keep-fourth"),
+        _ => t!("conflict-keep-this"),
+    }
 }
 
 fn value(path: &Path<'_>, side: &ConflictValue) -> Markup {
     let spec = schema::FieldSpec { name: "value", kind: path.kind, label: "Value" };
     match &side.value {
-        None if path.whole_entry => html! { "Deleted" },
-        None => html! { "(cleared)" },
-        Some(Value::Bool(_)) if path.whole_entry => html! { "Changed" },
+        None if path.whole_entry => html! { (t!("conflict-deleted")) },
+        None => html! { (t!("conflict-cleared")) },
+        Some(Value::Bool(_)) if path.whole_entry => html! { (t!("conflict-changed")) },
         some => fields::shown(&spec, some.as_ref()),
     }
 }

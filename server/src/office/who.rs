@@ -36,13 +36,14 @@ impl Chosen {
         let mut users = people::list_users(conn, rights.workspace)?;
         users.retain(|user| rights.on_person(Action::SeePerson, user.id) == Decision::Allow);
         users.sort_by(|a, b| a.name.cmp(&b.name));
-        let all = Who { value: String::new(), label: "Everybody".to_owned(), people: None };
+        let all = Who { value: String::new(), label: t!("everybody"), people: None };
         let mut choices = vec![all];
         for team in teams::list(conn, rights.workspace)? {
             let mut members = teams::members(conn, rights.workspace, &team.name)?;
             members.retain(|id| users.iter().any(|user| user.id == *id));
             if !members.is_empty() {
-                let (value, label) = (format!("team:{}", team.name), format!("Team {}", team.name));
+                let (value, label) =
+                    (format!("team:{}", team.name), t!("team-name", name = team.name.as_str()));
                 choices.push(Who { value, label, people: Some(members) });
             }
         }
@@ -89,7 +90,7 @@ impl Chosen {
     /// The control.
     pub(super) fn select(&self) -> Markup {
         html! {
-            div { label for="who" { "Of" }
+            div { label for="who" { (t!("of-whom")) }
                 select #who name="who" {
                     @for (n, who) in self.choices.iter().enumerate() { option value=(who.value) selected[n == self.at] { (who.label) } }
                 } }
@@ -107,12 +108,21 @@ fn blob(bytes: &[u8; 16]) -> String {
     format!("x'{digits}'")
 }
 
+/// What a period of so many days is called.
+pub(super) fn period_name(days: u32) -> String {
+    match days {
+        365 => t!("n-months", n = 12),
+        days if days >= 730 && days.is_multiple_of(365) => t!("n-years", n = days / 365),
+        days => t!("n-days", n = days),
+    }
+}
+
 /// The control for how far back figures go; the days of each choice.
-pub(super) fn period(days: u32, choices: &[(u32, &str)]) -> Markup {
+pub(super) fn period(days: u32, choices: &[u32]) -> Markup {
     html! {
-        div { label for="days" { "Period" }
+        div { label for="days" { (t!("period")) }
             select #days name="days" {
-                @for (choice, label) in choices { option value=(choice) selected[*choice == days] { (label) } }
+                @for choice in choices { option value=(choice) selected[*choice == days] { (period_name(*choice)) } }
             } }
     }
 }

@@ -164,9 +164,21 @@ function askAgain() {
   if ($("[data-again]")) setTimeout(hinted, 400);
 }
 
-// --- the event stream -----------------------------------------------------------------------------
+// --- the event stream: one per browser --------------------------------------------------------------
+// A browser opens six connections to a host, all its tabs together. The tab that holds the lock has the
+// stream and passes on what it hears; the others listen to that tab. A tab that is not seen gives the
+// lock up. Without locks (a page that came without TLS from another machine) each tab that is seen has
+// a stream of its own.
+const STREAM = `roadbook ${document.body.dataset.stream} ${LANGUAGE}`;
+const tabs = window.BroadcastChannel && navigator.locks && document.body.dataset.events
+  ? new BroadcastChannel(STREAM) : null;
 let stream = null;
+/** Gives the lock back; there while this tab has it. */
+let release = null;
+/** Ends the waiting for the lock; there while this tab waits for it or has it. */
+let queue = null;
 let lastId = document.body.dataset.cursor ?? "";
+
 function state(name, text) {
   const chip = $("#live");
   if (!chip) return;
@@ -175,33 +187,83 @@ function state(name, text) {
   $("span", chip).textContent = text;
 }
 
-function listen() {
-  if (stream || document.hidden || !document.body.dataset.events) return;
+/** What the stream says of itself, here and in the other tabs. */
+function standing(name) {
+  state(name, name === "live" ? WORDS.live : WORDS.reconnecting);
+  tabs?.postMessage({ say: "state", name });
+}
+
+/** Something happened, wherever this tab has it from. */
+function happened(kind, data, id) {
+  lastId = id || lastId;
+  if (kind === "refresh") return hinted();
+  if (kind === "devices") { if ($("[data-live=freshness]")) hinted(); return; }
+  const hint = JSON.parse(data);
+  const only = document.body.dataset.contact;
+  if (only) { if (only === hint.contact) hinted(); return; }
+  const row = document.getElementById(`c-${hint.contact}`);
+  counted();
+  if (row && hint.row) { put(row, hint.row); return; }
+  feed(hint);
+  if ($("[data-live=figures], [data-live=conflicts]")) hinted();
+}
+
+function connect() {
   stream = new EventSource(`${document.body.dataset.events}?since=${encodeURIComponent(lastId)}`);
-  stream.addEventListener("open", () => state("live", WORDS.live));
+  for (const kind of ["refresh", "devices", "merged"]) {
+    stream.addEventListener(kind, (event) => {
+      tabs?.postMessage({ say: "event", kind, data: event.data, id: event.lastEventId });
+      happened(kind, event.data, event.lastEventId);
+    });
+  }
+  stream.addEventListener("open", () => standing("live"));
   stream.addEventListener("error", () => {
-    state("behind", WORDS.reconnecting);
+    standing("behind");
     // The browser gives up for good on an HTTP error: the session has ended or the server is new.
     // Reading the page again leads to the sign-in if that is it.
     if (stream?.readyState === EventSource.CLOSED) {
-      stream = null;
+      leave();
       setTimeout(() => { refresh(); listen(); }, 3000 + Math.random() * 4000);
     }
   });
-  stream.addEventListener("refresh", (event) => { lastId = event.lastEventId || lastId; hinted(); });
-  stream.addEventListener("devices", () => { if ($("[data-live=freshness]")) hinted(); });
-  stream.addEventListener("merged", (event) => {
-    lastId = event.lastEventId || lastId;
-    const hint = JSON.parse(event.data);
-    const only = document.body.dataset.contact;
-    if (only) { if (only === hint.contact) hinted(); return; }
-    const row = document.getElementById(`c-${hint.contact}`);
-    counted();
-    if (row && hint.row) { put(row, hint.row); return; }
-    feed(hint);
-    if ($("[data-live=figures], [data-live=conflicts]")) hinted();
-  });
 }
+
+function listen() {
+  if (stream || queue || document.hidden || !document.body.dataset.events) return;
+  if (!tabs) return connect();
+  queue = new AbortController();
+  // Whoever has the stream says up to where, and how it stands.
+  tabs.postMessage({ say: "who" });
+  navigator.locks.request(STREAM, { signal: queue.signal }, () => new Promise((resolve) => {
+    release = resolve;
+    connect();
+  })).catch(() => {});
+}
+
+/** Ends what this tab has of the stream; another tab that is seen goes on. */
+function leave() {
+  stream?.close();
+  stream = null;
+  queue?.abort();
+  queue = null;
+  release?.();
+  release = null;
+}
+
+tabs?.addEventListener("message", ({ data: told }) => {
+  if (told.say === "who") {
+    if (stream?.readyState === EventSource.OPEN) tabs.postMessage({ say: "here", id: lastId });
+    return;
+  }
+  if (document.hidden) return;
+  if (told.say === "event") happened(told.kind, told.data, told.id);
+  if (told.say === "state") state(told.name, told.name === "live" ? WORDS.live : WORDS.reconnecting);
+  if (told.say === "here" && !stream) {
+    state("live", WORDS.live);
+    // What was told before this tab listened is read.
+    if (told.id !== lastId) { lastId = told.id; hinted(); }
+  }
+});
 
 /** Puts one row that the server rendered in the place of the row it had before. */
 function put(row, html) {
@@ -230,10 +292,10 @@ function feed(hint) {
 }
 
 document.addEventListener("visibilitychange", () => {
-  // A hidden page holds no connection (a browser has six per host); it catches up when it is seen.
-  if (document.hidden) { stream?.close(); stream = null; } else { listen(); }
+  // A page that is not seen holds no connection; it catches up when it is.
+  if (document.hidden) leave(); else listen();
 });
-addEventListener("pagehide", () => { stream?.close(); stream = null; });
+addEventListener("pagehide", leave);
 addEventListener("pageshow", (event) => { if (event.persisted) { refresh(); listen(); } });
 
 // --- forms ----------------------------------------------------------------------------------------
@@ -339,7 +401,10 @@ document.addEventListener("drop", (event) => {
   const card = document.getElementById(dragged ?? "");
   if (!column || !card) return;
   event.preventDefault();
-  if (column.contains(card)) return;
+  if (!column.contains(card)) moveTo(card, column);
+});
+
+function moveTo(card, column) {
   const form = $("form", card);
   form.elements.stage.value = column.dataset.stage;
   // Why a deal was lost is asked for; all else needs no word.
@@ -349,6 +414,18 @@ document.addEventListener("drop", (event) => {
   } else {
     form.requestSubmit();
   }
+}
+
+/** Alt and an arrow move the deal that has the focus to the stage beside it. */
+document.addEventListener("keydown", (event) => {
+  if (!event.altKey || (event.key !== "ArrowLeft" && event.key !== "ArrowRight")) return;
+  const card = event.target.closest?.("[data-deal]");
+  const column = card?.closest("[data-stage]");
+  if (!column) return;
+  event.preventDefault();
+  const columns = $$("[data-stage]");
+  const to = columns[columns.indexOf(column) + (event.key === "ArrowLeft" ? -1 : 1)];
+  if (to) moveTo(card, to);
 });
 
 // --- keys -----------------------------------------------------------------------------------------

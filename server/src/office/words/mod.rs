@@ -49,7 +49,9 @@ use fluent_bundle::{FluentArgs, FluentResource, FluentValue};
 use maud::{Markup, PreEscaped, html};
 
 pub(super) use language::Language;
-pub(super) use shape::{date, decimal_point, number, numbers, span, time_of_day};
+pub(super) use shape::{
+    date, decimal, decimal_point, month_of, months, number, numbers, span, time_of_day,
+};
 
 /// The files of a language.
 macro_rules! areas {
@@ -60,7 +62,7 @@ macro_rules! areas {
 /// All areas of a language, so that no language can lack one.
 macro_rules! every_area {
     ($language:literal) => {
-        areas!($language: "frame" "entry" "settings")
+        areas!($language: "frame" "entry" "settings" "fields" "people" "decide" "order" "figures")
     };
 }
 

@@ -5,7 +5,7 @@
 
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 
-use super::{Language, current, text};
+use super::{Language, current};
 
 /// What stands between thousands.
 fn between(language: Language) -> char {
@@ -44,8 +44,23 @@ pub(in crate::office) fn number(n: u64) -> String {
     numbers(current(), n)
 }
 
+/// A number with so many decimals.
+pub(in crate::office) fn decimal(value: f64, digits: usize) -> String {
+    format!("{value:.digits$}").replace('.', &decimal_point().to_string())
+}
+
+/// The names of the months, in few letters.
+pub(in crate::office) fn months() -> Vec<String> {
+    t!("months-short").split_whitespace().map(str::to_owned).collect()
+}
+
 fn month(of: u32) -> String {
-    text("months-short").split_whitespace().nth(of as usize - 1).unwrap_or_default().to_owned()
+    months().into_iter().nth(of as usize - 1).unwrap_or_default()
+}
+
+/// A month of a year: `May 2026`.
+pub(in crate::office) fn month_of(day: NaiveDate) -> String {
+    t!("month-year", month = month(day.month()), year = day.year().to_string())
 }
 
 /// A day: `3 May 2026`, or without its year.

@@ -9,7 +9,7 @@ use fluent_syntax::ast::{Entry, Expression, InlineExpression, Pattern, PatternEl
 use super::*;
 
 /// Messages whose ids are put together, from the part of it that stands first.
-const FAMILIES: [&str; 1] = ["what-"];
+const FAMILIES: [&str; 6] = ["what-", "field-", "choice-", "noun-", "wipe-", "group-"];
 
 fn variables(pattern: &Pattern<&str>, into: &mut BTreeSet<String>) {
     fn inline(expression: &InlineExpression<&str>, into: &mut BTreeSet<String>) {
@@ -82,13 +82,14 @@ fn asked() -> BTreeMap<String, BTreeSet<String>> {
                 && !path.ends_with("words/mod.rs")
             {
                 let text = std::fs::read_to_string(&path).unwrap();
-                for start in ["t!(\"", "rich!(\""] {
+                for start in ["t!(", "rich!("] {
                     for (at, _) in text.match_indices(start) {
-                        // `assert!("..` and the like end in the same letters.
+                        // `assert!(` and the like end in the same letters.
                         if text[..at].ends_with(|c: char| c.is_ascii_alphanumeric() || c == '_') {
                             continue;
                         }
-                        let rest = &text[at + start.len()..];
+                        let rest = text[at + start.len()..].trim_start();
+                        let Some(rest) = rest.strip_prefix('"') else { continue };
                         let (id, call) = rest.split_once('"').unwrap();
                         into.entry(id.to_owned()).or_default().extend(names(call));
                     }
@@ -204,4 +205,30 @@ fn days_are_written_as_the_language_writes_them() {
     assert_eq!(say(Language::English), "3 May 2026");
     assert_eq!(say(Language::German), "3. Mai 2026");
     assert_eq!(say(Language::Russian), "3 мая 2026 г.");
+}
+
+/// What the document has is called something in every language.
+#[test]
+fn fields_choices_and_collections_have_their_words() {
+    use roadbook_protocol::document::Collection;
+    use roadbook_protocol::document::schema::{FIELDS, FieldSpec, Kind};
+
+    let english = messages(Language::English);
+    let must = |family: &str, name: &str| {
+        let id = format!("{family}-{}", name.replace('_', "-"));
+        assert!(english.contains_key(&id), "`{id}` is missing");
+    };
+    let of = |specs: &[FieldSpec]| {
+        for spec in specs {
+            must("field", spec.name);
+            if let Kind::Choice(choices) = spec.kind {
+                choices.iter().for_each(|choice| must("choice", choice));
+            }
+        }
+    };
+    of(FIELDS);
+    for collection in Collection::ALL {
+        must("noun", collection.name());
+        of(collection.fields());
+    }
 }

@@ -1,0 +1,64 @@
+# Conflicts, late edits, changes set aside.
+conflicts-of = Конфликты: { $name }
+pages = Страницы
+previous = Назад
+next = Далее
+page-of = Страница { $page } из { $pages }
+decide-none = Решать нечего
+decide-none-text = Если двое меняют одно поле, не видя друг друга, оба значения ждут здесь вашего выбора.
+fate-quarantined = в карантине
+fate-forked = разветвлено
+fate-proposed = предложено
+fate-replaced = заменено
+fate-set-aside = отложено
+aside-title = Отложенные правки
+export = Экспорт
+none = Нет
+aside-none = Правка, которую нельзя объединить, хранится здесь с причиной и байтами. Ничто не пропадает молча.
+reason = Причина
+fate = Судьба
+who = Кто
+received = Получено
+change = Правка
+contact = Контакт
+office = офис
+late-new-contact = Новый контакт
+late-edits-of = Поздние правки: { $name }
+late-received = получено { $time }
+late-accept-all = Принять все
+late-decline-all = Отклонить все
+field = Поле
+late-before = На момент правки
+late-proposed = Предложено
+late-now = Сейчас
+late-decision = Решение
+late-unreadable = Не читается
+late-being-taken = принимается
+late-accept = Принять
+late-decline = Отклонить
+late-waits = ждёт
+late-accepted = принято
+late-declined = отклонено
+late-at-once = принято сразу
+undo = Отменить
+late-title = Поздние правки
+late-hint = Сделаны на устройстве до того, как оно узнало о передаче контакта. Визиты принимаются сразу, остальное ждёт здесь и не истекает.
+late-more = { $n ->
+        [one] Ещё { $n } появится, когда эти будут решены.
+        [few] Ещё { $n } появятся, когда эти будут решены.
+       *[many] Ещё { $n } появятся, когда эти будут решены.
+    }
+conflict-decide = решить
+conflict-shown = показывается везде, пока кто-то не решит
+conflict-keep-deleted = Оставить удалённым
+conflict-keep-first = Оставить первое
+conflict-keep-second = Оставить второе
+conflict-keep-third = Оставить третье
+conflict-keep-fourth = Оставить четвёртое
+conflict-keep-this = Оставить это
+conflict-another = Написать другое
+conflict-another-for = Другое значение: { $field }
+conflict-write = Записать это
+conflict-deleted = Удалено
+conflict-cleared = (очищено)
+conflict-changed = Изменено
