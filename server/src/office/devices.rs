@@ -140,7 +140,7 @@ impl Freshness {
         html! {
             (self.device.app)
             @if let Some(needs) = self.needs.as_ref().filter(|_| !self.revoked()) {
-                " " span.chip.wait { "outdated" } div.k { "needs " (needs) }
+                " " span.chip.wait { (t!("device-outdated")) } div.k { (t!("device-needs", app = needs.to_string())) }
             }
         }
     }

@@ -179,7 +179,7 @@ pub(super) async fn settle(
     let how = match posted.fields.text("how") {
         "edited" => EraseSettled::Edited,
         "left" => EraseSettled::Left,
-        _ => return Err(OfficeError::refused(&t!("erasure-say"))),
+        _ => return Err(OfficeError::refused(t!("erasure-say"))),
     };
     state.command(&posted.viewer, Request::EraseSettle { id, other, how }).await?;
     Ok(Redirect::to("/erasures").into_response())

@@ -154,7 +154,7 @@ pub(super) async fn set(
     let request = Request::RetentionSet {
         name: posted.fields.text("name").to_owned(),
         filter: posted.fields.text("filter").to_owned(),
-        months: months.map_err(|_| OfficeError::refused(&t!("retention-whole-months")))?,
+        months: months.map_err(|_| OfficeError::refused(t!("retention-whole-months")))?,
     };
     state.command(&posted.viewer, request).await?;
     Ok(Redirect::to("/retention").into_response())
