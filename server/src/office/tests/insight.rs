@@ -159,7 +159,7 @@ async fn a_manager_of_a_team_counts_that_team_and_exports_nothing() {
     let (lead, inside) = (member("lead", Role::Manager), member("inside", Role::Rep));
     let outside = house.user(workspace, "outside", Role::Rep);
     let now = house.engine.now_ms();
-    for (owner, name) in [(inside, "Mine"), (outside, "Theirs")] {
+    for (owner, name) in [(inside, "Mine"), (outside, "Elsewhere")] {
         let contact = house.contact(workspace, head, Some(owner), &[("company", name)]);
         house.edit(
             head,
@@ -191,14 +191,14 @@ async fn a_manager_of_a_team_counts_that_team_and_exports_nothing() {
         .assert_has("500.00 EUR")
         .assert_lacks("1,000.00 EUR")
         .assert_has("Said Mine")
-        .assert_lacks("Theirs");
-    browser.get("/funnel").await.assert_has("Deal of Mine").assert_lacks("Theirs");
+        .assert_lacks("Elsewhere");
+    browser.get("/funnel").await.assert_has("Deal of Mine").assert_lacks("Elsewhere");
     // Somebody of another team can't be chosen: that is everybody, which is one's own.
     browser
         .get(&format!("/funnel?who={outside}"))
         .await
         .assert_has("Deal of Mine")
-        .assert_lacks("Theirs");
+        .assert_lacks("Elsewhere");
     browser.get("/activity").await.assert_has("inside").assert_lacks("outside");
     let segments = browser.get("/segments").await;
     segments
