@@ -1,6 +1,8 @@
 //! The office decides about late edits: takes them, in whole or in part, declines them, and thinks
 //! better of it.
 
+use std::collections::BTreeSet;
+
 use fastrand::Rng;
 use roadbook_server::engine::Verdict;
 use roadbook_server::store::EngineError;
@@ -46,6 +48,17 @@ impl World {
             Verdict::Undo => "act.proposal_undone",
         });
         let now = &decided.proposal;
+        if verdict == Verdict::Undo {
+            let asked = now.items.iter().filter(|item| items.contains(&item.i));
+            let left: BTreeSet<_> = asked
+                .filter(|item| item.state != ItemState::Open)
+                .map(|item| item.change)
+                .collect();
+            if left.len() > decided.notes.len() {
+                let what = format!("proposal {}: {left:?} stand, told: {:?}", set.n, decided.notes);
+                self.violated("P9: what can be undone is, what can't is told", what);
+            }
+        }
         for item in now.items.iter().filter(|item| items.contains(&item.i)) {
             if verdict == Verdict::Undo && item.state == ItemState::Open {
                 let each = item.changes.iter().map(|change| (*change, item.version));

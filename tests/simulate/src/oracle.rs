@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use roadbook_client_core::Receipt;
 use roadbook_protocol::ChangeHash;
-use roadbook_protocol::ids::{ContactId, EditId, EntryId, TimelineId};
+use roadbook_protocol::ids::{ContactId, DeviceId, EditId, EntryId, TimelineId};
 
 use crate::erasure::Erasures;
 
@@ -113,6 +113,10 @@ pub struct Oracle {
     /// Everything that the server ever took for a copy's: its device authors it anew, or finds the
     /// contact as the edit wants it already.
     pub ever_forked: HashSet<(ContactId, ChangeHash)>,
+    /// Devices whose replica was copied or put back: two go on from one state.
+    pub twice: HashSet<DeviceId>,
+    /// Whether the server was ever put back.
+    pub went_back: bool,
     /// The server's changes that carry late edits which were accepted.
     pub accepted: HashSet<ChangeHash>,
     /// Late edits about which a decision was undone, by their changes: the version of the item then.
@@ -270,6 +274,7 @@ impl Oracle {
     }
 
     fn take_back(&mut self, acknowledged: usize, rights: &BTreeMap<ContactId, Rights>) {
+        self.went_back = true;
         let lost = self.acknowledged.split_off(acknowledged.min(self.acknowledged.len()));
         self.taken_back.extend(lost);
         self.verified = self.verified.min(self.acknowledged.len());

@@ -203,6 +203,7 @@ impl World {
         copy.version = from.version;
         self.devices.push(copy);
         self.cover.count("fault.replica_copied");
+        self.oracle.twice.insert(self.devices[number].id);
         self.connect(number);
     }
 
@@ -272,6 +273,7 @@ impl World {
         }
         self.devices[index].disk.disk.settle();
         self.cover.count("fault.replica_restored");
+        self.oracle.twice.insert(self.devices[index].id);
         let device = &mut self.devices[index];
         device.unproved.clear();
         device.timeline = None;

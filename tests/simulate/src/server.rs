@@ -298,6 +298,20 @@ impl World {
         }
     }
 
+    /// Two that go on from one state fork. Whoever is alone with a sound replica never does, whatever others
+    /// make up in its name. After a restore of the server its devices go on from what the backup lacks.
+    fn check_fork(&mut self, device: usize, outcome: &roadbook_server::engine::Outcome) {
+        let id = self.devices[device].id;
+        let alone = !self.oracle.twice.contains(&id)
+            && !self.devices.iter().any(|device| device.id == id && device.damaged);
+        if alone && !self.oracle.went_back {
+            self.violated(
+                "rule 6: nobody forks who is alone with a replica",
+                format!("change {} of device {device} became forked", outcome.hash),
+            );
+        }
+    }
+
     /// Whatever is acknowledged from now on must be there.
     fn note_acknowledged(&mut self, id: u64, append: &Append, appended: &Appended) {
         let Some(device) = self.conns.get(&id).map(|conn| conn.device) else { return };
@@ -308,6 +322,7 @@ impl World {
                 Fate::Forked => {
                     self.cover.count("event.forked");
                     self.oracle.ever_forked.insert((outcome.contact, outcome.hash));
+                    self.check_fork(device, outcome);
                 }
                 Fate::Proposed => self.cover.count("event.proposed"),
                 _ => {}
