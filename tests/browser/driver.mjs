@@ -7,6 +7,7 @@ import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import path from "node:path";
 import readline from "node:readline";
+import { createRequire } from "node:module";
 import { chromium } from "playwright-core";
 
 const WAIT_MS_MAX = 30_000;
@@ -25,22 +26,34 @@ const browser = await chromium.launch({
   executablePath: process.env.ROADBOOK_CHROMIUM ?? chromiumPath(),
   args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"],
 });
-const context = await browser.newContext({ baseURL: base, viewport: { width: 1280, height: 900 }, locale: "en-GB" });
+const context = await browser.newContext({ baseURL: base, viewport: { width: 1280, height: 900 }, locale: process.argv[3] ?? "en-GB" });
 context.setDefaultTimeout(WAIT_MS_MAX);
-const page = await context.newPage();
 
 let complaints = [];
-page.on("console", (message) => {
-  if (message.type() === "error" || message.type() === "warning") complaints.push(`${message.type()}: ${message.text()}`);
-});
-page.on("pageerror", (error) => complaints.push(`uncaught: ${error.message}`));
-page.on("response", (answer) => {
-  if (answer.status() >= 400) complaints.push(`${answer.status()} ${answer.url()}`);
-});
-page.on("request", (request) => {
-  const url = new URL(request.url());
-  if (url.origin !== new URL(base).origin && url.protocol !== "data:") complaints.push(`elsewhere: ${request.url()}`);
-});
+/** The event streams that are open, of all tabs. */
+const streams = new Set();
+async function newPage() {
+  const page = await context.newPage();
+  page.on("console", (message) => {
+    if (message.type() === "error" || message.type() === "warning") complaints.push(`${message.type()}: ${message.text()}`);
+  });
+  page.on("pageerror", (error) => complaints.push(`uncaught: ${error.message}`));
+  page.on("response", (answer) => {
+    if (answer.status() >= 400) complaints.push(`${answer.status()} ${answer.url()}`);
+  });
+  page.on("request", (request) => {
+    const url = new URL(request.url());
+    if (url.origin !== new URL(base).origin && url.protocol !== "data:") complaints.push(`elsewhere: ${request.url()}`);
+    if (url.pathname === "/events") streams.add(request);
+  });
+  for (const end of ["requestfinished", "requestfailed"]) page.on(end, (request) => streams.delete(request));
+  page.on("close", () => { for (const request of streams) if (request.frame().page() === page) streams.delete(request); });
+  return page;
+}
+const page = await newPage();
+/** Further tabs beside the first. */
+let tabs = [];
+const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
 const commands = {
   async open({ path }) {
@@ -149,6 +162,41 @@ const commands = {
           return !(labelled || label.trim() || e.textContent.trim());
         })
         .map((e) => e.outerHTML.slice(0, 120)));
+  },
+  // What axe-core finds of what keeps people out: one line each, with where it is.
+  async axe() {
+    // Told to the page by the debugger, past its policy, which forbids foreign scripts.
+    await page.evaluate(axe);
+    // What fades in is judged when it is there.
+    await page.evaluate(() => Promise.all(document.getAnimations().filter((a) => a.effect.getTiming().iterations !== Infinity).map((a) => a.finished)));
+    const found = await page.evaluate(() => window.axe.run(document, { resultTypes: ["violations"] }));
+    return found.violations
+      .filter((rule) => rule.impact === "serious" || rule.impact === "critical")
+      .flatMap((rule) => rule.nodes.map((node) => `${rule.id}: ${node.target.join(" ")} ${node.html.slice(0, 160)} ${node.any[0]?.message ?? ""}`));
+  },
+  // Opens so many further tabs at a path; each has been read and is live.
+  async tabs({ path, count }) {
+    for (let n = 0; n < count; n += 1) {
+      const tab = await newPage();
+      tabs.push(tab);
+      await tab.goto(path, { waitUntil: "load" });
+    }
+  },
+  // Waits until an element of every tab holds the text.
+  async tabs_see({ selector, text }) {
+    await Promise.all([page, ...tabs].map((tab) => tab.locator(selector, { hasText: text }).first().waitFor({ state: "attached" })));
+  },
+  // Closes the tab that has the stream; how many are left.
+  async close_streaming() {
+    const [request] = streams;
+    const tab = request.frame().page();
+    if (tab === page) throw new Error("the first tab has the stream");
+    tabs = tabs.filter((other) => other !== tab);
+    await tab.close();
+    return tabs.length;
+  },
+  async streams() {
+    return streams.size;
   },
   async complaints() {
     return complaints.splice(0);

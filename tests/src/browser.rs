@@ -17,14 +17,23 @@ impl Browser {
     /// Starts Chromium for the pages of one server.
     #[track_caller]
     pub fn new(url: &str) -> Self {
+        Self::speaking(url, "en-GB")
+    }
+
+    /// The same of somebody who prefers a language.
+    #[track_caller]
+    pub fn speaking(url: &str, language: &str) -> Self {
         let dir = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/browser"));
         assert!(
-            dir.join("node_modules/playwright-core").exists(),
-            "playwright-core is not installed: run `npm ci` in tests/browser, or ./tests/run, which does it"
+            ["playwright-core", "axe-core"]
+                .iter()
+                .all(|name| dir.join("node_modules").join(name).exists()),
+            "playwright-core or axe-core is not installed: run `npm ci` in tests/browser, or ./tests/run, which does it"
         );
         let mut child = Command::new("node")
             .arg(dir.join("driver.mjs"))
             .arg(url)
+            .arg(language)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -131,6 +140,13 @@ impl Browser {
     #[track_caller]
     pub fn download(&mut self, selector: &str) -> String {
         self.ask(json!({"do": "download", "selector": selector})).as_str().unwrap().to_owned()
+    }
+
+    /// Asserts that axe-core finds nothing serious on a page.
+    #[track_caller]
+    pub fn assert_accessible(&mut self, where_: &str) {
+        let found = self.ask(json!({"do": "axe"}));
+        assert_eq!(found, json!([]), "axe-core, {where_}");
     }
 
     /// Asserts that a page is no wider than the window, and that nothing of it is cut off.

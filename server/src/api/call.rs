@@ -20,6 +20,7 @@ use super::key::{self, Access, Standing};
 use super::problem::Problem;
 use super::routes::{self, Endpoint, Place};
 use super::{ApiState, PREFIX, docs, openapi};
+use crate::engine::{Reader, Reading, Touch};
 
 /// The largest body that is taken.
 pub(super) const BODY_BYTES_MAX: usize = 256 * 1024;
@@ -80,6 +81,28 @@ impl Call {
     /// A header as text.
     pub(super) fn header(&self, name: impl header::AsHeaderName) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
+    }
+
+    /// Counts contacts that are about to be given out; too many are refused, and managers are told.
+    pub(super) async fn take(&self, shown: Vec<ContactId>) -> Result<(), Problem> {
+        let Access { workspace, user, .. } = self.access;
+        let reader = Reader { workspace, user, device: None };
+        let held = self
+            .state
+            .engine_do(move |engine| engine.take_shown(reader, Reading::Api, &shown))
+            .await?;
+        held.map_or(Ok(()), |held| Err(Problem::held(&held, self.state.now())))
+    }
+
+    /// The same of one contact that is opened whole; a planted one is told of.
+    pub(super) async fn open(&self, id: ContactId) -> Result<(), Problem> {
+        self.take(vec![id]).await?;
+        let Access { workspace, user, .. } = self.access;
+        self.state
+            .engine_do(move |engine| {
+                engine.touch_canaries(workspace, Some(user), Touch::Open, [id])
+            })
+            .await
     }
 
     /// The body as a JSON object.

@@ -190,7 +190,10 @@ pub(super) async fn read(call: Call) -> Outcome {
         .await?;
     match found.ok_or_else(|| Problem::not_found("contact"))? {
         (etag, None) => Ok(not_modified(&etag)),
-        (etag, Some(whole)) => Ok(tagged(StatusCode::OK, &fields.keep(whole), &etag)),
+        (etag, Some(whole)) => {
+            call.open(id).await?;
+            Ok(tagged(StatusCode::OK, &fields.keep(whole), &etag))
+        }
     }
 }
 
@@ -392,6 +395,8 @@ pub(super) async fn list(call: Call) -> Outcome {
         })
         .await?;
     let more = found.len() as u64 > limit;
+    let given = usize::try_from(limit).unwrap_or(1);
+    call.take(found.iter().take(given).filter_map(|(line, ..)| id_of(line)).collect()).await?;
     let mut items = Vec::with_capacity(found.len());
     let mut next = Value::Null;
     for (line, k, n) in found.into_iter().take(usize::try_from(limit).unwrap_or(1)) {
@@ -401,6 +406,11 @@ pub(super) async fn list(call: Call) -> Outcome {
         items.push(fields.keep(line));
     }
     Ok(answer(StatusCode::OK, &json!({ "items": items, "next": next })))
+}
+
+/// The contact of a line.
+pub(super) fn id_of(line: &Map<String, Value>) -> Option<ContactId> {
+    line.get("id")?.as_str()?.parse().ok()
 }
 
 fn bad_filter(error: roadbook_protocol::filter::FilterError) -> Problem {

@@ -33,7 +33,9 @@ async fn entries(call: &Call) -> Result<Vec<Entry>, Problem> {
             Ok(found.map(|(_, doc)| document::read(id, &doc).entries(collection).clone()))
         })
         .await?;
-    found.ok_or_else(|| Problem::not_found("contact"))
+    let found = found.ok_or_else(|| Problem::not_found("contact"))?;
+    call.open(id).await?;
+    Ok(found)
 }
 
 /// `GET /contacts/{id}/COLLECTION`

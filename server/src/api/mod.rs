@@ -39,6 +39,8 @@ mod write;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
 use roadbook_protocol::ids::UnixMs;
 use rusqlite::{Connection, Transaction};
 use tokio_util::sync::CancellationToken;
@@ -48,6 +50,33 @@ use crate::store;
 use problem::Problem;
 
 pub use key::new_key;
+
+/// Whether an address is one of the API's, so that what the listener refuses is told as its errors are.
+pub fn is_its(path: &str) -> bool {
+    path.strip_prefix(PREFIX).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// What is answered where an answer takes too long.
+pub fn too_late() -> Response {
+    Problem::new(
+        "late",
+        "The answer took longer than a minute. Ask for less, or again with the same Idempotency-Key: what was begun is not done twice.",
+    )
+    .into_response()
+}
+
+/// What is answered while the server shuts down; to be asked again after so many seconds.
+pub fn restarting(seconds: u64) -> Response {
+    Problem::new("unavailable", "The server is restarting. Try again when `Retry-After` says.")
+        .header(header::RETRY_AFTER, seconds)
+        .into_response()
+}
+
+/// The kinds of events that a webhook may be sent.
+pub fn event_kinds() -> impl Iterator<Item = &'static str> {
+    changes::EVENTS.iter().map(|(kind, _)| *kind)
+}
+
 pub use webhooks::{
     ATTEMPTS, BACKOFF_MS, NewWebhook, Private, add as add_webhook, remove as remove_webhook,
 };

@@ -6,9 +6,10 @@ use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use roadbook_protocol::document::CommandError;
+use roadbook_protocol::ids::UnixMs;
 use serde_json::{Map, Value, json};
 
-use crate::engine::CHANGED;
+use crate::engine::{CHANGED, Held};
 use crate::store::EngineError;
 
 /// Every kind of problem: code, status, title, and what it means, as the reference page lists them.
@@ -74,6 +75,12 @@ pub(super) const KINDS: &[(&str, u16, &str, &str)] = &[
     ),
     ("rate", 429, "Too many requests", "Wait as many seconds as `Retry-After` says."),
     (
+        "held",
+        429,
+        "Enough for now",
+        "The keys of this person read more contacts than is usual. Managers were told; an administrator lifts it or raises the limit `api`.",
+    ),
+    (
         "failed",
         500,
         "That did not work",
@@ -84,6 +91,12 @@ pub(super) const KINDS: &[(&str, u16, &str, &str)] = &[
         503,
         "Not now",
         "The server is busy, shutting down, or waits for an administrator. Try again later.",
+    ),
+    (
+        "late",
+        504,
+        "Too late",
+        "The answer took longer than a minute. A write with an Idempotency-Key may be sent again safely.",
     ),
 ];
 
@@ -127,6 +140,14 @@ impl Problem {
             "failed",
             "The server could not do this. Nothing was changed. Try again; if it stays, the server's log has the reason.",
         )
+    }
+    /// More contacts were read than is usual.
+    pub(super) fn held(held: &Held, now: UnixMs) -> Self {
+        let problem = Self::new("held", sentence(&held.to_string()));
+        match held.until {
+            Some(until) => problem.header(header::RETRY_AFTER, ((until - now) / 1000).max(1)),
+            None => problem,
+        }
     }
     /// A further member of the answer.
     pub(super) fn with(mut self, name: &str, value: impl Into<Value>) -> Self {

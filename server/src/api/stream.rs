@@ -13,7 +13,7 @@ use std::time::Duration;
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
-use roadbook_protocol::ids::{Cursor, TimelineId, WorkspaceId};
+use roadbook_protocol::ids::{ContactId, Cursor, TimelineId, WorkspaceId};
 use serde_json::json;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
@@ -23,7 +23,7 @@ use super::call::{Call, Outcome, raw};
 use super::changes::{self, Page, Position};
 use super::problem::Problem;
 use super::{ApiState, key};
-use crate::engine::Event;
+use crate::engine::{Event, Reader, Reading};
 
 /// Streams of one key at a time.
 const OF_KEY_MAX: usize = 4;
@@ -201,8 +201,23 @@ impl Streaming {
         let access = key::check(&self.state, &self.headers).await.ok()?;
         let (timeline, since) = (self.timeline, self.cursor);
         let rights = access.rights;
-        let page = self.state.read(move |conn| changes::page(conn, &rights, timeline, since)).await;
-        let mut page = page.ok()?;
+        let reader = Reader { workspace: access.workspace, user: access.user, device: None };
+        let page = self
+            .state
+            .engine_do(move |engine| {
+                let page = engine.read(|conn| changes::page(conn, &rights, timeline, since))?;
+                let shown: Vec<ContactId> = page
+                    .events
+                    .iter()
+                    .filter(|event| event.body.get("data").is_some_and(|data| !data.is_null()))
+                    .map(|event| event.contact)
+                    .collect();
+                // Who reads more than is usual is held back: the stream ends, and the place stays.
+                let held = engine.take_shown(reader, Reading::Api, &shown)?;
+                Ok(held.is_none().then_some(page))
+            })
+            .await;
+        let mut page = page.ok()??;
         let most = usize::try_from(self.left).unwrap_or(usize::MAX);
         if page.events.len() >= most {
             page.more |= page.events.len() > most;

@@ -48,11 +48,14 @@ pub enum Reading {
     List,
     /// Contacts in exports, also those of commands.
     Export,
+    /// Contacts that somebody's keys read over the HTTP API.
+    Api,
 }
 
 impl Reading {
     /// All of them.
-    pub const ALL: [Reading; 4] = [Reading::Device, Reading::Page, Reading::List, Reading::Export];
+    pub const ALL: [Reading; 5] =
+        [Reading::Device, Reading::Page, Reading::List, Reading::Export, Reading::Api];
 
     /// As commands and tables name it.
     pub fn as_str(self) -> &'static str {
@@ -61,6 +64,7 @@ impl Reading {
             Reading::Page => "page",
             Reading::List => "list",
             Reading::Export => "export",
+            Reading::Api => "api",
         }
     }
 
@@ -71,12 +75,16 @@ impl Reading {
             Reading::Page => 500,
             Reading::List => 5_000,
             Reading::Export => 2_000,
+            Reading::Api => 50_000,
         };
         Limit { contacts, hours: 24 }
     }
 
     fn remembered(self) -> usize {
-        if self == Reading::Device { GIVEN_MAX } else { RECENT_MAX }
+        match self {
+            Reading::Device | Reading::Api => GIVEN_MAX,
+            _ => RECENT_MAX,
+        }
     }
 
     fn setting(self) -> String {
@@ -90,7 +98,7 @@ impl FromStr for Reading {
         Self::ALL.into_iter().find(|reading| reading.as_str() == text).ok_or_else(|| {
             EngineError::Refused {
                 code: "volume",
-                reason: format!("`{text}` is not counted; write device, page, list or export"),
+                reason: format!("`{text}` is not counted; write device, page, list, export or api"),
             }
         })
     }
@@ -140,6 +148,7 @@ impl std::fmt::Display for Held {
             Reading::Page => "contacts were opened",
             Reading::List => "contacts were listed",
             Reading::Export => "contacts were exported",
+            Reading::Api => "contacts were read by this person's API keys",
         };
         write!(
             f,

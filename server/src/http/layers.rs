@@ -12,6 +12,7 @@ use axum::response::{IntoResponse, Response};
 use ring::rand::{SecureRandom, SystemRandom};
 
 use super::drain::Drain;
+use crate::api;
 
 /// How long an answer may take to begin.
 const REQUEST_MAX: Duration = Duration::from_secs(60);
@@ -38,9 +39,11 @@ pub(super) async fn trace(mut request: Request, next: Next) -> Response {
         .extensions()
         .get::<MatchedPath>()
         .map_or_else(|| "(none)".to_owned(), |path| path.as_str().to_owned());
+    let to_api = api::is_its(request.uri().path());
     let begun = Instant::now();
     let mut response = match tokio::time::timeout(REQUEST_MAX, next.run(request)).await {
         Ok(response) => response,
+        Err(_) if to_api => api::too_late(),
         Err(_) => {
             (StatusCode::GATEWAY_TIMEOUT, "the answer took too long; try again\n").into_response()
         }
@@ -78,6 +81,11 @@ pub(super) async fn refuse_while_draining(
     next: Next,
 ) -> Response {
     if drain.draining() && request.uri().path() != "/healthz" {
+        if api::is_its(request.uri().path()) {
+            let mut response = api::restarting(drain.retry_after().as_secs().max(1));
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+            return response;
+        }
         return unavailable(&drain, "the server is restarting; try again in a moment\n");
     }
     next.run(request).await

@@ -98,9 +98,9 @@ async fn write(
         match outcome {
             AuthorOutcome::Merged { not_replayed, .. } => {
                 if let Some(left) = not_replayed.first() {
-                    return Err(OfficeError::refused(format!(
-                        "Not all of it could be written: {}.",
-                        left.reason
+                    return Err(OfficeError::refused(t!(
+                        "edit-not-all",
+                        reasons = left.reason.to_string()
                     )));
                 }
             }
@@ -146,13 +146,12 @@ pub(super) async fn set(
     let value = parse(&spec, text, "", open.fields())?;
     let there = fields::raw(&spec, current);
     if open.fields().raw("was").is_some_and(|was| was != there) && value.as_ref() != current {
-        let shown = if there.is_empty() { "nothing".to_owned() } else { format!("“{there}”") };
-        return Err(OfficeError::Changed {
-            reason: format!(
-                "Somebody changed this to {shown} while you were writing. Save again to write yours over it."
-            ),
-            now: there,
-        });
+        let shown = if there.is_empty() {
+            t!("edit-nothing")
+        } else {
+            t!("edit-quoted", text = there.to_string())
+        };
+        return Err(OfficeError::Changed { reason: t!("edit-changed", now = shown), now: there });
     }
     let command = match custom {
         Some(name) => Command::Custom { name: name.to_owned(), value },
@@ -169,15 +168,14 @@ pub(super) async fn put(
 ) -> Answer {
     let open = Open::new(state, &id, posted).await?;
     let form = open.fields();
-    let collection = Collection::from_name(form.text("collection")).ok_or_else(|| {
-        OfficeError::refused("The form names no list of a contact. Reload the page.")
-    })?;
+    let collection = Collection::from_name(form.text("collection"))
+        .ok_or_else(|| OfficeError::refused(t!("edit-no-list")))?;
     let contact = document::read(open.id, &open.doc);
     if !form.has("id") {
         let mut set = entry_fields(collection, None, form)?;
         set.retain(|_, value| value.is_some());
         if set.is_empty() {
-            return Err(OfficeError::refused("Fill in at least one field."));
+            return Err(OfficeError::refused(t!("edit-fill-in")));
         }
         if let Some(spec) =
             collection.fields().iter().find(|spec| spec.name == "at" && spec.kind == Kind::Instant)
@@ -193,9 +191,7 @@ pub(super) async fn put(
         return open.author(vec![Command::Remove { collection, id: entry }]).await;
     }
     let there = contact.entries(collection).iter().find(|there| there.id == entry);
-    let there = there.ok_or_else(|| {
-        OfficeError::refused("Somebody removed this meanwhile. Add it anew if it should be there.")
-    })?;
+    let there = there.ok_or_else(|| OfficeError::refused(t!("edit-removed")))?;
     let mut set = entry_fields(collection, Some(there), form)?;
     // What was not touched is not written: another's newer value stays.
     set.retain(|name, value| there.fields.get(name) != value.as_ref());
@@ -223,10 +219,7 @@ pub(super) async fn stage(
     let (stage, now) = (form.text("stage"), there.text("stage"));
     if form.raw("was").is_some_and(|was| was != now) && stage != now {
         return Err(OfficeError::Changed {
-            reason: format!(
-                "Somebody moved this deal to “{}” while you were looking. Move it again if you still want to.",
-                fields::word(now)
-            ),
+            reason: t!("edit-deal-moved", stage = fields::word(now)),
             now: now.to_owned(),
         });
     }
@@ -261,7 +254,7 @@ fn entry_fields(
     for spec in collection.fields() {
         let Some(text) = form.raw(spec.name) else { continue };
         if spec.kind == Kind::Minor && !text.trim().is_empty() && currency.is_empty() {
-            return Err(OfficeError::refused("An amount needs its currency, such as EUR."));
+            return Err(OfficeError::refused(t!("edit-currency")));
         }
         // A form shows minutes; the milliseconds of a time that was not touched stay.
         let current = there.and_then(|entry| entry.fields.get(spec.name));
@@ -295,7 +288,7 @@ fn parse(
 
 /// A time of a form, in the zone that the form names (minutes east of UTC).
 fn instant(text: &str, form: &Fields) -> Result<UnixMs, OfficeError> {
-    let wrong = || OfficeError::refused("The time can't be read; give it as 2026-05-31T14:30.");
+    let wrong = || OfficeError::refused(t!("edit-time"));
     let time = ["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]
         .iter()
         .find_map(|shape| chrono::NaiveDateTime::parse_from_str(text, shape).ok())
@@ -326,7 +319,7 @@ pub(super) async fn tag(
     let open = Open::new(state, &id, posted).await?;
     let tag = open.fields().text("tag").to_owned();
     if tag.is_empty() {
-        return Err(OfficeError::refused("Write the tag first."));
+        return Err(OfficeError::refused(t!("edit-tag-first")));
     }
     let at = open.state.now();
     open.author(vec![Command::Tag { tag, at }]).await
@@ -354,7 +347,7 @@ pub(super) async fn log(
     let mut set = entry_fields(Collection::Interactions, None, form)?;
     set.retain(|_, value| value.is_some());
     if !set.contains_key("summary") {
-        return Err(OfficeError::refused("Say in a line what it was about."));
+        return Err(OfficeError::refused(t!("edit-line")));
     }
     let now = open.state.now();
     set.entry("kind".to_owned()).or_insert(Some("note".into()));
@@ -375,18 +368,15 @@ pub(super) async fn note(
     let text = form.raw("note").unwrap_or_default().replace("\r\n", "\n");
     let max = Limits::DEFAULT.text_bytes_max;
     if text.len() > max {
-        return Err(OfficeError::refused(format!(
-            "The note would have {} bytes, {max} are allowed; shorten it.",
-            text.len()
+        return Err(OfficeError::refused(t!(
+            "edit-note-long",
+            n = text.len() as u64,
+            max = max as u64
         )));
     }
     let heads: Option<Vec<ChangeHash>> =
         form.text("base").split_whitespace().map(|hash| hash.parse().ok()).collect();
-    let stale = || {
-        OfficeError::refused(
-            "The page is too old to tell what you changed. Copy your text, reload the page, and write it in again.",
-        )
-    };
+    let stale = || OfficeError::refused(&t!("edit-note-old"));
     let heads = heads.filter(|heads| !heads.is_empty()).ok_or_else(stale)?;
     let read = if heads == open.doc.get_heads() {
         None
@@ -416,9 +406,7 @@ pub(super) async fn resolve(
     let field = form.text("field");
     let conflicts = document::conflicts(open.id, &open.doc);
     let Some(conflict) = conflicts.into_iter().find(|conflict| conflict.field == field) else {
-        return Err(OfficeError::refused(
-            "Somebody has decided this already. Reload the page to see how.",
-        ));
+        return Err(OfficeError::refused(&t!("edit-decided")));
     };
     let value = if form.has("another") {
         let path = versus::path(field);
@@ -434,10 +422,7 @@ pub(super) async fn resolve(
     } else {
         let change = form.text("change");
         let side = conflict.values.into_iter().find(|side| side.change == change);
-        side.ok_or_else(|| {
-            OfficeError::refused("This side is not there any more. Reload the page.")
-        })?
-        .value
+        side.ok_or_else(|| OfficeError::refused(t!("edit-side-gone")))?.value
     };
     open.author(vec![Command::Resolve { field: field.to_owned(), value }]).await
 }
@@ -490,7 +475,7 @@ pub(super) async fn create(State(state): State<OfficeState>, posted: Posted) -> 
         return Err(error);
     }
     if !given {
-        return Err(OfficeError::refused("Give a name, a company or a way to reach the contact."));
+        return Err(OfficeError::refused(t!("edit-name-or-reach")));
     }
     let id = ContactId::from_time(u64::try_from(now).unwrap_or(0), random()?);
     let owner = match &posted.viewer.rights.scope {

@@ -7,7 +7,7 @@ use roadbook_protocol::ids::{UnixMs, UserId};
 
 use super::fields::{self, Sheet};
 use super::layout::{self, Shape};
-use super::{timeline, versus};
+use super::{timeline, versus, words};
 use crate::rights::{Action, Decision};
 use crate::store::people::User;
 
@@ -31,8 +31,8 @@ pub(super) struct View<'a> {
 
 /// A card and the root fields in it.
 struct Group {
+    /// Its name in the page; `contact-` before it is the message of its title.
     id: &'static str,
-    title: &'static str,
     fields: &'static [&'static str],
     /// The collections whose entries it shows, and what adding one is called.
     lists: &'static [(Collection, &'static str)],
@@ -40,7 +40,6 @@ struct Group {
 
 const IDENTITY: Group = Group {
     id: "identity",
-    title: "Identity",
     fields: &[
         "kind",
         "title",
@@ -60,7 +59,6 @@ const IDENTITY: Group = Group {
 };
 const REACH: Group = Group {
     id: "reach",
-    title: "Reach",
     fields: &[
         "preferred_channel",
         "best_time_to_call",
@@ -79,31 +77,26 @@ const REACH: Group = Group {
 };
 const STANDING: Group = Group {
     id: "standing",
-    title: "Standing",
     fields: &["status", "category", "temperature", "source", "archived"],
     lists: &[],
 };
 const PLAN: Group = Group {
     id: "plan",
-    title: "Plan",
     fields: &["next_visit", "cadence_days"],
     lists: &[(Collection::Tasks, "task")],
 };
 const BUSINESS: Group = Group {
     id: "business",
-    title: "Business",
     fields: &["price_conditions"],
     lists: &[(Collection::Deals, "deal"), (Collection::Purchases, "purchase")],
 };
 const PERSONAL: Group = Group {
     id: "personal",
-    title: "Personal",
     fields: &["birthday", "professional_holiday", "personal_note"],
     lists: &[],
 };
 const RIGHTS: Group = Group {
     id: "rights",
-    title: "Rights",
     fields: &["do_not_contact", "legal_basis"],
     lists: &[(Collection::Consents, "consent")],
 };
@@ -150,7 +143,7 @@ impl View<'_> {
         let page = format!("/contacts/{}", contact.id);
         html! {
             header.head {
-                p.crumb { a href="/contacts" { "Contacts" } }
+                p.crumb { a href="/contacts" { (t!("contacts")) } }
                 (layout::unit("head", html! {
                     div.tight {
                         div.bar {
@@ -158,29 +151,29 @@ impl View<'_> {
                             (status_chip(contact.text("status")))
                             @if !contact.text("category").is_empty() { span.chip.brand { (contact.text("category")) } }
                             @if contact.fields.get("do_not_contact").and_then(Value::as_bool) == Some(true) {
-                                span.chip.stop { "do not contact" }
+                                span.chip.stop { (t!("contact-do-not")) }
                             }
-                            @if contact.fields.get("archived").and_then(Value::as_bool) == Some(true) { span.chip { "archived" } }
+                            @if contact.fields.get("archived").and_then(Value::as_bool) == Some(true) { span.chip { (t!("contact-archived")) } }
                             @if !self.conflicts.is_empty() {
-                                a.chip.wait href="#conflicts" { (layout::plural(self.conflicts.len() as u64, "conflict", "conflicts")) }
+                                a.chip.wait href="#conflicts" { (t!("n-conflicts", n = self.conflicts.len() as u64)) }
                             }
                         }
                         p.k {
                             @if !work.is_empty() { (work) " · " }
                             @if let Some(town) = town { (town) " · " }
-                            @match self.owner { Some(owner) => { "owner " b { (self.sheet.names.of(owner)) } }, None => "no owner" }
+                            @match self.owner { Some(owner) => (rich!("contact-owner"; name = html! { b { (self.sheet.names.of(owner)) } })), None => (t!("contact-no-owner")) }
                         }
                     }
                 }))
                 div.bar {
                     (layout::live_chip())
-                    @if let Some(at) = self.merged_at { span.asof { "latest change merged " (layout::time(at, Shape::Full)) } }
+                    @if let Some(at) = self.merged_at { span.asof { (rich!("contact-merged"; time = layout::time(at, Shape::Full))) } }
                     span.grow {}
                     @if self.steers { (self.assign_form()) }
                     @if authors {
-                        a.btn.small href=(page) aria-pressed="true" { "Hide who wrote what" }
+                        a.btn.small href=(page) aria-pressed="true" { (t!("contact-hide-who")) }
                     } @else {
-                        a.btn.small href={ (page) "?authors=1" } { "Who wrote what" }
+                        a.btn.small href={ (page) "?authors=1" } { (t!("contact-who")) }
                     }
                 }
             }
@@ -195,14 +188,14 @@ impl View<'_> {
         let content = html! {
             form.inline method="post" action=(self.sheet.action("assign")) data-in-place {
                 (layout::csrf(self.sheet.viewer))
-                label.vh for="owner" { "Owner" }
+                label.vh for="owner" { (t!("owner")) }
                 select.small #owner name="owner" {
-                    option value="" selected[self.owner.is_none()] { "No owner" }
+                    option value="" selected[self.owner.is_none()] { (t!("contact-no-owner-choice")) }
                     @for user in self.people.iter().filter(|user| (user.disabled_at.is_none() && self.gives_to(user)) || Some(user.id) == self.owner) {
                         option value=(user.id) selected[Some(user.id) == self.owner] { (user.name) }
                     }
                 }
-                button.btn.small { "Assign" }
+                button.btn.small { (t!("assign")) }
             }
         };
         layout::unit("assign", content)
@@ -215,8 +208,8 @@ impl View<'_> {
                 @if !self.conflicts.is_empty() {
                     section.card.stack aria-labelledby="conflicts-title" {
                         div.bar {
-                            h2 #conflicts-title { "To decide" }
-                            span.k { "Both sides wrote while they could not see each other. Nothing is lost until you choose, nor afterwards: the history keeps it." }
+                            h2 #conflicts-title { (t!("today-to-decide")) }
+                            span.k { (t!("contact-both-sides")) }
                         }
                         @for conflict in self.conflicts { (versus::on_contact(&self.sheet, conflict)) }
                     }
@@ -253,15 +246,15 @@ impl View<'_> {
         let title = format!("{}-title", group.id);
         let rest = format!("{}-rest", group.id);
         let content = html! {
-            div.bar { h2 id=(title) { (group.title) } }
+            div.bar { h2 id=(title) { (words::text_or("contact", group.id, || group.id.to_owned())) } }
             @for spec in &set { (self.sheet.scalar(spec, self.contact.fields.get(spec.name))) }
             (special)
             @if self.sheet.viewer.edits() {
                 div.adds {
-                    @for (collection, what) in group.lists { (self.sheet.add(collection.name(), collection.fields(), what)) }
+                    @for (collection, what) in group.lists { (self.sheet.add(collection.name(), collection.fields(), &words::text_or("contact-add", what, || (*what).to_owned()))) }
                     @if !unset.is_empty() {
                         details.more id=(rest) {
-                            summary { "+ " (layout::plural(unset.len() as u64, "empty field", "empty fields")) }
+                            summary { "+ " (t!("contact-empty-fields", n = unset.len() as u64)) }
                             div { @for spec in &unset { (self.sheet.scalar(spec, None)) } }
                         }
                     }
@@ -292,16 +285,16 @@ impl View<'_> {
         };
         html! {
             (self.entries(Collection::Phones, |entry| {
-                (labelled(entry, "Phone"), html! { (entry.text("number")) })
+                (labelled(entry, &versus::noun(Collection::Phones)), html! { (entry.text("number")) })
             }))
             (self.entries(Collection::Emails, |entry| {
-                (labelled(entry, "Email"), html! { (entry.text("address")) })
+                (labelled(entry, &versus::noun(Collection::Emails)), html! { (entry.text("address")) })
             }))
             (self.entries(Collection::Addresses, |entry| {
                 let place = [entry.text("postal_code"), entry.text("city")].join(" ");
                 let lines = [entry.text("street"), place.trim(), entry.text("region"), entry.text("country")];
                 let shown = lines.into_iter().filter(|line| !line.is_empty()).collect::<Vec<_>>().join(", ");
-                (labelled(entry, "Address"), html! { (shown) })
+                (labelled(entry, &versus::noun(Collection::Addresses)), html! { (shown) })
             }))
             (self.entries(Collection::Messengers, |entry| {
                 (labelled(entry, entry.text("service")), html! { (entry.text("handle")) })
@@ -315,7 +308,7 @@ impl View<'_> {
         html! {
             @for (name, value) in &self.contact.custom { (sheet.custom(name, value)) }
             dl.plain {
-                dt { "Tags" }
+                dt { (t!("tags")) }
                 dd {
                     div.tags {
                         @for tag in &self.contact.tags {
@@ -324,15 +317,15 @@ impl View<'_> {
                                 @if edits { form method="post" action=(sheet.action("untag")) data-in-place {
                                     (layout::csrf(sheet.viewer))
                                     input type="hidden" name="tag" value=(tag);
-                                    button.tag-x aria-label={ "Remove tag " (tag) } { "×" }
+                                    button.tag-x aria-label=(t!("contact-remove-tag", tag = tag.as_str())) { "×" }
                                 } }
                             }
                         }
                         @if edits { form.tag-add method="post" action=(sheet.action("tag")) data-in-place {
                             (layout::csrf(sheet.viewer))
-                            label.vh for="tag" { "New tag" }
-                            input #tag name="tag" placeholder="Add a tag" required maxlength="100" autocomplete="off";
-                            button.btn.small { "Add" }
+                            label.vh for="tag" { (t!("contact-new-tag")) }
+                            input #tag name="tag" placeholder=(t!("contact-add-tag")) required maxlength="100" autocomplete="off";
+                            button.btn.small { (t!("add")) }
                         } } @else if self.contact.tags.is_empty() { "–" }
                     }
                 }
@@ -345,15 +338,15 @@ impl View<'_> {
             (self.entries(Collection::Deals, |deal| {
                 let stage = deal.text("stage");
                 let kind = match stage { "won" => "ok", "lost" => "stop", _ => "info" };
-                ("Deal".to_owned(), html! {
+                (versus::noun(Collection::Deals), html! {
                     (deal.text("title"))
                     @if let Some(amount) = deal.int("amount") { " · " b { (layout::money(amount, deal.text("currency"))) } }
                     @if !stage.is_empty() { " " span class={ "chip " (kind) } { (fields::word(stage)) } }
-                    @if !deal.text("expected_close").is_empty() { span.asof.by { "expected " (layout::date(deal.text("expected_close"))) } }
+                    @if !deal.text("expected_close").is_empty() { span.asof.by { (rich!("contact-expected"; date = layout::date(deal.text("expected_close")))) } }
                 })
             }))
             (self.entries(Collection::Purchases, |purchase| {
-                ("Purchase".to_owned(), html! {
+                (versus::noun(Collection::Purchases), html! {
                     (layout::date(purchase.text("date")))
                     @if let Some(amount) = purchase.int("amount") { " · " b { (layout::money(amount, purchase.text("currency"))) } }
                     span.k { " " (purchase.text("product")) " " (purchase.text("external_id")) }
@@ -367,10 +360,10 @@ impl View<'_> {
             let done = task.fields.get("done").and_then(Value::as_bool) == Some(true);
             let due = task.text("due");
             let late = !done && !due.is_empty() && due < day(self.now).as_str();
-            (if done { "Done" } else { "Task" }.to_owned(), html! {
+            (if done { words::text_or("field", "done", String::new) } else { versus::noun(Collection::Tasks) }, html! {
                 span.done[done] { (task.text("text")) }
                 @if !due.is_empty() {
-                    " " @if late { span.chip.stop { "due " (layout::date(due)) } } @else { span.k { "due " (layout::date(due)) } }
+                    " " @if late { span.chip.stop { (rich!("contact-due"; date = layout::date(due))) } } @else { span.k { (rich!("contact-due"; date = layout::date(due))) } }
                 }
             })
         })
@@ -379,8 +372,8 @@ impl View<'_> {
     fn consents(&self) -> Markup {
         self.entries(Collection::Consents, |consent| {
             (fields::word(consent.text("channel")), html! {
-                (fields::word(consent.text("state")))
-                @if !consent.text("purpose").is_empty() { " for " (consent.text("purpose")) }
+                @if consent.text("purpose").is_empty() { (fields::word(consent.text("state"))) }
+                @else { (t!("contact-consent-for", state = fields::word(consent.text("state")), purpose = consent.text("purpose"))) }
                 @if let Some(at) = consent.int("at") { span.asof.by { (layout::time(at, Shape::Full)) " " (consent.text("how")) } }
             })
         })
@@ -392,7 +385,7 @@ impl View<'_> {
             html! {
                 @if !self.contact.external_ids.is_empty() {
                     section.card aria-labelledby="externals-title" {
-                        h2 #externals-title { "In other systems" }
+                        h2 #externals-title { (t!("contact-systems")) }
                         dl.plain { @for (system, id) in &self.contact.external_ids { dt { (system) } dd.mono { (id) } } }
                     }
                 }
@@ -407,18 +400,18 @@ impl View<'_> {
         }
         html! {
             section.card aria-labelledby="log-title" {
-                div.bar { h2 #log-title { "Log an interaction" } }
+                div.bar { h2 #log-title { (t!("contact-log")) } }
                 form.tight method="post" action=(sheet.action("log")) data-in-place {
                     (layout::csrf(sheet.viewer))
                     input type="hidden" name="utc_offset_min" value="0";
                     div.fields {
-                        div { label for="log-kind" { "Kind" }
+                        div { label for="log-kind" { (words::text_or("field", "kind", String::new)) }
                             select #log-kind name="kind" { @for kind in schema::INTERACTIONS { option value=(kind) { (fields::word(kind)) } } } }
-                        div { label for="log-at" { "When" } input #log-at type="datetime-local" name="at"; }
-                        div.wide { label for="log-summary" { "Summary" }
-                            textarea #log-summary name="summary" rows="2" required placeholder="What was said, what comes next" {} }
+                        div { label for="log-at" { (t!("when")) } input #log-at type="datetime-local" name="at"; }
+                        div.wide { label for="log-summary" { (words::text_or("field", "summary", String::new)) }
+                            textarea #log-summary name="summary" rows="2" required placeholder=(t!("contact-log-hint")) {} }
                     }
-                    div.bar { button.btn.go.small { "Log it" } span.hint { "Without a time it is now." } }
+                    div.bar { button.btn.go.small { (t!("contact-log-it")) } span.hint { (t!("contact-log-now")) } }
                 }
             }
         }
@@ -427,14 +420,14 @@ impl View<'_> {
     fn note(&self) -> Markup {
         let sheet = &self.sheet;
         let content = html! {
-            div.bar { h2 #note-title { "Note" } span.grow {} (sheet.by("note")) }
+            div.bar { h2 #note-title { (fields::word("note")) } span.grow {} (sheet.by("note")) }
             @if !sheet.viewer.edits() { p.pre { (self.contact.note) } }
             @else { form.tight method="post" action=(sheet.action("note")) data-in-place {
                 (layout::csrf(sheet.viewer))
                 input type="hidden" name="base" value=(self.heads);
-                label.vh for="note" { "Note" }
-                textarea #note name="note" rows=(rows(&self.contact.note)) placeholder="What everybody who meets this contact should know" { "\n" (self.contact.note) }
-                div.bar { button.btn.small { "Save the note" } }
+                label.vh for="note" { (fields::word("note")) }
+                textarea #note name="note" rows=(rows(&self.contact.note)) placeholder=(t!("contact-note-hint")) { "\n" (self.contact.note) }
+                div.bar { button.btn.small { (t!("contact-save-note")) } }
             } }
         };
         // The heads in the form change with every edit; the unit only with the note itself.

@@ -58,10 +58,9 @@ impl Ask {
     }
 }
 
-/// An order: its name in the address, how it is called, its column, and its SQL.
+/// An order: its name in the address, its column, and its SQL.
 struct Sort {
     name: &'static str,
-    label: &'static str,
     order: &'static str,
     /// Where a column that is not set has no place in the order.
     only: &'static str,
@@ -69,39 +68,38 @@ struct Sort {
     index: &'static str,
 }
 
+impl Sort {
+    /// What the order is called.
+    fn called(&self) -> String {
+        match self.name {
+            "touched" => t!("contacts-latest-change"),
+            "contacted" => t!("contacts-latest"),
+            "silent" => t!("contacts-longest"),
+            "visit" => t!("contacts-next-visit"),
+            "due" => t!("contacts-next-task"),
+            _ => t!("contacts-name"),
+        }
+    }
+}
+
 const SORTS: [Sort; 6] = [
-    Sort { name: "name", label: "Name", order: "p.sort_key", only: "", index: "projection_list" },
-    Sort {
-        name: "touched",
-        label: "Latest change",
-        order: "p.touched_at DESC",
-        only: "",
-        index: "projection_by_touch",
-    },
+    Sort { name: "name", order: "p.sort_key", only: "", index: "projection_list" },
+    Sort { name: "touched", order: "p.touched_at DESC", only: "", index: "projection_by_touch" },
     Sort {
         name: "contacted",
-        label: "Latest contact",
         order: "p.last_contact_at DESC",
         only: " AND p.last_contact_at IS NOT NULL",
         index: "projection_by_contact",
     },
-    Sort {
-        name: "silent",
-        label: "Longest without contact",
-        order: "p.last_contact_at",
-        only: "",
-        index: "projection_by_contact",
-    },
+    Sort { name: "silent", order: "p.last_contact_at", only: "", index: "projection_by_contact" },
     Sort {
         name: "visit",
-        label: "Next visit",
         order: "p.next_visit",
         only: " AND p.next_visit IS NOT NULL",
         index: "projection_by_visit",
     },
     Sort {
         name: "due",
-        label: "Next task",
         order: "p.next_due",
         only: " AND p.next_due IS NOT NULL",
         index: "projection_by_due",
@@ -192,7 +190,7 @@ impl Line {
             th scope="row" {
                 a.name href={ "/contacts/" (self.id) } { (self.name) }
                 @if self.conflicts > 0 {
-                    " " span.chip.wait { (layout::plural(self.conflicts.into(), "conflict", "conflicts")) }
+                    " " span.chip.wait { (t!("n-conflicts", n = self.conflicts)) }
                 }
                 @if let Some(company) = company { div.k { (company) } }
                 div.narrow.k {
@@ -205,9 +203,9 @@ impl Line {
                 (status_chip(self.status.as_deref().unwrap_or_default()))
                 @if let Some(category) = self.category.as_deref().filter(|text| !text.is_empty()) { " " span.chip.brand { (category) } }
             }
-            td.mid { @match owner { Some(owner) => (owner), None => span.muted { "nobody" } } }
+            td.mid { @match owner { Some(owner) => (owner), None => span.muted { (t!("nobody")) } } }
             td.num.muted {
-                @match self.last_contact_at { Some(at) => (layout::time(at, Shape::Short)), None => span title="never contacted" { "never" } }
+                @match self.last_contact_at { Some(at) => (layout::time(at, Shape::Short)), None => span title=(t!("contacts-silent-never")) { (t!("never")) } }
             }
             td.wide.num.muted {
                 @if let Some(visit) = &self.next_visit { (layout::date(visit)) }
@@ -260,7 +258,7 @@ pub(super) async fn page(
     let body = render(&viewer, &ask, &found, now);
     let page = Page {
         viewer: &viewer,
-        title: "Contacts",
+        title: &t!("contacts"),
         place: Some(Place::Contacts),
         to_decide: found.to_decide,
         cursor: Some(found.cursor),
@@ -455,19 +453,19 @@ fn render(viewer: &Viewer, ask: &Ask, found: &Found, now: UnixMs) -> Markup {
     let problem = found.problem.as_deref();
     html! {
         div.bar {
-            h1 { "Contacts" }
+            h1 { (t!("contacts")) }
             (layout::live_chip())
             (layout::unit("asof", layout::as_of(now)))
             @if viewer.edits() { span.grow {} (new_contact(viewer)) }
         }
         form.find action="/contacts" role="search" data-find {
-            div.kbd { label for="q" { "Search" }
-                input #q type="search" name="q" value=(ask.q) placeholder="Names, companies, phones, notes" autocomplete="off" spellcheck="false"; kbd aria-hidden="true" { "/" } }
-            div { label for="filter" { "Filter" }
+            div.kbd { label for="q" { (t!("contacts-search")) }
+                input #q type="search" name="q" value=(ask.q) placeholder=(t!("contacts-search-hint")) autocomplete="off" spellcheck="false"; kbd aria-hidden="true" { "/" } }
+            div { label for="filter" { (t!("filter")) }
                 input #filter name="filter" value=(ask.filter) placeholder="status:customer city:Berlin contacted:>60d" autocomplete="off" spellcheck="false" autocapitalize="none" aria-describedby="filter-problem"; }
-            div { label for="sort" { "Order" }
-                select #sort name="sort" { @for sort in &SORTS { option value=(sort.name) selected[sort.name == ask.sort] { (sort.label) } } } }
-            button.btn { "Find" }
+            div { label for="sort" { (t!("contacts-order")) }
+                select #sort name="sort" { @for sort in &SORTS { option value=(sort.name) selected[sort.name == ask.sort] { (sort.called()) } } } }
+            button.btn { (t!("contacts-find")) }
         }
         (layout::unit("problem", html! {
             @match problem {
@@ -475,10 +473,10 @@ fn render(viewer: &Viewer, ask: &Ask, found: &Found, now: UnixMs) -> Markup {
                     @let (text, names) = problem.split_once(" Names are:").map_or((problem, None), |(text, names)| (text, Some(names)));
                     div.notice.stop #filter-problem role="alert" {
                         p { (text) }
-                        @if let Some(names) = names { details { summary { "All names" } p { (names) } } }
+                        @if let Some(names) = names { details { summary { (t!("contacts-all-names")) } p { (names) } } }
                     }
                 },
-                None => p.hint #filter-problem { "Try " (try_filter("contacted:>60d")) ", " (try_filter("conflicts:>0")) ", " (try_filter("due:overdue")) " or " (try_filter("owner:none")) "." },
+                None => p.hint #filter-problem { (rich!("contacts-try"; a = try_filter("contacted:>60d"), b = try_filter("conflicts:>0"), c = try_filter("due:overdue"), d = try_filter("owner:none"))) },
             }
         }))
         (results(ask, found))
@@ -491,8 +489,8 @@ fn try_filter(filter: &str) -> Markup {
 
 pub(super) fn results(ask: &Ask, found: &Found) -> Markup {
     let total = match found.total {
-        Total::Exactly(n) => layout::plural(n, "contact", "contacts"),
-        Total::MoreThan(n) => format!("more than {} contacts", layout::count(n)),
+        Total::Exactly(n) => t!("n-contacts", n = n),
+        Total::MoreThan(n) => t!("contacts-more-than", n = n),
     };
     let page = ask.page.unwrap_or(1).max(1);
     let known = match found.total {
@@ -509,29 +507,29 @@ pub(super) fn results(ask: &Ask, found: &Found) -> Markup {
     let content = html! {
         @if found.problem.is_none() { section.card.list aria-labelledby="count" {
             table {
-                caption.vh { "Contacts" }
+                caption.vh { (t!("contacts")) }
                 thead { tr {
-                    th scope="col" { "Contact" } th.wide scope="col" { "City" } th.wide scope="col" { "Status" }
-                    th.mid scope="col" { "Owner" } th.num scope="col" { "Latest contact" } th.wide.num scope="col" { "Next" }
+                    th scope="col" { (t!("contact")) } th.wide scope="col" { (t!("contacts-city")) } th.wide scope="col" { (t!("status")) }
+                    th.mid scope="col" { (t!("owner")) } th.num scope="col" { (t!("contacts-latest")) } th.wide.num scope="col" { (t!("contacts-next")) }
                 } }
                 tbody { @for line in &found.lines { (line.render()) } }
             }
             @if found.lines.is_empty() {
                 @if asked {
-                    (layout::empty("Nothing fits", html! { "No contact has all of this. Look for fewer words, or " a href="/contacts" { "see all" } "." }))
+                    (layout::empty(&t!("nothing-fits"), html! { (rich!("contacts-none-fit-text"; link = html! { a href="/contacts" { (t!("contacts-see-all")) } })) }))
                 } @else {
-                    (layout::empty("No contacts yet", html! { "Import a file with " span.mono { "roadbook-server import FILE --owner LOGIN" } ", or enter the first one below." }))
+                    (layout::empty(&t!("contacts-none"), html! { (rich!("contacts-none-text"; command = html! { span.mono { "roadbook-server import FILE --owner LOGIN" } })) }))
                 }
             }
-            nav.pager aria-label="Pages" {
+            nav.pager aria-label=(t!("pages")) {
                 span.k #count role="status" {
-                    (total) @if asked { " of " (layout::count(found.base)) }
-                    @if found.cut { "; the best of the first " (layout::count(RANKED_MAX)) " are shown, type more to narrow them" }
+                    @if asked { (t!("contacts-of", part = total, all = found.base)) } @else { (total) }
+                    @if found.cut { (t!("contacts-cut", n = RANKED_MAX)) }
                 }
                 div.bar {
-                    @if page > 1 { a.btn.small href=(ask.address(&ask.sort, page - 1)) rel="prev" { "Previous" } }
-                    @if page > 1 || more { span.k { "Page " (layout::count(page)) @if let Some(last) = last { " of " (layout::count(last)) } } }
-                    @if more { a.btn.small href=(ask.address(&ask.sort, page + 1)) rel="next" { "Next" } }
+                    @if page > 1 { a.btn.small href=(ask.address(&ask.sort, page - 1)) rel="prev" { (t!("previous")) } }
+                    @if page > 1 || more { span.k { @match last { Some(last) => (t!("page-of", page = page, pages = last)), None => (t!("page-number", page = page)) } } }
+                    @if more { a.btn.small href=(ask.address(&ask.sort, page + 1)) rel="next" { (t!("next")) } }
                 }
             }
         } }
@@ -542,15 +540,15 @@ pub(super) fn results(ask: &Ask, found: &Found) -> Markup {
 fn new_contact(viewer: &Viewer) -> Markup {
     html! {
         details.new #new {
-            summary.btn.go { "New contact" }
+            summary.btn.go { (t!("contacts-new")) }
             form.card.tight method="post" action="/contacts" {
                 (layout::csrf(viewer))
                 div.fields {
-                    @for (name, label, kind) in [("name", "Name", "text"), ("company", "Company", "text"), ("phone", "Phone", "tel"), ("email", "Email", "email"), ("city", "City", "text")] {
+                    @for (name, label, kind) in [("name", t!("contacts-name"), "text"), ("company", t!("contacts-company"), "text"), ("phone", t!("contacts-phone"), "tel"), ("email", t!("contacts-email"), "email"), ("city", t!("contacts-city"), "text")] {
                         div { label for={ "new-" (name) } { (label) } input id={ "new-" (name) } name=(name) type=(kind) autocomplete="off"; }
                     }
                 }
-                div.bar { button.btn.go { "Create" } span.hint { "It has no owner until it is assigned." } }
+                div.bar { button.btn.go { (t!("contacts-create")) } span.hint { (t!("contacts-no-owner-yet")) } }
             }
         }
     }

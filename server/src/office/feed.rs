@@ -205,7 +205,7 @@ fn tell(bytes: Vec<u8>) -> (Option<UserId>, Told) {
         let (Key::Map(key), OpType::Put(value)) = (&op.key, &op.action) else { continue };
         let (rank, label, kind) = match op.obj {
             ObjectId::Root => match schema::field(key) {
-                Some(spec) => (1, Some(spec.label), spec.kind),
+                Some(spec) => (1, Some(fields::label_of(spec)), spec.kind),
                 None => continue,
             },
             // Operations name the entry by its number only; the keys say enough.
@@ -215,7 +215,7 @@ fn tell(bytes: Vec<u8>) -> (Option<UserId>, Told) {
                     Some(spec)
                         if !matches!(spec.kind, Kind::Instant | Kind::Minor) && other != "kind" =>
                     {
-                        (2, Some(spec.label), spec.kind)
+                        (2, Some(fields::label_of(spec)), spec.kind)
                     }
                     _ => continue,
                 },
@@ -226,7 +226,7 @@ fn tell(bytes: Vec<u8>) -> (Option<UserId>, Told) {
             ScalarValue::Boolean(b) => Value::Bool(*b).to_string(),
             ScalarValue::Int(n) => n.to_string(),
             ScalarValue::F64(n) => n.to_string(),
-            ScalarValue::Null => "removed".to_owned(),
+            ScalarValue::Null => t!("feed-removed"),
             _ => continue,
         };
         if text.is_empty() {
@@ -255,9 +255,8 @@ impl Line {
                 li id={ "l-" (seq) } data-rev={ (changes) "-" (merged) "-" (aside) } {
                     (layout::time(*at, Shape::Short))
                     div {
-                        b { (names.of(*user)) } " sent " (layout::plural(*changes as u64, "edit", "edits"))
-                        " on " (layout::plural(*contacts as u64, "contact", "contacts"))
-                        div.k { (merged) " merged" @if *aside > 0 { ", " (aside) " set aside" } }
+                        (rich!("feed-sent", edits = *changes as u64, contacts = *contacts as u64; person = html! { b { (names.of(*user)) } }))
+                        div.k { (t!("feed-merged", n = *merged as u64)) @if *aside > 0 { ", " (t!("feed-aside", n = *aside as u64)) } }
                     }
                     (layout::receipt(merged == changes, *aside > 0))
                 }
@@ -268,37 +267,38 @@ impl Line {
 
 impl One {
     fn render(&self, names: &Names) -> Markup {
-        let name = self.name.as_deref().unwrap_or("a contact");
+        let name = self.name.clone().unwrap_or_else(|| t!("feed-a-contact"));
         html! {
             li id={ "l-" (self.seq) } data-rev=(self.fate) {
                 (layout::time(self.at, Shape::Short))
                 div {
-                    (verb(&self.told.command)) " " a href={ "/contacts/" (self.contact) } { (name) }
+                    (told(&self.told.command, html! { a href={ "/contacts/" (self.contact) } { (name) } }))
                     @if let Some(detail) = &self.told.detail { div.pre { (detail) } }
-                    div.k { (names.of(self.by)) @if self.office { ", office" } }
+                    div.k { (names.of(self.by)) @if self.office { ", " (t!("office")) } }
                 }
-                @if self.fate > MERGED { a.chip.stop href="/decide" { "set aside" } } @else { (layout::receipt(self.fate == MERGED, false)) }
+                @if self.fate > MERGED { a.chip.stop href="/decide" { (t!("fate-set-aside")) } } @else { (layout::receipt(self.fate == MERGED, false)) }
             }
         }
     }
 }
 
-/// What somebody did, in front of the contact's name.
-fn verb(command: &str) -> String {
+/// What somebody did with a contact.
+fn told(command: &str, contact: Markup) -> Markup {
     match command {
-        "create" => "New contact".to_owned(),
-        "visit" => "Visit at".to_owned(),
-        "call" => "Call with".to_owned(),
-        "email" | "message" => format!("{} to", fields::word(command)),
-        "meeting" => "Meeting with".to_owned(),
-        "complaint" => "Complaint of".to_owned(),
-        "return" => "Return of".to_owned(),
-        "survey" => "Survey of".to_owned(),
-        "note" => "Note on".to_owned(),
-        "resolve" => "Conflict decided for".to_owned(),
-        "import" => "Imported".to_owned(),
-        "" | "set" | "group" | "put" => "Edited".to_owned(),
-        other => format!("{} of", fields::word(other)),
+        "create" => rich!("verb-create"; name = contact),
+        "visit" => rich!("verb-visit"; name = contact),
+        "call" => rich!("verb-call"; name = contact),
+        "email" => rich!("verb-email"; name = contact),
+        "message" => rich!("verb-message"; name = contact),
+        "meeting" => rich!("verb-meeting"; name = contact),
+        "complaint" => rich!("verb-complaint"; name = contact),
+        "return" => rich!("verb-return"; name = contact),
+        "survey" => rich!("verb-survey"; name = contact),
+        "note" => rich!("verb-note"; name = contact),
+        "resolve" => rich!("verb-resolve"; name = contact),
+        "import" => rich!("verb-import"; name = contact),
+        "" | "set" | "group" | "put" => rich!("verb-edited"; name = contact),
+        other => rich!("verb-other", what = fields::word(other); name = contact),
     }
 }
 

@@ -23,6 +23,7 @@ use super::who::Chosen;
 use super::{OfficeState, decide, funnel_view};
 use crate::engine::Reading;
 use crate::insight::funnel::{self, Funnel, Step};
+use crate::store::chances::Chances;
 use crate::store::{self, workspaces};
 
 /// Deals of a stage that are shown as cards; the others are counted.
@@ -90,6 +91,8 @@ pub(super) struct Board {
     pub columns: Vec<Column>,
     /// What is expected in each month, `YYYY-MM`; empty where no day is given.
     pub months: BTreeMap<String, Sums>,
+    /// How probable a deal in each stage is where nobody judged it.
+    pub chances: Chances,
     pub funnel: Funnel,
     pub lost: Vec<Lost>,
     pub chosen: Chosen,
@@ -111,10 +114,12 @@ pub(super) async fn page(
             let cursor = workspaces::cursor(conn, rights.workspace)?;
             let chosen = Chosen::read(conn, &rights, &asked.who)?;
             let from = now - DAY_MS * UnixMs::from(asked.days());
-            let (columns, months) = columns(conn, &chosen, from)?;
+            let chances = Chances::read(conn, rights.workspace)?;
+            let (columns, months) = columns(conn, &chosen, &chances, from)?;
             Ok(Board {
                 columns,
                 months,
+                chances,
                 funnel: record(conn, &chosen, from)?,
                 lost: lost(conn, &chosen, from)?,
                 fresh: devices::freshness(conn, &rights, now)?,
@@ -150,14 +155,13 @@ fn add(sums: &mut Sums, currency: Option<String>, amount: Option<i64>) {
 pub(super) fn columns(
     conn: &Connection,
     chosen: &Chosen,
+    chances: &Chances,
     from: UnixMs,
 ) -> store::Result<(Vec<Column>, BTreeMap<String, Sums>)> {
     let whose = chosen.and_contacts("d.n");
     let usual: String = STAGES
         .iter()
-        .filter_map(|stage| {
-            Some(format!("WHEN '{stage}' THEN {}", funnel::usual_probability(stage)?))
-        })
+        .filter_map(|stage| Some(format!("WHEN '{stage}' THEN {}", chances.of(stage)?)))
         .collect::<Vec<_>>()
         .join(" ");
     let sql = format!(

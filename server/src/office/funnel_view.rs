@@ -11,7 +11,8 @@ use super::funnel::{Ask, Board, CARDS, Card, Column, PERIODS, Sums};
 use super::layout;
 use super::session::Viewer;
 use super::who;
-use crate::insight::funnel::{LOST, OPEN, WON, usual_probability};
+use crate::insight::funnel::{LOST, OPEN, WON};
+use crate::store::chances::Chances;
 
 pub(super) fn render(viewer: &Viewer, ask: &Ask, board: &Board, now: UnixMs) -> Markup {
     let any = board.columns.iter().any(|column| column.deals > 0);
@@ -195,15 +196,15 @@ fn outlook(board: &Board) -> Markup {
                         tbody { @for row in &rows { tr { th scope="row" { (row[0]) } td.num { (row[1]) } } } }
                     }
                 }
-                p.hint { (t!("funnel-expected-note", stages = usual())) }
+                p.hint { (t!("funnel-expected-note", stages = usual(&board.chances))) }
             }
         }
     }
 }
 
 /// The probabilities of stages where the rep gave none: `Lead 10 %, Qualified 25 %`.
-fn usual() -> String {
-    let of = |stage: &&str| Some(format!("{} {} %", word(stage), usual_probability(stage)?));
+fn usual(chances: &Chances) -> String {
+    let of = |stage: &&str| Some(format!("{} {} %", word(stage), chances.of(stage)?));
     OPEN.iter().filter_map(of).collect::<Vec<_>>().join(", ")
 }
 

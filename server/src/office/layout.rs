@@ -111,7 +111,7 @@ impl Page<'_> {
                 a.skip href="#main" { (t!("skip-to-content")) }
                 div.app {
                     nav.side-nav aria-label=(t!("nav-main")) {
-                        a.logo href="/" { (logo()) span { "Roadbook" } }
+                        a.logo href="/" { @match viewer.look.logo_address() { Some(address) => { img src=(address) alt=""; }, None => (logo()) } span { (viewer.look.name.as_deref().unwrap_or("Roadbook")) } }
                         ul {
                             @for place in Place::ALL.into_iter().filter(|place| place.is_for(viewer)) {
                                 @let (href, name, path) = place.parts();
@@ -143,7 +143,8 @@ impl Page<'_> {
                 @if self.cursor.is_none() { span hidden data-static {} }
             }
         };
-        document(&format!("{} · Roadbook", self.title), body)
+        let name = viewer.look.name.as_deref().unwrap_or("Roadbook");
+        document(&format!("{} · {name}", self.title), viewer.look.style_address(), body)
     }
 }
 
@@ -177,11 +178,13 @@ pub(super) fn sign_out(viewer: &Viewer) -> Markup {
 pub(super) fn alone(title: &str, body: Markup) -> Markup {
     document(
         &format!("{title} · Roadbook"),
+        None,
         html! { body data-words=(script_words()) { main.alone #main tabindex="-1" { div.card { span.logo { (logo()) "Roadbook" } (body) } } } },
     )
 }
 
-fn document(title: &str, body: Markup) -> Markup {
+/// `colours` is the address of the company's own, if it has them.
+fn document(title: &str, colours: Option<String>, body: Markup) -> Markup {
     html! {
         (DOCTYPE)
         html lang=(words::current().tag()) {
@@ -192,6 +195,7 @@ fn document(title: &str, body: Markup) -> Markup {
                 meta name="robots" content="noindex";
                 title { (title) }
                 link rel="stylesheet" href=(assets::style());
+                @if let Some(address) = colours { link rel="stylesheet" href=(address); }
                 link rel="icon" href=(assets::icon()) type="image/svg+xml";
                 script type="module" src=(assets::script()) {}
             }
@@ -306,11 +310,6 @@ pub(super) fn as_of(now: UnixMs) -> Markup {
 /// A count as the reader's language writes it.
 pub(super) fn count(n: u64) -> String {
     words::number(n)
-}
-
-/// "1 edit", "2 edits".
-pub(super) fn plural(n: u64, one: &str, many: &str) -> String {
-    format!("{} {}", count(n), if n == 1 { one } else { many })
 }
 
 /// How long something lasts or is ago, in the largest unit that fits: `3 min`, `5 h`, `2 d`.

@@ -122,6 +122,9 @@ pub(super) struct Ask {
     pub op: String,
     #[serde(default)]
     pub value: String,
+    /// `or`: instead of the last condition; else beside all of them.
+    #[serde(default)]
+    pub join: String,
 }
 
 /// Counts of segments as they were counted last.
@@ -200,6 +203,7 @@ pub(super) async fn page(
 ) -> Result<Response, OfficeError> {
     if !ask.field.is_empty() {
         let filter = match segments_view::condition(&ask.field, &ask.op, ask.value.trim()) {
+            Ok(condition) if ask.join == "or" => or_last(&ask.filter, &condition),
             Ok(condition) => format!("{} {condition}", in_brackets(&ask.filter)).trim().to_owned(),
             Err(problem) => return Err(OfficeError::Refused { reason: problem }),
         };
@@ -218,7 +222,7 @@ pub(super) async fn page(
     state.take(&viewer, Reading::List, shown).await?;
     let page = Page {
         viewer: &viewer,
-        title: "Segments",
+        title: &t!("nav-segments"),
         place: Some(Place::Segments),
         to_decide: found.found.to_decide,
         cursor: Some(found.found.cursor),
@@ -266,6 +270,20 @@ fn read(
     })
 }
 
+/// A filter in which the last condition or another one must hold.
+fn or_last(filter: &str, condition: &str) -> String {
+    let Some(mut parts) = segments_view::parts(filter) else {
+        // `or` stands between the parts already.
+        return format!("{} or {condition}", filter.trim());
+    };
+    let Some(last) = parts.pop() else { return condition.to_owned() };
+    let group = last.strip_prefix('(').and_then(|rest| rest.strip_suffix(')'));
+    // Only a group of alternatives is widened; any other bracket is one condition.
+    let inner = group.filter(|inner| segments_view::parts(inner).is_none()).unwrap_or(&last);
+    parts.push(format!("({inner} or {condition})"));
+    parts.join(" ")
+}
+
 /// A filter that can stand beside a further condition: `or` binds weaker.
 fn in_brackets(filter: &str) -> String {
     match segments_view::parts(filter) {
@@ -293,7 +311,7 @@ pub(super) async fn save(
     posted.viewer.must(Action::Enter)?;
     let (name, filter) = (posted.fields.text("name"), posted.fields.text("filter"));
     if name.is_empty() || name.chars().count() > 80 {
-        return Err(OfficeError::refused("Give the segment a name of up to 80 letters."));
+        return Err(OfficeError::refused(t!("segments-no-name")));
     }
     Filter::parse(filter).map_err(|error| OfficeError::Refused { reason: error.to_string() })?;
     let segment = Segment {
@@ -400,7 +418,7 @@ pub(super) async fn assign(
     let told: Told = serde_json::from_value(answer.data).map_err(OfficeError::failed)?;
     let page = Page {
         viewer,
-        title: "Assign a segment",
+        title: &t!("segments-assign-title"),
         place: Some(Place::Segments),
         to_decide: 0,
         cursor: None,
@@ -408,4 +426,20 @@ pub(super) async fn assign(
         body: segments_view::assigning(viewer, &filter, &to, &told, confirmed),
     };
     Ok(page.render().into_response())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_condition_stands_beside_the_last_one() {
+        assert_eq!(or_last("", "city:a"), "city:a");
+        assert_eq!(or_last("city:a", "city:b"), "(city:a or city:b)");
+        assert_eq!(or_last("status:lead city:a", "city:b"), "status:lead (city:a or city:b)");
+        let more = or_last("status:lead (city:a or city:b)", "city:c");
+        assert_eq!(more, "status:lead (city:a or city:b or city:c)");
+        assert_eq!(or_last("a:1 or b:2", "c:3"), "a:1 or b:2 or c:3");
+        assert_eq!(or_last("not (tag:x tag:y)", "c:3"), "(not (tag:x tag:y) or c:3)");
+    }
 }

@@ -8,78 +8,65 @@ use roadbook_protocol::ids::UnixMs;
 use super::contacts::{self, Ask};
 use super::segments::{READY, Segments, Told};
 use super::session::Viewer;
-use super::{devices, layout, url};
+use super::{devices, fields, layout, url, words};
 
 /// What can be asked beside the fields of a contact: its name in filters, and what it is called.
-const OTHERS: [(&str, &str); 24] = [
-    ("tag", "Tag"),
-    ("city", "City"),
-    ("postal_code", "Postal code"),
-    ("region", "Region"),
-    ("country", "Country"),
-    ("owner", "Owner (login)"),
-    ("contacted", "Last contact"),
-    ("touched", "Last change"),
-    ("visits", "Visits"),
-    ("calls", "Calls"),
-    ("interactions", "Interactions"),
-    ("complaints", "Complaints"),
-    ("bought", "Last purchase"),
-    ("purchases", "Purchases"),
-    ("revenue", "Revenue"),
-    ("deal", "Open deals"),
-    ("stage", "Stage of a deal"),
-    ("tasks", "Open tasks"),
-    ("consent", "Consent for channel"),
-    ("recency", "Recency class"),
-    ("frequency", "Frequency class"),
-    ("monetary", "Monetary class"),
-    ("abc", "ABC class"),
-    ("nps", "Latest answer (NPS)"),
+const OTHERS: [&str; 24] = [
+    "tag",
+    "city",
+    "postal_code",
+    "region",
+    "country",
+    "owner",
+    "contacted",
+    "touched",
+    "visits",
+    "calls",
+    "interactions",
+    "complaints",
+    "bought",
+    "purchases",
+    "revenue",
+    "deal",
+    "stage",
+    "tasks",
+    "consent",
+    "recency",
+    "frequency",
+    "monetary",
+    "abc",
+    "nps",
 ];
 
 /// How a condition compares: its name in the address, and in words.
-const OPS: [(&str, &str); 8] = [
-    ("is", "is"),
-    ("not", "is not"),
-    ("contains", "contains"),
-    ("min", "is at least"),
-    ("max", "is at most"),
-    ("older", "is longer ago than (days)"),
-    ("within", "is within the last (days)"),
-    ("there", "is there"),
-];
-/// The opposite of the last one.
-const MISSING: (&str, &str) = ("missing", "is not there");
+const OPS: [&str; 9] =
+    ["is", "not", "contains", "min", "max", "older", "within", "there", "missing"];
 
 /// A condition in the grammar of filters, or why it is none.
 pub(super) fn condition(field: &str, op: &str, value: &str) -> Result<String, String> {
     let field = field.trim();
-    let known = OTHERS.iter().any(|(name, _)| *name == field) || schema::field(field).is_some();
+    let known = OTHERS.contains(&field) || schema::field(field).is_some();
     if !known {
-        return Err(format!("There is no field “{field}” to choose."));
+        return Err(t!("segments-no-field", field = field));
     }
     let quoted = |value: &str| format!("\"{}\"", value.replace('"', ""));
     let bare = |value: &str| !value.is_empty() && !value.contains([' ', '"', ',', '(', ')']);
     let text = match op {
         "there" => format!("has:{}", presence(field)),
         "missing" => format!("no:{}", presence(field)),
-        _ if value.is_empty() => return Err("Write what to compare with.".to_owned()),
+        _ if value.is_empty() => return Err(t!("segments-no-value")),
         "is" => format!("{field}:{}", quoted(value)),
         "not" => format!("-{field}:{}", quoted(value)),
         "contains" if bare(value) => format!("{field}:*{value}*"),
-        "contains" => return Err("“contains” takes one word.".to_owned()),
+        "contains" => return Err(t!("segments-one-word")),
         "min" => format!("{field}:>={}", quoted(value)),
         "max" => format!("{field}:<={}", quoted(value)),
         "older" | "within" => {
-            let days: u32 = value
-                .trim_end_matches('d')
-                .trim()
-                .parse()
-                .map_err(|_| "Write a number of days.".to_owned())?;
+            let days: u32 =
+                value.trim_end_matches('d').trim().parse().map_err(|_| t!("segments-no-days"))?;
             format!("{field}:{}{days}d", if op == "older" { ">" } else { "<" })
         }
-        _ => return Err("Choose how to compare.".to_owned()),
+        _ => return Err(t!("segments-no-how")),
     };
     // A date or a number in quotes is a text to some fields: as it is, where that can be read too.
     let plain = text.replace('"', "");
@@ -140,12 +127,12 @@ pub(super) fn render(viewer: &Viewer, segments: &Segments, now: UnixMs) -> Marku
     let filter = segments.filter.as_str();
     html! {
         div.bar {
-            h1 { "Segments" }
+            h1 { (t!("nav-segments")) }
             (layout::live_chip())
             (layout::unit("asof", html! { (layout::as_of(now)) " " (devices::behind(&segments.fresh, now)) }))
         }
         div.side-list {
-            nav.stack aria-label="Segments" { (layout::unit("lists", lists(viewer, segments))) }
+            nav.stack aria-label=(t!("nav-segments")) { (layout::unit("lists", lists(viewer, segments))) }
             div.stack {
                 (builder(filter))
                 (layout::unit("problem", html! {
@@ -168,6 +155,11 @@ fn entry(name: &str, what: &str, filter: &str, count: Option<u64>, current: bool
     }
 }
 
+/// A name as a part of the id of a message.
+fn slug(name: &str) -> String {
+    name.to_lowercase().replace(' ', "-")
+}
+
 fn lists(viewer: &Viewer, segments: &Segments) -> Markup {
     let waiting = segments
         .ready
@@ -176,24 +168,25 @@ fn lists(viewer: &Viewer, segments: &Segments) -> Markup {
         .any(Option::is_none);
     html! {
         section.card.segs aria-labelledby="ready-title" data-counts data-again[waiting] {
-            h2 #ready-title { "Ready made" }
+            h2 #ready-title { (t!("segments-ready")) }
             @for (n, (ready, count)) in READY.iter().zip(&segments.ready).enumerate() {
-                @if n == 0 || READY[n - 1].group != ready.group { h3 { (ready.group) } }
-                (entry(ready.name, ready.what, ready.filter, *count, ready.filter == segments.filter))
+                @if n == 0 || READY[n - 1].group != ready.group { h3 { (words::text_or("seg-group", &slug(ready.group), || ready.group.to_owned())) } }
+                @let id = slug(ready.name);
+                (entry(&words::text_or("seg", &id, || ready.name.to_owned()), &words::text_or("seg", &format!("{id}-what"), || ready.what.to_owned()), ready.filter, *count, ready.filter == segments.filter))
             }
         }
         section.card.segs aria-labelledby="saved-title" {
-            h2 #saved-title { "Saved" }
-            @if segments.saved.is_empty() { p.hint { "Build a segment and save it under a name." } }
+            h2 #saved-title { (t!("segments-saved")) }
+            @if segments.saved.is_empty() { p.hint { (t!("segments-saved-none")) } }
             @for (segment, count) in &segments.saved {
                 @let own = segment.owner == viewer.user;
-                @let what = match (own, segment.shared) { (true, true) => "yours, shared", (true, false) => "yours", _ => "shared" };
+                @let what = match (own, segment.shared) { (true, true) => t!("segments-yours-shared"), (true, false) => t!("segments-yours"), _ => t!("segments-shared") };
                 div.seg-row {
-                    (entry(&segment.name, what, &segment.filter, *count, segment.filter == segments.filter))
+                    (entry(&segment.name, &what, &segment.filter, *count, segment.filter == segments.filter))
                     @if own {
-                        form method="post" action={ "/segments/" (format!("{:032x}", u128::from_be_bytes(segment.id))) "/remove" } data-confirm={ "Remove the segment " (segment.name) "? The contacts stay." } {
+                        form method="post" action={ "/segments/" (format!("{:032x}", u128::from_be_bytes(segment.id))) "/remove" } data-confirm=(t!("segments-remove-confirm", name = segment.name.as_str())) {
                             (layout::csrf(viewer))
-                            button.tag-x title="Remove" aria-label={ "Remove the segment " (segment.name) } { "×" }
+                            button.tag-x title=(t!("remove")) aria-label=(t!("segments-remove-label", name = segment.name.as_str())) { "×" }
                         }
                     }
                 }
@@ -205,22 +198,23 @@ fn lists(viewer: &Viewer, segments: &Segments) -> Markup {
 fn builder(filter: &str) -> Markup {
     html! {
         section.card aria-labelledby="build-title" {
-            div.bar { h2 #build-title { "Build a segment" } }
+            div.bar { h2 #build-title { (t!("segments-build")) } }
             form.builder action="/segments" {
                 input type="hidden" name="filter" value=(filter);
-                div { label for="field" { "Field" }
+                div { label for="field" { (t!("field")) }
                     select #field name="field" {
-                        optgroup label="What happened, where, whose" { @for (name, label) in OTHERS { option value=(name) { (label) } } }
-                        optgroup label="Fields of the contact" { @for spec in FIELDS.iter().filter(|spec| asked(spec)) { option value=(spec.name) { (spec.label) } } }
+                        optgroup label=(t!("segments-others")) { @for name in OTHERS { option value=(name) { (words::text_or("by", name, || name.to_owned())) } } }
+                        optgroup label=(t!("segments-fields")) { @for spec in FIELDS.iter().filter(|spec| asked(spec)) { option value=(spec.name) { (fields::label_of(spec)) } } }
                     } }
-                div { label for="op" { "How" } select #op name="op" { @for (name, label) in OPS.iter().chain([&MISSING]) { option value=(name) { (label) } } } }
-                div { label for="value" { "Value" } input #value name="value" autocomplete="off" spellcheck="false"; }
-                button.btn { "Add condition" }
+                div { label for="op" { (t!("segments-how")) } select #op name="op" { @for name in OPS { option value=(name) { (words::text_or("op", name, || name.to_owned())) } } } }
+                div { label for="value" { (t!("segments-value")) } input #value name="value" autocomplete="off" spellcheck="false"; }
+                div { label for="join" { (t!("segments-join")) } select #join name="join" { option value="" { (t!("segments-and")) } option value="or" { (t!("segments-or")) } } }
+                button.btn { (t!("segments-add")) }
             }
             form.by-hand action="/segments" {
-                div { label for="filter" { "As a filter; fields of your own are custom.NAME" }
+                div { label for="filter" { (t!("segments-by-hand")) }
                     input #filter name="filter" value=(filter) placeholder="status:customer contacted:>60d" autocomplete="off" spellcheck="false" autocapitalize="none"; }
-                button.btn { "Show" }
+                button.btn { (t!("show")) }
             }
         }
     }
@@ -236,15 +230,15 @@ fn chips(filter: &str) -> Markup {
     let parts = parts(filter);
     html! {
         @match parts.as_deref() {
-            Some([]) => p.hint { "All contacts. Choose a segment, or add conditions: all of them must hold." },
+            Some([]) => p.hint { (t!("segments-all")) },
             Some(parts) => div.tags {
                 @for (n, part) in parts.iter().enumerate() {
                     @let rest: Vec<&str> = parts.iter().enumerate().filter(|(m, _)| *m != n).map(|(_, part)| part.as_str()).collect();
-                    span.chip.brand { span.mono { (part) } a.tag-x href=(url::with("/segments", &[("filter", &rest.join(" "))])) aria-label={ "Take out " (part) } { "×" } }
+                    span.chip.brand { span.mono { (part) } a.tag-x href=(url::with("/segments", &[("filter", &rest.join(" "))])) aria-label=(t!("segments-take-out", condition = part.as_str())) { "×" } }
                 }
-                a.k href="/segments" { "Clear" }
+                a.k href="/segments" { (t!("segments-clear")) }
             },
-            None => div.tags { span.chip.brand { span.mono { (filter) } a.tag-x href="/segments" aria-label="Take out the filter" { "×" } } },
+            None => div.tags { span.chip.brand { span.mono { (filter) } a.tag-x href="/segments" aria-label=(t!("segments-take-out-filter")) { "×" } } },
         }
     }
 }
@@ -253,41 +247,41 @@ fn actions(viewer: &Viewer, segments: &Segments) -> Markup {
     let filter = segments.filter.as_str();
     html! {
         section.card.acts aria-labelledby="acts-title" {
-            (layout::unit("total", html! { h2 #acts-title { (layout::plural(segments.exact.unwrap_or(0), "contact", "contacts")) " in this segment" } }))
+            (layout::unit("total", html! { h2 #acts-title { (t!("segments-count", n = segments.exact.unwrap_or(0))) } }))
             div.act-forms {
                 details.act {
-                    summary.btn.small { "Save" }
+                    summary.btn.small { (t!("save")) }
                     form.tight method="post" action="/segments" {
                         (layout::csrf(viewer)) input type="hidden" name="filter" value=(filter);
-                        div { label for="name" { "Name" } input #name name="name" maxlength="80" required autocomplete="off"; }
-                        @if viewer.edits() { label.check { input type="checkbox" name="shared" value="1"; " Everybody of the office sees it" } }
-                        button.btn.small.go { "Save" }
+                        div { label for="name" { (t!("name")) } input #name name="name" maxlength="80" required autocomplete="off"; }
+                        @if viewer.edits() { label.check { input type="checkbox" name="shared" value="1"; " " (t!("segments-everybody-sees")) } }
+                        button.btn.small.go { (t!("save")) }
                     }
                 }
                 @if viewer.edits() {
                     details.act {
-                        summary.btn.small { "Assign" }
+                        summary.btn.small { (t!("assign")) }
                         form.tight method="post" action="/segments/assign" {
                             (layout::csrf(viewer)) input type="hidden" name="filter" value=(filter);
-                            div { label for="to" { "To" } select #to name="to" { @for user in &segments.receivers { option value=(user.login) { (user.name) " (" (user.login) ")" } } option value="" { "nobody" } } }
-                            button.btn.small.go { "See what would move" }
+                            div { label for="to" { (t!("segments-to")) } select #to name="to" { @for user in &segments.receivers { option value=(user.login) { (user.name) " (" (user.login) ")" } } option value="" { (t!("nobody")) } } }
+                            button.btn.small.go { (t!("segments-see-move")) }
                         }
                     }
                 }
                 @if segments.exports {
                     details.act {
-                        summary.btn.small { "Export" }
+                        summary.btn.small { (t!("export")) }
                         form.tight method="post" action="/segments/export" {
                             (layout::csrf(viewer)) input type="hidden" name="filter" value=(filter);
                             @if segments.mails {
-                                div { label for="channel" { "Whom" }
-                                    select #channel name="channel" { option value="" { "everybody in it" } @for channel in ["email", "phone", "post", "sms"] { option value=(channel) { "with consent for " (channel) } } } }
+                                div { label for="channel" { (t!("segments-whom")) }
+                                    select #channel name="channel" { option value="" { (t!("segments-everybody")) } @for (channel, text) in [("email", t!("segments-consent-email")), ("phone", t!("segments-consent-phone")), ("post", t!("segments-consent-post")), ("sms", t!("segments-consent-sms"))] { option value=(channel) { (text) } } } }
                             }
-                            button.btn.small.go { "Export as CSV" }
-                            p.hint { "Every export stands in the audit log." @if segments.mails { " With a channel, who has not consented and who must not be contacted is left out." } }
+                            button.btn.small.go { (t!("segments-export-csv")) }
+                            p.hint { (t!("segments-in-audit")) @if segments.mails { " " (t!("segments-mails")) } }
                         }
                     }
-                } @else { p.hint { "Only somebody with the whole base may export." } }
+                } @else { p.hint { (t!("segments-whole-base")) } }
             }
         }
     }
@@ -301,29 +295,29 @@ pub(super) fn assigning(
     told: &Told,
     done: bool,
 ) -> Markup {
-    let whom = if to.is_empty() { "nobody" } else { to };
+    let whom = if to.is_empty() { t!("nobody") } else { to.to_owned() };
     let back = url::with("/segments", &[("filter", filter)]);
     let moving: u64 = told.moves.iter().map(|one| one.contacts).sum();
     html! {
-        div.bar { h1 { "Assign a segment" } }
+        div.bar { h1 { (t!("segments-assign-title")) } }
         section.card.tight {
             @if done {
-                p.notice.ok role="status" { (layout::plural(told.changed, "contact", "contacts")) " went to " b { (whom) } "; " (layout::count(told.unchanged)) " were theirs already." }
-                p { a.btn href=(back) { "Back to the segment" } }
+                p.notice.ok role="status" { (rich!("segments-went", n = told.changed, unchanged = told.unchanged; whom = html! { b { (whom) } })) }
+                p { a.btn href=(back) { (t!("segments-back")) } }
             } @else {
-                p { (layout::plural(moving, "contact", "contacts")) " would go to " b { (whom) } "; " (layout::count(told.unchanged)) " are theirs already." }
+                p { (rich!("segments-would-go", n = moving, unchanged = told.unchanged; whom = html! { b { (whom) } })) }
                 @if !told.moves.is_empty() {
                     table.tight-table {
-                        thead { tr { th scope="col" { "From" } th scope="col" { "To" } th.num scope="col" { "Contacts" } } }
+                        thead { tr { th scope="col" { (t!("segments-from")) } th scope="col" { (t!("segments-to")) } th.num scope="col" { (t!("contacts")) } } }
                         tbody { @for one in &told.moves { tr { td { (one.from) } td { (one.to) } td.num { (layout::count(one.contacts)) } } } }
                     }
                 }
-                p.hint { "The contacts are taken from their present owners' devices at their next connection, and come to those of the new owner." }
+                p.hint { (t!("segments-assign-hint")) }
                 form.bar method="post" action="/segments/assign" {
                     (layout::csrf(viewer))
                     input type="hidden" name="filter" value=(filter); input type="hidden" name="to" value=(to); input type="hidden" name="confirmed" value="1";
-                    @if moving > 0 { button.btn.go { "Assign " (layout::plural(moving, "contact", "contacts")) } }
-                    a.btn href=(back) { "Cancel" }
+                    @if moving > 0 { button.btn.go { (t!("segments-assign-n", n = moving)) } }
+                    a.btn href=(back) { (t!("cancel")) }
                 }
             }
         }
@@ -337,9 +331,9 @@ mod tests {
     #[test]
     fn every_choice_of_the_builder_is_a_condition_that_can_be_read() {
         let values = ["customer", "person", "cold", "3", "2026-01-01", "yes", "A", "10", "won"];
-        let fields = OTHERS.iter().map(|other| other.0);
+        let fields = OTHERS.iter().copied();
         for field in fields.chain(FIELDS.iter().filter(|spec| asked(spec)).map(|spec| spec.name)) {
-            let some = OPS.iter().flat_map(|(op, _)| values.map(|value| (op, value)));
+            let some = OPS.iter().flat_map(|op| values.map(|value| (op, value)));
             let works = some.filter(|(op, value)| condition(field, op, value).is_ok()).count();
             assert!(works > 0, "{field}");
         }

@@ -16,6 +16,7 @@ use super::words::{self, Language};
 use super::{OfficeState, alerts};
 use crate::engine::review;
 use crate::rights::{Action, Rights};
+use crate::store::look::{self, Look};
 use crate::store::people::Role;
 use crate::store::{people, sessions, workspaces};
 
@@ -42,6 +43,8 @@ pub(super) struct Viewer {
     pub alerts: u64,
     /// Whether customer data is held back after a restore.
     pub review: bool,
+    /// The look of their company.
+    pub look: Look,
     /// The language that they chose; else the browser says which.
     pub language: Option<Language>,
     csrf: String,
@@ -99,10 +102,11 @@ impl FromRequestParts<OfficeState> for Viewer {
                 let alerts = alerts::count(conn, &rights)?;
                 let review = review::since(conn, session.user.workspace)?.is_some();
                 let language = people::language(conn, session.user.workspace, session.user.id)?;
-                Ok(Some((session, workspace.name, rights, alerts, review, language)))
+                let look = look::find(conn, session.user.workspace)?;
+                Ok(Some((session, workspace.name, rights, alerts, review, language, look)))
             })
             .await?;
-        let Some((session, workspace_name, rights, alerts, review, language)) = found else {
+        let Some((session, workspace_name, rights, alerts, review, language, look)) = found else {
             return Err(nobody);
         };
         let language = language.as_deref().and_then(Language::of_tag);
@@ -133,6 +137,7 @@ impl FromRequestParts<OfficeState> for Viewer {
             rights,
             alerts,
             review,
+            look,
             language,
             csrf: session.csrf,
         })
@@ -157,6 +162,10 @@ impl Fields {
     /// The first field of that name as it was sent.
     pub(super) fn raw(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(field, _)| field == name).map(|(_, value)| value.as_str())
+    }
+    /// All fields of that name, in order.
+    pub(super) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.0.iter().filter(move |(field, _)| field == name).map(|(_, value)| value.as_str())
     }
     /// Whether there is such a field with something in it.
     pub(super) fn has(&self, name: &str) -> bool {

@@ -6,7 +6,7 @@ use roadbook_protocol::document::{Contact, FieldChange, HistoryItem, Value};
 
 use super::fields::{self, Sheet};
 use super::layout::{self, Shape};
-use super::versus;
+use super::{versus, words};
 
 /// The interactions, newest first.
 pub(super) fn interactions(sheet: &Sheet<'_>, contact: &Contact) -> Markup {
@@ -16,9 +16,9 @@ pub(super) fn interactions(sheet: &Sheet<'_>, contact: &Contact) -> Markup {
         "interactions",
         html! {
             section.card aria-labelledby="interactions-title" {
-                div.bar { h2 #interactions-title { "Timeline" } span.k { (layout::plural(all.len() as u64, "interaction", "interactions")) } }
+                div.bar { h2 #interactions-title { (t!("history-timeline")) } span.k { (t!("history-n", n = all.len() as u64)) } }
                 @if all.is_empty() {
-                    (layout::empty("Nobody has been here yet", html! { "A visit or a call that a rep logs appears here the moment it is merged." }))
+                    (layout::empty(&t!("history-none"), html! { (t!("history-none-text")) }))
                 }
                 ol.time-line {
                     @for entry in all.iter().rev().take(SHOWN_MAX) {
@@ -30,13 +30,13 @@ pub(super) fn interactions(sheet: &Sheet<'_>, contact: &Contact) -> Markup {
                             }
                             @if !entry.text("summary").is_empty() { p.pre { (entry.text("summary")) } }
                             @for name in ["outcome", "objections", "place", "comment"] {
-                                @if !entry.text(name).is_empty() { p.k { (fields::word(name)) ": " (entry.text(name)) } }
+                                @if !entry.text(name).is_empty() { p.k { (words::text_or("field", name, || fields::word(name))) ": " (entry.text(name)) } }
                             }
                             (sheet.by(&format!("interactions/{}", entry.id)))
                         }
                     }
                 }
-                @if all.len() > SHOWN_MAX { p.hint { "The newest " (SHOWN_MAX) " are shown." } }
+                @if all.len() > SHOWN_MAX { p.hint { (t!("history-newest", n = SHOWN_MAX as u64)) } }
             }
         },
     )
@@ -48,8 +48,8 @@ pub(super) fn changes(sheet: &Sheet<'_>, history: &[HistoryItem]) -> Markup {
         "changes",
         html! {
             section.card aria-labelledby="changes-title" {
-                div.bar { h2 #changes-title { "What changed" } }
-                @if history.is_empty() { p.k { "No change yet." } }
+                div.bar { h2 #changes-title { (t!("history-changes")) } }
+                @if history.is_empty() { p.k { (t!("history-no-change")) } }
                 ol.time-line {
                     @for item in history {
                         li.change {
@@ -60,11 +60,11 @@ pub(super) fn changes(sheet: &Sheet<'_>, history: &[HistoryItem]) -> Markup {
                             }
                             @let lines = told(item);
                             @for line in lines.iter().take(CHANGE_LINES) { p.k { (line) } }
-                            @if lines.len() > CHANGE_LINES { p.hint { "and " (lines.len() - CHANGE_LINES) " more" } }
+                            @if lines.len() > CHANGE_LINES { p.hint { (t!("and-more", n = (lines.len() - CHANGE_LINES) as u64)) } }
                         }
                     }
                 }
-                p.hint { "Times are the devices' own claims." }
+                p.hint { (t!("history-claims")) }
             }
         },
     )
@@ -92,10 +92,8 @@ fn told(item: &HistoryItem) -> Vec<Markup> {
                         })
                         .and_then(|change| change.after.as_ref().map(Value::to_string))
                 };
-                let kind = value(&["kind"]).map_or_else(
-                    || versus::noun(collection).to_owned(),
-                    |kind| fields::word(&kind),
-                );
+                let kind = value(&["kind"])
+                    .map_or_else(|| versus::noun(collection), |kind| fields::word(&kind));
                 let text = value(&[
                     "summary", "title", "text", "number", "address", "street", "handle", "product",
                     "date", "channel",
@@ -110,15 +108,17 @@ fn told(item: &HistoryItem) -> Vec<Markup> {
 /// A command of the history, as what somebody did.
 fn doing(command: &str) -> String {
     match command {
-        "set" | "put" | "group" => "edited".to_owned(),
-        "create" => "created the contact".to_owned(),
-        "resolve" => "decided a conflict".to_owned(),
-        "note" => "wrote in the note".to_owned(),
-        "tag" | "untag" => "changed the tags".to_owned(),
-        "remove" => "removed".to_owned(),
-        "restore" => "restored".to_owned(),
-        "import" => "imported".to_owned(),
-        kind if schema::INTERACTIONS.contains(&kind) => format!("logged a {kind}"),
+        "set" | "put" | "group" => t!("doing-edited"),
+        "create" => t!("doing-create"),
+        "resolve" => t!("doing-resolve"),
+        "note" => t!("doing-note"),
+        "tag" | "untag" => t!("doing-tags"),
+        "remove" => t!("doing-remove"),
+        "restore" => t!("doing-restore"),
+        "import" => t!("doing-import"),
+        kind if schema::INTERACTIONS.contains(&kind) => {
+            t!("doing-logged", what = fields::word(kind))
+        }
         other => fields::word(other).to_lowercase(),
     }
 }
@@ -135,6 +135,6 @@ fn change_line(change: &FieldChange) -> Markup {
     html! {
         (path.label) ": "
         @if change.before.is_some() { del { (short(&change.before)) } " → " }
-        @match &change.after { None => "removed", after => ins { (short(after)) } }
+        @match &change.after { None => (t!("feed-removed")), after => ins { (short(after)) } }
     }
 }

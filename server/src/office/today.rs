@@ -41,7 +41,7 @@ pub(super) async fn page(
     let body = render(&viewer, &today, now);
     let page = Page {
         viewer: &viewer,
-        title: "Today",
+        title: &t!("nav-today"),
         place: Some(Place::Today),
         to_decide: today.to_decide,
         cursor: Some(today.cursor),
@@ -98,25 +98,25 @@ fn read(conn: &Connection, rights: &Rights, now: UnixMs) -> store::Result<Today>
 fn render(viewer: &Viewer, today: &Today, now: UnixMs) -> Markup {
     html! {
         div.bar {
-            h1 { "Today" }
+            h1 { (t!("nav-today")) }
             (layout::unit("asof", html! {
                 (layout::as_of(now))
-                @if today.behind > 0 { span.asof { " · " (layout::plural(today.behind, "device", "devices")) " behind" } }
+                @if today.behind > 0 { span.asof { " · " (t!("today-behind", n = today.behind)) } }
             }))
             span.grow {}
             div.mobile-me.bar { (layout::sign_out(viewer)) }
             form.seek action="/contacts" role="search" {
-                label.vh for="search" { "Search contacts" }
-                input #search type="search" name="q" placeholder="Search names, companies, phones, notes" autocomplete="off";
+                label.vh for="search" { (t!("search-contacts")) }
+                input #search type="search" name="q" placeholder=(t!("search-hint")) autocomplete="off";
             }
         }
         (layout::unit("figures", figures(today)))
         div.two {
             section.card aria-labelledby="feed-title" #feed {
-                div.bar { h2 #feed-title { "From the field" } span.grow {} (layout::live_chip()) }
+                div.bar { h2 #feed-title { (t!("today-feed")) } span.grow {} (layout::live_chip()) }
                 @if today.feed.is_empty() {
-                    (layout::unit("feed-empty", layout::empty("Quiet so far", html! {
-                        "As soon as a rep's device has a network, its edits appear here, merged and with the rep's name."
+                    (layout::unit("feed-empty", layout::empty(&t!("today-quiet"), html! {
+                        (t!("today-quiet-text"))
                     })))
                 }
                 ol.feed aria-live="polite" aria-relevant="additions" data-feed {
@@ -126,16 +126,16 @@ fn render(viewer: &Viewer, today: &Today, now: UnixMs) -> Markup {
             div.stack {
                 (layout::unit("freshness", html! {
                     section.card aria-labelledby="fresh-title" {
-                        div.bar { h2 #fresh-title { "Who is how fresh" } span.grow {} a.k href="/devices" { "All devices" } }
+                        div.bar { h2 #fresh-title { (t!("today-fresh")) } span.grow {} a.k href="/devices" { (t!("today-all-devices")) } }
                         @if today.freshness.is_empty() {
-                            (layout::empty("No device yet", html! { "Invite a rep with " span.mono { "roadbook-server invite LOGIN" } "." }))
+                            (layout::empty(&t!("today-no-device"), html! { (rich!("today-invite"; command = html! { span.mono { "roadbook-server invite LOGIN" } })) }))
                         }
                         div { @for device in today.freshness.iter().take(12) { (device.brief(now)) } }
                     }
                 }))
                 (layout::unit("conflicts", html! {
                     @for contested in &today.contested { (contested.render(viewer, &today.names, "/", 1)) }
-                    @if today.to_decide > 1 { p.after { a.k href="/decide" { "All " (layout::count(today.to_decide)) " to decide" } } }
+                    @if today.to_decide > 1 { p.after { a.k href="/decide" { (t!("today-all-to-decide", n = today.to_decide)) } } }
                 }))
             }
         }
@@ -144,12 +144,12 @@ fn render(viewer: &Viewer, today: &Today, now: UnixMs) -> Markup {
 
 fn figures(today: &Today) -> Markup {
     html! {
-        section.figs aria-label="Figures" {
-            a.card.fig href="/contacts" { span.k { "Contacts" } b { (layout::count(today.contacts)) } span.asof { (layout::count(today.changed)) " changed in 24 h" } }
-            a.card.fig href="/contacts?filter=contacted%3A%3C2d&sort=contacted" { span.k { "Contacted" } b { (layout::count(today.contacted)) } span.asof { "in the last 24 h" } }
-            a.card.fig href="/decide" { span.k { "To decide" } b { (layout::count(today.to_decide)) } span.asof { "conflicts and changes set aside" } }
-            a.card.fig href="/devices" { span.k { "Edits waiting in the field" } b { (layout::count(today.unsent)) }
-                span.asof { @if today.unsent == 0 { "none known" } @else { "known on " (layout::plural(today.unsent_devices, "device", "devices")) } } }
+        section.figs aria-label=(t!("figures-label")) {
+            a.card.fig href="/contacts" { span.k { (t!("contacts")) } b { (layout::count(today.contacts)) } span.asof { (t!("today-changed", n = today.changed)) } }
+            a.card.fig href="/contacts?filter=contacted%3A%3C2d&sort=contacted" { span.k { (t!("today-contacted")) } b { (layout::count(today.contacted)) } span.asof { (t!("today-last-24")) } }
+            a.card.fig href="/decide" { span.k { (t!("today-to-decide")) } b { (layout::count(today.to_decide)) } span.asof { (t!("today-conflicts")) } }
+            a.card.fig href="/devices" { span.k { (t!("today-waiting")) } b { (layout::count(today.unsent)) }
+                span.asof { @if today.unsent == 0 { (t!("today-none-known")) } @else { (t!("today-known-on", n = today.unsent_devices)) } } }
         }
     }
 }

@@ -12,6 +12,11 @@ use serde::{Deserialize, Serialize};
 use super::sql::id_column;
 use super::{EngineError, Result};
 
+/// Older changes of a contact than this go when it changes again, in milliseconds: what a reader gets is the
+/// contact as it is, so only the latest of them says something. First contents, hand-overs and erasures
+/// stay: no place in the feed is ever too old, and what is kept is bounded by the contacts, not by time.
+pub const KEEP_MS: i64 = 30 * 24 * 60 * 60 * 1000;
+
 /// Tables of version 3. What was there before is told once, as it stood.
 pub(crate) const TABLES_V3: &str = "
 CREATE TABLE feed (
@@ -123,6 +128,17 @@ pub fn append(tx: &Transaction<'_>, workspace: WorkspaceId, happened: &Happened)
         happened.contact.as_bytes(),
         detail,
     ])?;
+    if happened.kind == Kind::Changed {
+        tx.prepare_cached(
+            "DELETE FROM feed WHERE workspace = ?1 AND contact = ?2 AND kind = 1 AND cursor < ?3 AND at < ?4",
+        )?
+        .execute(params![
+            workspace.as_bytes(),
+            happened.contact.as_bytes(),
+            happened.cursor,
+            happened.at - KEEP_MS,
+        ])?;
+    }
     Ok(())
 }
 
@@ -173,4 +189,40 @@ pub fn authors(
             Ok(id_column!(row, 0, UserId))
         })?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::schema;
+
+    #[test]
+    fn of_old_changes_the_latest_stays_and_nothing_else_goes() {
+        let mut conn = Connection::open_in_memory().unwrap();
+        schema::migrate(&mut conn).unwrap();
+        let (workspace, day) = (WorkspaceId::from_bytes([1; 16]), 24 * 60 * 60 * 1000);
+        let contact = ContactId::from_bytes([2; 16]);
+        let other = ContactId::from_bytes([3; 16]);
+        let tx = conn.transaction().unwrap();
+        for (cursor, days, kind, contact) in [
+            (1, 1, Kind::Created, contact),
+            (2, 1, Kind::Changed, contact),
+            (3, 2, Kind::Assigned, contact),
+            (4, 3, Kind::Changed, contact),
+            (5, 3, Kind::Changed, other),
+            (6, 20, Kind::Changed, contact),
+            (7, 40, Kind::Changed, contact),
+            (8, 90, Kind::Erased, contact),
+        ] {
+            let at = UnixMs::from(days) * day;
+            let happened = Happened { cursor, at, kind, contact, holders: None };
+            append(&tx, workspace, &happened).unwrap();
+        }
+        let left: Vec<Cursor> =
+            since(&tx, workspace, 0, 100).unwrap().iter().map(|one| one.cursor).collect();
+        assert_eq!(left, [1, 3, 5, 6, 7, 8]);
+        // A reader who was behind all of it is told of the latest change, and of all else.
+        let behind = since(&tx, workspace, 2, 100).unwrap();
+        assert!(behind.iter().any(|one| one.cursor == 7));
+    }
 }

@@ -346,6 +346,7 @@ const V3: &[&str] = &[
     super::feed::TABLES_V3,
     super::webhooks::TABLES_V3,
     super::people::COLUMNS_V3,
+    super::look::TABLES_V3,
 ];
 
 #[cfg(test)]

@@ -188,6 +188,7 @@ pub(crate) fn what(alert: &Alert) -> String {
         ("volume", "page") => too_many("opened"),
         ("volume", "list") => too_many("listed"),
         ("volume", "export") => too_many("exported"),
+        ("volume", "api") => too_many("read over the API"),
         ("canary", how) => {
             let done = match how {
                 "open" => "opened",

@@ -335,6 +335,22 @@ document.addEventListener("submit", async (event) => {
   }
 });
 
+// A picture is sent as text in a hidden field of the form that it was chosen in.
+document.addEventListener("change", async (event) => {
+  const input = event.target;
+  if (!input.matches?.("input[type=file][data-into]")) return;
+  const into = document.getElementById(input.dataset.into);
+  const file = input.files[0];
+  const fits = !file || file.size <= Number(input.dataset.bytesMax);
+  input.setCustomValidity(fits ? "" : input.dataset.tooLarge);
+  into.value = "";
+  if (!file || !fits) return input.reportValidity();
+  const bytes = new Uint8Array(await file.arrayBuffer());
+  let text = "";
+  for (const byte of bytes) text += String.fromCharCode(byte);
+  into.value = btoa(text);
+});
+
 function problem(form, text) {
   const line = $(".err", form) ?? form.appendChild(Object.assign(document.createElement("p"), { className: "err" }));
   line.setAttribute("role", "alert");

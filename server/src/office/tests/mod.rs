@@ -7,6 +7,7 @@ mod insight;
 mod late;
 mod pages;
 mod rights;
+mod settings;
 mod watch;
 
 use std::sync::Arc;

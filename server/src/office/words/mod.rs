@@ -62,7 +62,7 @@ macro_rules! areas {
 /// All areas of a language, so that no language can lack one.
 macro_rules! every_area {
     ($language:literal) => {
-        areas!($language: "frame" "entry" "settings" "fields" "people" "decide" "order" "figures")
+        areas!($language: "frame" "entry" "settings" "fields" "people" "decide" "order" "figures" "segments" "today" "contact")
     };
 }
 

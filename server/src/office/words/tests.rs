@@ -9,7 +9,26 @@ use fluent_syntax::ast::{Entry, Expression, InlineExpression, Pattern, PatternEl
 use super::*;
 
 /// Messages whose ids are put together, from the part of it that stands first.
-const FAMILIES: [&str; 6] = ["what-", "field-", "choice-", "noun-", "wipe-", "group-"];
+const FAMILIES: [&str; 18] = [
+    "what-",
+    "field-",
+    "choice-",
+    "noun-",
+    "wipe-",
+    "group-",
+    "seg-",
+    "by-",
+    "op-",
+    "contact-add-",
+    "contact-identity",
+    "contact-reach",
+    "contact-standing",
+    "contact-plan",
+    "contact-business",
+    "contact-personal",
+    "contact-rights",
+    "fate-",
+];
 
 fn variables(pattern: &Pattern<&str>, into: &mut BTreeSet<String>) {
     fn inline(expression: &InlineExpression<&str>, into: &mut BTreeSet<String>) {

@@ -1,13 +1,23 @@
 //! Settings: where everything that an office sets up is found, as far as somebody may see it.
 
+pub(super) mod hooks;
+pub(super) mod keys;
+pub(super) mod look;
+pub(super) mod stages;
+pub(super) mod team;
+
 use axum::extract::State;
 use maud::{Markup, html};
+use roadbook_protocol::ids::WorkspaceId;
+use rusqlite::Connection;
 
 use super::error::OfficeError;
 use super::layout::{self, Page, Place};
 use super::session::Viewer;
 use super::{OfficeState, decide};
-use crate::rights::Action;
+use crate::rights::{self, Action, Decision, Relation};
+use crate::store;
+use crate::store::people::{self, User};
 
 /// One way on.
 struct Way {
@@ -28,7 +38,49 @@ fn groups() -> Vec<(String, Vec<Way>)> {
         ),
         (
             t!("settings-group-people"),
-            vec![way("/devices", t!("people-title"), t!("settings-people"), None)],
+            vec![
+                way("/devices", t!("people-title"), t!("settings-people"), None),
+                way(
+                    "/settings/people",
+                    t!("team-title"),
+                    t!("settings-team"),
+                    Some(Action::ManagePeople),
+                ),
+            ],
+        ),
+        (
+            t!("settings-group-work"),
+            vec![
+                way(
+                    "/settings/look",
+                    t!("look-title"),
+                    t!("settings-look"),
+                    Some(Action::Administer),
+                ),
+                way(
+                    "/settings/stages",
+                    t!("stages-title"),
+                    t!("settings-stages"),
+                    Some(Action::Administer),
+                ),
+            ],
+        ),
+        (
+            t!("settings-group-programs"),
+            vec![
+                way(
+                    "/settings/keys",
+                    t!("keys-title"),
+                    t!("settings-keys"),
+                    Some(Action::Administer),
+                ),
+                way(
+                    "/settings/webhooks",
+                    t!("hooks-title"),
+                    t!("settings-hooks"),
+                    Some(Action::Administer),
+                ),
+            ],
         ),
         (
             t!("settings-group-law"),
@@ -85,6 +137,42 @@ pub(super) async fn page(
     };
     Ok(page.render())
 }
+/// A page of the settings: its title, and the way back.
+async fn frame(
+    state: &OfficeState,
+    viewer: &Viewer,
+    title: &str,
+    body: Markup,
+) -> Result<Markup, OfficeError> {
+    let rights = viewer.rights.clone();
+    let to_decide = state.read(move |conn| decide::count(conn, &rights)).await?;
+    let body = html! {
+        div.bar { (back()) h1 { (title) } }
+        (body)
+    };
+    let page = Page {
+        viewer,
+        title,
+        place: Some(Place::Settings),
+        to_decide,
+        cursor: None,
+        contact: None,
+        body,
+    };
+    Ok(page.render())
+}
+
+/// The people whose rights a program may have: who may use the office.
+fn enterers(conn: &Connection, workspace: WorkspaceId) -> store::Result<Vec<User>> {
+    let mut users = people::list_users(conn, workspace)?;
+    users.retain(|user| {
+        user.disabled_at.is_none()
+            && rights::decide(user.role, Action::Enter, Relation::Own) == Decision::Allow
+    });
+    users.sort_by_key(|user| user.name.to_lowercase());
+    Ok(users)
+}
+
 /// The way back to the settings, above a page of them.
 pub(super) fn back() -> Markup {
     html! { a.k.up href="/settings" { "‹ " (t!("nav-settings")) } }
