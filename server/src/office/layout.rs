@@ -116,7 +116,7 @@ impl Page<'_> {
                             @for place in Place::ALL.into_iter().filter(|place| place.is_for(viewer)) {
                                 @let (href, name, path) = place.parts();
                                 li {
-                                    a href=(href) aria-current=[(self.place == Some(place)).then_some(&t!("what-page"))] {
+                                    a href=(href) aria-current=[(self.place == Some(place)).then_some("page")] {
                                         (icon(path)) span { (name) }
                                         @if place == Place::Decide { (to_decide(self.to_decide)) }
                                         @if place == Place::Alerts { (alerts(viewer.alerts)) }

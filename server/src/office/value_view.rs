@@ -67,8 +67,8 @@ fn form(ask: &Ask, value: &Value) -> Markup {
                     option value="" selected[!limits] { (t!("value-quintiles")) } option value="limits" selected[limits] { (t!("value-limits")) }
                 } }
             @if limits {
-                div.limits { label for=(t!("value-name-recency")) { (t!("value-limit-recency")) } input #recency name=(t!("value-name-recency")) value=(recency) autocomplete="off"; }
-                div.limits { label for=(t!("value-name-frequency")) { (t!("value-limit-frequency")) } input #frequency name=(t!("value-name-frequency")) value=(frequency) autocomplete="off"; }
+                div.limits { label for="recency" { (t!("value-limit-recency")) } input #recency name="recency" value=(recency) autocomplete="off"; }
+                div.limits { label for="frequency" { (t!("value-limit-frequency")) } input #frequency name="frequency" value=(frequency) autocomplete="off"; }
                 div.limits { label for="monetary" { (t!("value-limit-monetary")) } input #monetary name="monetary" value=(monetary) autocomplete="off"; }
             }
             button.btn { (t!("show")) }

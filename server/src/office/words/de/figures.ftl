@@ -26,11 +26,11 @@ calls = Anrufe
 activity-calls-others = { $calls ->
         [one] { $calls } Anruf
        *[other] { $calls } Anrufe
-    }, { $others } Sonstige, in { $period }
+    }, { $others } Sonstige, Zeitraum { $period }
 activity-hit-rate = Trefferquote
 activity-hit-rule = Besuche mit Kauf oder gewonnenem Deal innerhalb von { $n } Tagen
 activity-tasks-done = Aufgaben erledigt
-activity-of-due = { $done } von { $n } fällig in { $period }
+activity-of-due = { $done } von { $n } fällig, Zeitraum { $period }
 activity-neglected = Vernachlässigt
 activity-of-cadence = von { $n } mit Kontaktrhythmus
 nobody-yet = Noch niemand
@@ -80,7 +80,7 @@ funnel-move-hidden = { $title } von { $name }
 funnel-to-stage = In Phase
 funnel-reason-if-lost = Grund, falls verloren
 funnel-through = Wie Deals durchkommen
-funnel-begun = begonnen in { $period }
+funnel-begun = begonnen, Zeitraum { $period }
 funnel-none-began = Kein Deal begann
 choose-longer = Wählen Sie einen längeren Zeitraum.
 funnel-conversion-label = Übergang und Dauer je Phase

@@ -8,10 +8,7 @@ time-unknown = unbekannt
 span-under-a-minute = unter einer Minute
 span-minutes = { $n } Min.
 span-hours = { $n } Std.
-span-days = { $n ->
-        [one] { $n } Tag
-       *[other] { $n } Tage
-    }
+span-days = { $n } T.
 as-of = Stand { $time }
 money = { $amount } { $currency }
 
