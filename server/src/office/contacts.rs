@@ -14,6 +14,7 @@ use serde::Deserialize;
 
 use super::contact_view::status_chip;
 use super::error::OfficeError;
+use super::fields;
 use super::layout::{self, Page, Place, Shape};
 use super::session::Viewer;
 use super::{OfficeState, decide, url};
@@ -194,7 +195,8 @@ impl Line {
                 }
                 @if let Some(company) = company { div.k { (company) } }
                 div.narrow.k {
-                    @let parts = [Some(town.as_str()), self.status.as_deref(), owner];
+                    @let status = self.status.as_deref().filter(|text| !text.is_empty()).map(fields::word);
+                    @let parts = [Some(town.as_str()), status.as_deref(), owner];
                     (parts.into_iter().flatten().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" · "))
                 }
             }
