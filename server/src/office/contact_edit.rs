@@ -376,7 +376,7 @@ pub(super) async fn note(
     }
     let heads: Option<Vec<ChangeHash>> =
         form.text("base").split_whitespace().map(|hash| hash.parse().ok()).collect();
-    let stale = || OfficeError::refused(&t!("edit-note-old"));
+    let stale = || OfficeError::refused(t!("edit-note-old"));
     let heads = heads.filter(|heads| !heads.is_empty()).ok_or_else(stale)?;
     let read = if heads == open.doc.get_heads() {
         None
@@ -406,7 +406,7 @@ pub(super) async fn resolve(
     let field = form.text("field");
     let conflicts = document::conflicts(open.id, &open.doc);
     let Some(conflict) = conflicts.into_iter().find(|conflict| conflict.field == field) else {
-        return Err(OfficeError::refused(&t!("edit-decided")));
+        return Err(OfficeError::refused(t!("edit-decided")));
     };
     let value = if form.has("another") {
         let path = versus::path(field);
