@@ -51,9 +51,11 @@ async fn show(
             }
         }
         div.two {
-            section.card.snug aria-labelledby="who-title" {
-                h2 #who-title { (t!("people")) }
-                @for user in &users { (person(viewer, user, &teams)) }
+            div.stack {
+                section.card aria-labelledby="who-title" {
+                    div.bar { h2 #who-title { (t!("people")) } }
+                    @for user in &users { (person(viewer, user, &teams)) }
+                }
             }
             div.stack {
                 (add_form(viewer, &teams))
