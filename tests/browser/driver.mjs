@@ -47,7 +47,10 @@ async function newPage() {
     if (url.pathname === "/events") streams.add(request);
   });
   for (const end of ["requestfinished", "requestfailed"]) page.on(end, (request) => streams.delete(request));
-  page.on("close", () => { for (const request of streams) if (request.frame().page() === page) streams.delete(request); });
+  // What a page had ends with it, and is not always told.
+  const forget = () => { for (const request of streams) if (request.frame().page() === page) streams.delete(request); };
+  page.on("close", forget);
+  page.on("framenavigated", (frame) => { if (frame === page.mainFrame()) forget(); });
   return page;
 }
 const page = await newPage();
@@ -155,7 +158,7 @@ const commands = {
   // Controls without a name that a screen reader could say.
   async nameless() {
     return page.evaluate(() =>
-      [...document.querySelectorAll("a, button, input:not([type=hidden]), select, textarea")]
+      [...document.querySelectorAll("a, button, input:not([type=hidden], [hidden]), select, textarea")]
         .filter((e) => {
           const labelled = e.getAttribute("aria-label") || e.getAttribute("aria-labelledby") || e.title;
           const label = e.labels?.length ? [...e.labels].map((l) => l.textContent).join("") : "";

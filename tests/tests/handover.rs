@@ -267,9 +267,6 @@ async fn who_leaves_hands_everything_over_by_rule_and_what_is_unsent_is_told() {
     let id = lost.json(&["status"])["device"]["id"].as_str().unwrap().to_owned();
     scene.admin(&["device", "revoke", &id]).ok();
     assert_eq!(lost.run(&["sync"]).status.code(), Some(6));
-    scene
-        .admin(&["api-key", "add", "her-script", "--scope", "contacts:read", "--user", "ada"])
-        .ok();
     let left = scene
         .admin(&[
             "leaver",
@@ -290,11 +287,22 @@ async fn who_leaves_hands_everything_over_by_rule_and_what_is_unsent_is_told() {
         .collect();
     assert_eq!(states, ["revoked", "wiped"].into());
     assert_eq!(left["unsent"], 0, "{left:#}");
-    assert_eq!(left["api_keys"], serde_json::json!(["her-script"]));
+    assert_eq!(left["api_keys"], serde_json::json!([]));
     let exported = scene.export();
     let owner = |n: usize| exported[&hers[&n].to_string()]["owner"].clone();
     assert_eq!(owner(0), "cy", "{:#}", exported[&hers[&0].to_string()]);
     assert_eq!(owner(1), "ben");
     let again = devices::sync(&ada).await;
     assert!(again.is_err() || ada.ids(None).map_or(true, |ids| ids.is_empty()), "no way back in");
+}
+
+#[test]
+fn programs_that_act_for_who_leaves_are_named() {
+    let scene = Scene::new();
+    scene.reps(&["ben"]);
+    scene.admin(&["user", "add", "mona", "--role", "manager"]).ok();
+    let key = ["api-key", "add", "her-script", "--scope", "contacts:read", "--user", "mona"];
+    scene.admin(&key).ok();
+    let left = scene.admin(&["leaver", "mona", "--to", "ben", "--json"]).json();
+    assert_eq!(left["api_keys"], serde_json::json!(["her-script"]), "{left:#}");
 }

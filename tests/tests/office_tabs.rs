@@ -18,20 +18,20 @@ fn eight_tabs_are_live_over_one_stream_which_another_takes_over() {
     browser.sign_in(&code);
     // A page without a stream: so it is one of the others that has it.
     browser.open("/account");
-    browser.ask(json!({"do": "tabs", "path": "/contacts", "count": 8}));
-    browser.open("/contacts");
+    browser.ask(json!({"do": "tabs", "path": "/", "count": 8}));
+    browser.open("/");
     browser.ask(json!({"do": "tabs_see", "selector": "#live", "text": "live"}));
     browser.ask(json!({"do": "tabs_see", "selector": "#live[data-state=live]", "text": "live"}));
     assert_eq!(browser.ask(json!({"do": "streams"})), 1, "nine tabs, one stream");
 
     phone.run(&["add", "company=Told to every tab"]).ok();
     phone.sync();
-    browser.ask(json!({"do": "tabs_see", "selector": "tbody", "text": "Told to every tab"}));
+    browser.ask(json!({"do": "tabs_see", "selector": "#feed", "text": "Told to every tab"}));
 
     assert_eq!(browser.ask(json!({"do": "close_streaming"})), 7);
     phone.run(&["add", "company=And after one was closed"]).ok();
     phone.sync();
-    browser.ask(json!({"do": "tabs_see", "selector": "tbody", "text": "And after one was closed"}));
+    browser.ask(json!({"do": "tabs_see", "selector": "#feed", "text": "And after one was closed"}));
     assert_eq!(browser.ask(json!({"do": "streams"})), 1, "another has the stream");
     browser.assert_quiet("many tabs");
 }

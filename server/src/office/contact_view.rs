@@ -171,7 +171,7 @@ impl View<'_> {
                     span.grow {}
                     @if self.steers { (self.assign_form()) }
                     @if authors {
-                        a.btn.small href=(page) aria-pressed="true" { (t!("contact-hide-who")) }
+                        a.btn.small href=(page) { (t!("contact-hide-who")) }
                     } @else {
                         a.btn.small href={ (page) "?authors=1" } { (t!("contact-who")) }
                     }
