@@ -17,7 +17,7 @@
 //! | `who` | whose figures are shown |
 //! | `value`, `value_view` | what customers bring: RFM, ABC, seasons, answers, silence |
 //! | `charts` | charts as SVG |
-//! | [`words`] | every text that a person reads, in five languages |
+//! | `words` | every text that a person reads, in five languages |
 //! | `proposals` | late edits, field by field |
 //! | `decide`, `versus` | conflicts side by side, quarantined changes |
 //! | `erasures`, `retention` | who has confirmed an erasure; rules, whom they reach, confirming the list |
