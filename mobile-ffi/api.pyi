@@ -998,11 +998,12 @@ class SignerImpl(Signer):
 
 class OpenSettings:
     """How a replica is opened."""
-    def __init__(self, *, home: str, app: typing.Optional[str]=_DEFAULT, key_store: typing.Optional[KeyStore]=_DEFAULT, signer: typing.Optional[Signer]=_DEFAULT):
+    def __init__(self, *, home: str, app: typing.Optional[str]=_DEFAULT, key_store: typing.Optional[KeyStore]=_DEFAULT, signer: typing.Optional[Signer]=_DEFAULT, begin_anew: bool=False):
         self.home  # The directory of the replica, made if it is absent. Nothing else may be kept in it, and it must not be part of the phone's cloud backup.
         self.app  # Name and version of the app, told to the server.
         self.key_store  # Keeps the replica's secrets; files in `home` do unless given.
         self.signer  # Signs in the name of the device; a key in the key store does unless given.
+        self.begin_anew  # For an enrolment, where the key of the replica is lost: what can't be opened is put into a directory beside it, and an empty one is opened; `enrol` comes next. The sealed copies of its unsent edits go up with the first exchange. It is put back by `close` without an enrolment. A replica that can be opened is opened as ever.
 
 class Receipt(enum.Enum):
     """Where an edit is."""
@@ -1127,6 +1128,16 @@ class Saved:
         self.edit_id  # Names the edit in the outbox and for its receipt, whatever becomes of it.
         self.contact_id  # The contact.
         self.added  # The ids of the entries that were added, in the order of the edits.
+
+class SavedList:
+    """A list that the office has handed to this user. It is the office's: read, and not changed here."""
+    def __init__(self, *, id: str, name: str, filter: str, by: Person, handed_at: Timestamp, contacts: int):
+        self.id  # Its id. A list that is handed over anew under its name has another one.
+        self.name  # What it is called.
+        self.filter  # The filter that finds its contacts, for `ListQuery` and `ids`; other conditions may stand beside it.
+        self.by  # Who handed it over. The login is empty.
+        self.handed_at  # When, by the server's clock.
+        self.contacts  # How many contacts the filter finds on this device.
 
 class Phase(enum.Enum):
     """What the exchange with the server is doing."""
@@ -1592,6 +1603,10 @@ class Roadbook:
     def list(self, query: ListQuery) -> ContactPage:
         """One window of a list. About a millisecond for 50 of 10,000. `Invalid` with the field `filter`
         where the filter can't be read.
+        """
+    def lists(self) -> typing.List[SavedList]:
+        """The lists that the office has handed to this user, those that were handed over last first. They
+        come and change with the exchange with the server, and need no network otherwise.
         """
     def observe_alerts(self, observer: AlertObserver) -> ObserverHandle:
         """Watches what the user has to be told: the lease, a wipe, a version that is too old, a device that

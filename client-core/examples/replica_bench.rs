@@ -15,12 +15,13 @@ use std::time::{Duration, Instant};
 
 use chrono::NaiveDate;
 use futures_util::{SinkExt, StreamExt};
+use ring::signature::{Ed25519KeyPair, KeyPair};
 use roadbook_client_core::{Clock, Durability, ListQuery, OpenOptions, Replica, Sort, sync};
 use roadbook_protocol::document::{Collection, Command, Splice, Value};
 use roadbook_protocol::ids::{ContactId, DeviceId, EntryId, UnixMs, UserId, WorkspaceId};
 use roadbook_protocol::limits::Limits;
 use roadbook_protocol::sealing::{self, OpeningKey};
-use roadbook_protocol::wire::{self, Enrolled, Frame};
+use roadbook_protocol::wire::{self, Enrolled, Frame, SealingKey, sealing_text};
 use tokio_tungstenite::tungstenite::Message;
 
 struct BenchClock;
@@ -262,12 +263,14 @@ fn main() {
     let replica = Replica::open(dir.path(), options(Durability::Full)).unwrap();
     results.extend(reading(&replica, &made));
     results.extend(editing(&replica, &made));
-    report(&results, contacts, json);
+    let (copying, bytes) = copying();
+    results.extend(copying);
+    report(&results, contacts, &bytes, json);
 }
 
 fn make(home: &Path, contacts: usize) -> Vec<ContactId> {
     let replica = Replica::open(home, options(Durability::Off)).unwrap();
-    tokio::runtime::Runtime::new().unwrap().block_on(enrol(&replica));
+    tokio::runtime::Runtime::new().unwrap().block_on(enrol(&replica, None));
     let mut random = Random(42);
     let ids = (0..contacts)
         .map(|number| {
@@ -363,37 +366,54 @@ fn editing(replica: &Replica, made: &[ContactId]) -> Vec<Measured> {
             replica.create(&record(&mut Random(n as u64), n)).unwrap();
         }),
         fsync,
-        sealing(),
-        sealed_beside(replica.home()),
     ]
 }
 
-/// An edit with its commands, as large as they usually are, sealed to the workspace (HPKE, X25519).
-fn sealed(public: &[u8; 32], n: usize) -> Vec<u8> {
-    let mut random = [0; 32];
-    random[..8].copy_from_slice(&n.to_le_bytes());
-    sealing::seal(public, b"a bench", &[7; 600], random).unwrap()
-}
-
-/// What a sealed copy of each edit (rule 17) would add: the sealing ...
-fn sealing() -> Measured {
-    let public = OpeningKey::derive(&[9; 32]).public();
-    measure("(sealing one edit to the workspace)", None, 300, |n| {
-        sealed(&public, n);
-    })
-}
-
-/// ... and a file of its own, since a copy inside the replica is lost with the replica's key.
-fn sealed_beside(dir: &Path) -> Measured {
-    use std::io::Write;
-    let (public, path) = (OpeningKey::derive(&[9; 32]).public(), dir.join("sealed-probe"));
-    let mut file = std::fs::File::create(&path).unwrap();
-    let measured = measure("(the same, appended to a file and synced)", None, 200, |n| {
-        file.write_all(&sealed(&public, n)).unwrap();
-        file.sync_data().unwrap();
+/// What a sealed copy of each edit (rule 17) adds: the same edits on two small replicas by turns, one of
+/// which has no key to seal to.
+fn copying() -> (Vec<Measured>, [(&'static str, u64); 3]) {
+    let key = OpeningKey::derive(&[9; 32]).public();
+    let [with, without] = [Some(key.as_slice()), None].map(|key| {
+        let dir = tempfile::tempdir().unwrap();
+        let replica = Replica::open(dir.path(), options(Durability::Full)).unwrap();
+        tokio::runtime::Runtime::new().unwrap().block_on(enrol(&replica, key));
+        let id = replica.create(&record(&mut Random(3), 3)).unwrap().contact_id;
+        assert_eq!(replica.status().unwrap().copies.trouble.is_none(), key.is_some());
+        (dir, replica, id)
     });
-    std::fs::remove_file(path).unwrap();
-    measured
+    let edit = |(_, replica, id): &(tempfile::TempDir, Replica, ContactId), n: usize| {
+        let start = Instant::now();
+        let value = Some(format!("source {n}").into());
+        replica.edit(*id, &[Command::Set { field: "source".into(), value }]).unwrap();
+        start.elapsed()
+    };
+    let database =
+        |home: &Path| size(&home.join("replica.db")) + size(&home.join("replica.db-wal"));
+    let copies = || size(&with.0.path().join("copies"));
+    let copies_before = copies();
+    let before = [&with, &without].map(|(dir, _, _)| database(dir.path()));
+    let (with_times, without_times) = (0..300).map(|n| (edit(&with, n), edit(&without, n))).unzip();
+    let after = [&with, &without].map(|(dir, _, _)| database(dir.path()));
+    let bytes = [
+        ("sealed copies", copies().saturating_sub(copies_before)),
+        ("the database and its log grew beside them", after[0].saturating_sub(before[0])),
+        ("and without them", after[1].saturating_sub(before[1])),
+    ];
+    let measured = |name, times| Measured { name, target_ms: None, times };
+    let results = vec![
+        measured("one edit, durable, with its sealed copy", with_times),
+        measured("(the same by turns, without)", without_times),
+        measure("(sealing 600 bytes to the workspace)", None, 300, |n| {
+            let mut random = [0; 32];
+            random[..8].copy_from_slice(&n.to_le_bytes());
+            sealing::seal(&key, b"a bench", &[7; 600], random).unwrap();
+        }),
+    ];
+    (results, bytes)
+}
+
+fn size(path: &Path) -> u64 {
+    std::fs::metadata(path).map_or(0, |file| file.len())
 }
 
 /// What one write and fsync of 4 KiB cost here: the floor of a durable edit.
@@ -409,7 +429,7 @@ fn fsync_times(dir: &Path) -> Measured {
     measured
 }
 
-fn report(results: &[Measured], contacts: usize, json: bool) {
+fn report(results: &[Measured], contacts: usize, bytes: &[(&str, u64)], json: bool) {
     let machine = format!(
         "{} {}, {} cores, {} build",
         std::env::consts::OS,
@@ -429,7 +449,10 @@ fn report(results: &[Measured], contacts: usize, json: bool) {
             .collect();
         println!(
             "{}",
-            serde_json::json!({ "workload": "W7", "contacts": contacts, "machine": machine, "results": rows })
+            serde_json::json!({
+                "workload": "W7", "contacts": contacts, "machine": machine, "results": rows,
+                "bytes_of_300_edits": bytes,
+            })
         );
         return;
     }
@@ -446,29 +469,43 @@ fn report(results: &[Measured], contacts: usize, json: bool) {
             target
         );
     }
+    for (what, bytes) in bytes {
+        println!("{what}, of 300 edits: {bytes} bytes");
+    }
 }
 
-/// Enrols with a server that grants everything to everybody, on this machine.
-async fn enrol(replica: &Replica) {
+/// Enrols with a server that grants everything to everybody, on this machine, and tells this key to seal
+/// to.
+async fn enrol(replica: &Replica, seal_to: Option<&[u8]>) {
+    let workspace = WorkspaceId::from_bytes([1; 16]);
+    let pair = Ed25519KeyPair::from_seed_unchecked(&[8; 32]).unwrap();
+    let workspace_key = pair.public_key().as_ref().to_vec();
+    let sealing = seal_to.map(|key| SealingKey {
+        key: key.to_vec(),
+        signature: pair.sign(&sealing_text(&workspace, key)).as_ref().to_vec(),
+    });
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
+    let granted = Enrolled {
+        workspace,
+        workspace_name: "Bench".into(),
+        device: DeviceId::from_bytes([2; 16]),
+        user: UserId::from_bytes([3; 16]),
+        login: "bench".into(),
+        user_name: "Bench".into(),
+        workspace_key,
+        sealing,
+        certificate: Vec::new(),
+    };
     let server = tokio::spawn(async move {
         let (tcp, _) = listener.accept().await.unwrap();
         let mut socket = tokio_tungstenite::accept_async(tcp).await.unwrap();
         while let Some(Ok(Message::Binary(bytes))) = socket.next().await {
             if let Ok(Frame::Enrol(_)) = wire::decode(&bytes, &Limits::DEFAULT) {
-                let granted = Enrolled {
-                    workspace: WorkspaceId::from_bytes([1; 16]),
-                    workspace_name: "Bench".into(),
-                    device: DeviceId::from_bytes([2; 16]),
-                    user: UserId::from_bytes([3; 16]),
-                    login: "bench".into(),
-                    user_name: "Bench".into(),
-                    workspace_key: Vec::new(),
-                    sealing: None,
-                    certificate: Vec::new(),
-                };
-                socket.send(Message::Binary(wire::encode(&granted.into()).into())).await.unwrap();
+                socket
+                    .send(Message::Binary(wire::encode(&granted.clone().into()).into()))
+                    .await
+                    .unwrap();
             }
         }
     });

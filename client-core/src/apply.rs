@@ -23,7 +23,7 @@ use crate::replica::{Replica, Write};
 use crate::store::contacts::{self, Access, ContactRow};
 use crate::store::lists::Quarantining;
 use crate::store::meta::{self, key};
-use crate::store::{changes, drops, evidence, lists, projections, proposals};
+use crate::store::{changes, drops, evidence, handed, lists, projections, proposals};
 
 /// Requests of one contact on one connection; what is still not usable then waits for the next.
 const ATTEMPTS_MAX: u32 = 4;
@@ -206,7 +206,8 @@ impl Write<'_> {
         match item.access {
             wire::Access::Removed => {
                 // Late edits of it may be here before or without it.
-                if proposals::remove(&self.tx, item.contact)? {
+                let late = proposals::remove(&self.tx, item.contact)?;
+                if handed::remove(&self.tx, item.contact)? || late {
                     self.wipe_files()?;
                 }
                 drops::note(&self.tx, item.contact, cursor)
@@ -235,7 +236,7 @@ impl Write<'_> {
         {
             // Ours, and the server has no document of it: rebuilt under the same id (rule 12).
             if row.set_aside {
-                self.swap(row, Base::nothing())?;
+                self.swap(row, Base::nothing(row))?;
             }
             return Ok(true);
         }
@@ -287,14 +288,17 @@ impl Write<'_> {
             return Ok(());
         }
         let base = match row.merged_heads.is_empty() {
-            true => Base::nothing(),
+            true => Base::nothing(row),
             false => {
                 let Ok(local) = self.document(row) else { return Ok(()) };
                 let what = || format!("contact {}", row.id);
                 match contained(what, || local.fork_at(&row.merged_heads)) {
-                    Ok(Ok(doc)) => {
-                        Base { doc, bytes: None, merged_heads: row.merged_heads.clone() }
-                    }
+                    Ok(Ok(doc)) => Base {
+                        doc,
+                        bytes: None,
+                        merged_heads: row.merged_heads.clone(),
+                        anew: None,
+                    },
                     _ => return Ok(()),
                 }
             }
@@ -330,6 +334,10 @@ impl Write<'_> {
                 reason: error.to_string(),
             }
         })?;
+        let number = item.generation.unwrap_or(1);
+        if number != row.generation {
+            return self.take_anew(&row, item, doc, number);
+        }
         let mut base = Base::of(doc, item);
         let older = !holds_all(&base.doc, &row.merged_heads);
         if (row.keep_local || row.set_aside || older)
@@ -347,6 +355,62 @@ impl Write<'_> {
             }
         }
         self.swap(&row, base)?;
+        Ok(true)
+    }
+
+    /// Takes a document of another generation in the place of the one here (rule 25): never both, since
+    /// what they have in common is not the same changes. Which of two is the later one is read from what
+    /// they stand for. What was not sent is authored anew on it.
+    fn take_anew(
+        &mut self,
+        row: &ContactRow,
+        item: &PageItem,
+        doc: Automerge,
+        number: u64,
+    ) -> Result<bool> {
+        let found = document::generation(&doc);
+        if found.number != number {
+            return Err(Error::Damaged {
+                what: format!("the document of {}", row.id),
+                reason: format!("it is of generation {}, not {number}", found.number),
+            });
+        }
+        let not_shown =
+            evidence::is_any(&self.tx, row.num)? && evidence::is_due(&self.tx, row.num)?;
+        if row.keep_local && not_shown {
+            // The server was restored and is going to be brought the document that is here. It is asked
+            // for its own again when it has answered.
+            return Ok(true);
+        }
+        if let Ok(local) = self.document(row) {
+            let here = document::generation(&local);
+            let theirs = found.edits(&doc);
+            let mut lost = here.edits(&local);
+            lost.retain(|hash| !theirs.contains(hash));
+            for own in changes::unmerged_of(&self.tx, row.num)? {
+                lost.remove(&own.hash);
+            }
+            let stands_for = |hash: &ChangeHash| here.holds(&local, hash);
+            if !row.keep_local && heads(&doc).iter().all(stands_for) {
+                // It was asked for before the one that is here came.
+                self.keep(row.id, local);
+                return Ok(false);
+            }
+            let mut others = false;
+            for hash in &lost {
+                let own = changes::find_local(&self.tx, row.num, hash)?;
+                others |= own.is_none_or(|own| own.edit.is_none());
+            }
+            if others {
+                self.keep_lost(row, &local)?;
+            }
+            if !lost.is_empty() {
+                // The server was restored, and was not given back what it had merged.
+                changes::not_merged_any_more(&self.tx, row.num)?;
+            }
+        }
+        let base = Base { anew: Some(found), ..Base::of(doc, item) };
+        self.swap(row, base)?;
         Ok(true)
     }
 
@@ -438,6 +502,7 @@ impl Write<'_> {
                 )
             }
         };
+        contacts::set_generation(&self.tx, row.num, item.generation.unwrap_or(1))?;
         contacts::set_snapshot(&self.tx, row.num, &item.snapshot, trusted)?;
         contacts::set_heads(&self.tx, row.num, new_heads)?;
         contacts::set_merged_heads(&self.tx, row.num, new_heads)?;
@@ -456,6 +521,9 @@ impl Write<'_> {
         }
         if item.changes.is_empty() && item.heads.is_empty() {
             return Ok(true);
+        }
+        if item.generation.unwrap_or(1) != row.generation {
+            return Ok(false);
         }
         let mut doc = self.document(row)?;
         let incoming = self.admit(row, item)?;

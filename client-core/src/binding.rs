@@ -5,6 +5,7 @@ use roadbook_protocol::wire;
 use rusqlite::{Connection, params};
 use serde::Serialize;
 
+use crate::copies::Aftermath;
 use crate::error::{Error, Result};
 use crate::replica::Replica;
 use crate::store::meta::{self, key};
@@ -97,8 +98,10 @@ impl Replica {
                 }
             }
             write.notices.sync = true;
+            write.then(Aftermath::Compare);
             Ok(())
         })?;
+        self.begun_anew();
         Ok(Enrolled {
             workspace: granted.workspace,
             workspace_name: granted.workspace_name.clone(),

@@ -280,7 +280,7 @@ impl Write<'_> {
             replays: 0,
             undoes,
         };
-        changes::insert_local(&self.tx, row.num, &new)?;
+        self.insert_local(row.num, &new)?;
         self.document_changed(row, doc)?;
         self.notices.sync = true;
         self.wake = true;
@@ -308,7 +308,7 @@ impl Write<'_> {
                 replays: 0,
                 undoes: None,
             };
-            changes::insert_local(&self.tx, row.num, &new)?;
+            self.insert_local(row.num, &new)?;
         }
         Ok(())
     }

@@ -7,10 +7,13 @@
 use roadbook_protocol::ids::ContactId;
 use roadbook_protocol::wire::{Erasures, KeyAlgorithm, erasures_text, verify};
 
+use crate::at_rest::lost;
+use crate::copies::Aftermath;
 use crate::error::{Error, Result};
 use crate::replica::{Replica, Write};
 use crate::store::contacts;
 use crate::store::erasures;
+use crate::store::handed;
 use crate::store::meta::{self, key};
 
 impl Replica {
@@ -34,13 +37,16 @@ impl Replica {
         })
     }
 
-    /// Removes databases that were set aside as damaged: what could be read of them was taken over
-    /// then, and nobody can tell any more whom they speak of.
+    /// Removes databases that were set aside as damaged or for want of their key: what could be read of
+    /// them was taken over then, and nobody can tell any more whom they speak of.
     pub(crate) fn remove_set_aside(&self) -> Result<()> {
         let home = self.inner.home.path();
         for entry in std::fs::read_dir(home).map_err(Error::file(home))? {
             let entry = entry.map_err(Error::file(home))?;
-            if entry.file_name().to_string_lossy().contains(".damaged-") {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if lost::is_ours(&name) {
+                lost::erase(&entry.path())?;
+            } else if name.contains(".damaged-") {
                 tracing::warn!(
                     file = %entry.path().display(),
                     "a damaged database that was set aside is removed: a contact was erased"
@@ -58,10 +64,13 @@ impl Write<'_> {
         if let Some(row) = contacts::find(&self.tx, id)? {
             contacts::drop(&self.tx, &row)?;
         }
+        handed::remove(&self.tx, id)?;
         erasures::remove_all(&self.tx, id)?;
         self.replica.remove_set_aside()?;
         meta::remove(&self.tx, key::SET_ASIDE)?;
         self.wipe_files()?;
+        // What is unsent of it is in the copies too.
+        self.then(Aftermath::Compare);
         self.forget(id);
         self.touched(id);
         Ok(())

@@ -129,7 +129,7 @@ pub enum Error {
     },
     /// The key that the replica was encrypted with is not there. Nothing was touched.
     #[error(
-        "the key of the replica in {home} is lost: {reason}; put the key back if you can, and nothing is lost; if not, use another --home (or move this directory away) and enrol again: everything comes back but the edits that were not sent"
+        "the key of the replica in {home} is lost: {reason}; put the key back if you can; if not, ask the office for a code and run `roadbook enroll URL CODE` with this directory: everything comes back from the server, and the sealed copies of the edits that were not sent go to it"
     )]
     KeyLost {
         /// The replica's directory.

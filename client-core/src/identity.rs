@@ -22,7 +22,7 @@ use crate::keys::{
 };
 
 const LOCK: &str = "lock";
-const INCARNATION: &str = "incarnation";
+pub(crate) const INCARNATION: &str = "incarnation";
 
 /// The replica's directory, owned by this process while the value lives.
 pub(crate) struct Home {

@@ -10,6 +10,7 @@
 //! | `edit` | commands become one durable change; undo |
 //! | `read` | lists, search, one contact, conflicts, history |
 //! | `outbox`, `receipt` | every local edit and where it is; the quarantine |
+//! | `saved_lists` | lists that the office has handed over |
 //! | `proposals` | late edits of others to one's own contacts, and what is decided about them |
 //! | `apply`, `receipts` | what comes from the server: pages, documents, fates |
 //! | `erase` | destroying all of an erased contact |
@@ -19,6 +20,7 @@
 //! | `at_rest` | the files encrypted; plain ones of before are |
 //! | `observe` | who is told of what |
 //! | `lease`, `wipe` | how long the replica may be read; destroying it when the device was revoked |
+//! | `copies` | sealed copies of unsent edits, for a replica whose key is lost |
 //! | `state` | status, the hash by which replicas compare |
 //! | `store` | the SQLite file |
 //! | [`sync`] | connections: enrolment, the engine, TLS, reconnecting |
@@ -29,6 +31,7 @@ mod apply;
 mod at_rest;
 mod binding;
 mod chunk;
+mod copies;
 mod documents;
 mod edit;
 mod env;
@@ -49,6 +52,7 @@ mod reauthor;
 mod receipt;
 mod receipts;
 mod replica;
+mod saved_lists;
 mod state;
 mod store;
 pub mod sync;
@@ -57,6 +61,7 @@ mod tests;
 mod wipe;
 
 pub use at_rest::Encryption;
+pub use copies::{CopyStatus, CopyTrouble, Recovered};
 pub use edit::{Edit, Edited};
 pub use env::{Clock, Durability, Entropy, OpenOptions, SystemClock, SystemEntropy, Uptime};
 pub use error::{Error, Result};
@@ -67,5 +72,6 @@ pub use proposals::{LocalDecision, Proposal, ProposalItem, ProposalVerdict};
 pub use read::{List, ListQuery, Sort};
 pub use receipt::Receipt;
 pub use replica::Replica;
+pub use saved_lists::SavedList;
 pub use state::{Connectivity, Me, Named, Phase, Progress, StateHash, Status};
 pub use wipe::WipeStatus;

@@ -118,7 +118,10 @@ impl OfferQueue {
                     tracing::warn!(%contact, %error, "nothing of it can be offered");
                 }
             }
-            replica.write("ack", |write| evidence::set_offer(&write.tx, num, None))?;
+            replica.write("ack", |write| {
+                evidence::set_offer(&write.tx, num, None)?;
+                write.ask_for_theirs(contact)
+            })?;
         }
     }
 }
@@ -212,10 +215,11 @@ impl Replica {
                 let waits =
                     refused.iter().any(|fate| fate.contact == *id && fate.fate == Fate::Waiting);
                 if let Some(row) = contacts::find(&write.tx, *id)?
-                    && !waits
+                    && (!waits || row.generation > 1)
                 {
                     evidence::set_offer(&write.tx, row.num, None)?;
                 }
+                write.ask_for_theirs(*id)?;
             }
             Ok(())
         })
@@ -223,6 +227,17 @@ impl Replica {
 }
 
 impl Write<'_> {
+    /// Whether the server takes a document that was begun anew (rule 25) in the place of its own, or not,
+    /// is seen by what it has then; what it sent before was not looked at.
+    fn ask_for_theirs(&mut self, id: ContactId) -> Result<()> {
+        if contacts::find(&self.tx, id)?.is_some_and(|row| row.generation > 1) {
+            lists::want(&self.tx, id, -1)?;
+            self.notices.sync = true;
+            self.wake = true;
+        }
+        Ok(())
+    }
+
     /// Another's change that the server did not take back: it is in the document here, and in the
     /// quarantine with its bytes.
     fn list_refused(&mut self, fate: &ChangeFate) -> Result<()> {

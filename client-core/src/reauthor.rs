@@ -7,7 +7,7 @@
 use std::collections::{HashMap, HashSet};
 
 use automerge::{Automerge, Change, ChangeHash};
-use roadbook_protocol::document::{self, Applied, Author, Command, EditOptions};
+use roadbook_protocol::document::{self, Applied, Author, Command, EditOptions, Generation};
 use roadbook_protocol::ids::Actor;
 use roadbook_protocol::wire::PageItem;
 
@@ -31,18 +31,22 @@ pub(crate) struct Base {
     pub bytes: Option<Vec<u8>>,
     /// What is merged at the server.
     pub merged_heads: Vec<ChangeHash>,
+    /// Of which generation it is, where that is another than that of the document here (rule 25):
+    /// nothing made on that one fits on it.
+    pub anew: Option<Generation>,
 }
 
 impl Base {
     /// The document of a page item.
     pub(crate) fn of(doc: Automerge, item: &PageItem) -> Base {
         let merged_heads = heads(&doc);
-        Base { doc, bytes: Some(item.snapshot.clone()), merged_heads }
+        Base { doc, bytes: Some(item.snapshot.clone()), merged_heads, anew: None }
     }
 
     /// Nothing: the server has no document of this contact (rule 12: it is rebuilt).
-    pub(crate) fn nothing() -> Base {
-        Base { doc: document::new_document(), bytes: None, merged_heads: Vec::new() }
+    pub(crate) fn nothing(row: &ContactRow) -> Base {
+        let anew = (row.generation > 1).then(Generation::first);
+        Base { doc: document::new_document(), bytes: None, merged_heads: Vec::new(), anew }
     }
 
     /// Takes in what the local document has beside this one: content that came from the server after
@@ -96,7 +100,7 @@ impl Base {
 impl Write<'_> {
     /// Puts `base` in the place of the contact's document.
     pub(crate) fn swap(&mut self, row: &ContactRow, base: Base) -> Result<()> {
-        let Base { mut doc, bytes, merged_heads } = base;
+        let Base { mut doc, bytes, merged_heads, anew } = base;
         let what = || format!("contact {}", row.id);
         let bytes = match bytes {
             Some(bytes) => Some(bytes),
@@ -114,7 +118,12 @@ impl Write<'_> {
             true => unsettled.iter().map(|change| change.hash).collect(),
             false => doc.get_changes_meta(&merged_heads).iter().map(|meta| meta.hash).collect(),
         };
-        let again = self.put_on_top(row, &mut doc, &unsettled, &not_merged)?;
+        if let Some(generation) = &anew {
+            contacts::set_generation(&self.tx, row.num, generation.number)?;
+            // The numbers of the usual actor were used on the document before.
+            contacts::set_actor(&self.tx, row.id, None)?;
+        }
+        let again = self.put_on_top(row, &mut doc, &unsettled, &not_merged, anew.as_ref())?;
         if !again.is_empty() {
             self.replay(row, &mut doc, &again)?;
         }
@@ -127,7 +136,12 @@ impl Write<'_> {
         contacts::set_keep_local(&self.tx, row.num, keep)?;
         contacts::set_merged_heads(&self.tx, row.num, &merged_heads)?;
         self.notices.sync = true;
-        self.document_changed(row, doc)
+        self.document_changed(row, doc)?;
+        if anew.is_some_and(|generation| generation.purged) {
+            changes::forget_settled(&self.tx, row.num)?;
+            self.wipe_files()?;
+        }
+        Ok(())
     }
 
     /// Applies the local changes that still fit, as they are; returns those to author anew.
@@ -137,6 +151,7 @@ impl Write<'_> {
         doc: &mut Automerge,
         unsettled: &[LocalChange],
         not_merged: &HashSet<ChangeHash>,
+        anew: Option<&Generation>,
     ) -> Result<Vec<LocalChange>> {
         let now = self.now();
         let mut last_seq = last_seqs(doc);
@@ -144,6 +159,11 @@ impl Write<'_> {
         let mut again = Vec::new();
         for change in unsettled {
             if holds(doc, &change.hash) && !not_merged.contains(&change.hash) {
+                changes::set_receipt(&self.tx, change.pos, Receipt::Merged, true, ("", ""), now)?;
+                continue;
+            }
+            if anew.is_some_and(|generation| generation.carried.contains(&change.hash)) {
+                // It is among what was written again, whatever was heard of it.
                 changes::set_receipt(&self.tx, change.pos, Receipt::Merged, true, ("", ""), now)?;
                 continue;
             }
@@ -155,7 +175,8 @@ impl Write<'_> {
             }
             // A bootstrap is in every document; the server may still not have it of this contact.
             let fits = holds(doc, &change.hash)
-                || change.receipt != Receipt::Forked
+                || anew.is_none()
+                    && change.receipt != Receipt::Forked
                     && last_seq.get(&change.actor).copied().unwrap_or(0) + 1 == change.seq;
             if fits && self.put_one(doc, change, &bad)? {
                 last_seq.insert(change.actor, change.seq);
@@ -300,7 +321,7 @@ impl Write<'_> {
                 replays: change.replays + 1,
                 undoes: None,
             };
-            changes::insert_local(&self.tx, row.num, &new)?;
+            self.insert_local(row.num, &new)?;
             changes::copy_undo(&self.tx, change.pos, row.num, &hash)?;
         }
         let now = self.now();

@@ -11,6 +11,7 @@ use roadbook_protocol::wire::{ChangeFate, ContactHeads, Fate, Need};
 use roadbook_protocol::{ChangeHash, document};
 use rusqlite::params;
 
+use crate::copies::Aftermath;
 use crate::documents::{follow, holds, normalise};
 use crate::error::{Error, Result};
 use crate::receipt::Receipt;
@@ -22,9 +23,10 @@ use crate::store::meta::{self, key};
 use crate::store::{drops, evidence, proposals};
 
 /// Codes under which a change is refused only because of another one: its edit is authored anew.
-/// (The server says `dependency`; the next two are the gate's own words for it.)
+/// (The server says `dependency`; the next two are the gate's own words for it; `generation` is that the
+/// document on which it was made is not taken, rule 25.)
 const REFUSED_FOR_ANOTHER: &[&str] =
-    &["dependency", "depends_on_refused", "missing_dependency", "gave_up"];
+    &["dependency", "depends_on_refused", "missing_dependency", "gave_up", "generation"];
 /// Codes that no authoring anew can heal: the contact is not this user's, or not theirs to write.
 const NOT_OURS: &[&str] = &["not_yours", "read_only", "foreign", "revoked"];
 
@@ -49,6 +51,7 @@ impl Replica {
                 }
             }
             write.notices.sync = true;
+            write.then(Aftermath::Arrived);
             Ok(first)
         })
     }
@@ -75,6 +78,7 @@ impl Replica {
             }
             write.drop_removed()?;
             write.notices.sync = true;
+            write.then(Aftermath::Arrived);
             Ok(refused)
         })
     }
@@ -94,8 +98,10 @@ impl Replica {
                 [],
             )?;
             drops::void(&write.tx)?;
+            write.replica.copies().void();
             proposals::void(&write.tx)?;
             write.notices.sync = true;
+            write.then(Aftermath::Compare);
             write.wake = true;
             Ok(())
         })
@@ -120,13 +126,10 @@ impl Replica {
                     }
                 };
                 evidence::set_offer(&write.tx, row.num, Some(known))?;
-                write
-                    .tx
-                    .prepare_cached(
-                        "UPDATE change SET receipt = 'saved', settled = 0
-                         WHERE contact = ?1 AND local = 1 AND receipt IN ('merged', 'stored')",
-                    )?
-                    .execute(params![row.num])?;
+                changes::not_merged_any_more(&write.tx, row.num)?;
+                if row.generation > 1 {
+                    write.keep_covered(&row)?;
+                }
                 contacts::set_keep_local(&write.tx, row.num, true)?;
                 write.touched(row.id);
                 match write.begin_anew(&row, known) {
@@ -140,6 +143,7 @@ impl Replica {
             }
             write.notices.sync = true;
             write.wake = true;
+            write.then(Aftermath::Compare);
             Ok(())
         })
     }
@@ -211,6 +215,12 @@ impl Write<'_> {
     /// Own changes are merged: the merged heads of their contact move on.
     fn follow_merged(&mut self, id: ContactId, mut own: Vec<LocalChange>) -> Result<()> {
         let Some(row) = contacts::find(&self.tx, id)? else { return Ok(()) };
+        if row.generation > 1 {
+            // One of an older generation is in what was written again, not in the document.
+            let doc = self.document(&row)?;
+            own.retain(|change| holds(&doc, &change.hash));
+            self.keep(id, doc);
+        }
         own.sort_by_key(|change| change.pos);
         let mut merged = row.merged_heads.clone();
         for change in own {
@@ -444,7 +454,7 @@ impl Write<'_> {
                 replays: 0,
                 undoes: None,
             };
-            if changes::insert_local(&self.tx, row.num, &new)?
+            if self.insert_local(row.num, &new)?
                 && let Some(added) = changes::find_local(&self.tx, row.num, &meta.hash)?
             {
                 // The snapshot holds it already.
@@ -455,6 +465,21 @@ impl Write<'_> {
             // Those that were here stand on them: they follow again, so that the order stays causal.
             for change in before.iter().filter(|change| change.receipt == Receipt::Saved) {
                 changes::offer_again(&self.tx, change.pos)?;
+            }
+        }
+        self.keep(row.id, doc);
+        Ok(())
+    }
+
+    /// Own changes of older generations are part of what was written again (rule 25): they are offered
+    /// with that, and not as what they were.
+    fn keep_covered(&mut self, row: &ContactRow) -> Result<()> {
+        let Ok(doc) = self.document(row) else { return Ok(()) };
+        let generation = document::generation(&doc);
+        let now = self.now();
+        for change in changes::unmerged_of(&self.tx, row.num)? {
+            if change.receipt == Receipt::Saved && generation.carried.contains(&change.hash) {
+                changes::set_receipt(&self.tx, change.pos, Receipt::Merged, true, ("", ""), now)?;
             }
         }
         self.keep(row.id, doc);

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use automerge::Automerge;
+use automerge::{Automerge, ChangeHash};
 use chrono::NaiveDate;
 use roadbook_protocol::ids::{Actor, ContactId, DeviceId, EntryId, UnixMs, UserId, WorkspaceId};
 use roadbook_protocol::limits::Limits;
@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::apply::Asked;
 use crate::at_rest;
+use crate::copies::{Aftermath, Copies};
 use crate::documents::{self, Cache};
 use crate::env::{Entropy, OpenOptions, random10, random16};
 use crate::error::{Error, Result};
@@ -21,6 +22,7 @@ use crate::failpoint::failpoint;
 use crate::identity::{Home, Incarnation, machine_id};
 use crate::observe::{Hub, Notices, Observer, Topic};
 use crate::state::Connectivity;
+use crate::store::changes::{self, NewLocal};
 use crate::store::contacts::{self, ActorChoice, ContactRow};
 use crate::store::meta::{self, key};
 use crate::store::{Store, bound, lists, projections, salvage};
@@ -66,6 +68,10 @@ pub(crate) struct Inner {
     pub news: AtomicBool,
     /// Grows with every actor that this replica takes.
     pub actors: AtomicU64,
+    /// The sealed copies of edits (rule 17).
+    pub copies: Copies,
+    /// The replica that was here and can't be opened, until this one is enrolled.
+    pub put_away: Mutex<Option<at_rest::lost::PutAway>>,
 }
 
 impl Inner {
@@ -122,6 +128,8 @@ impl Replica {
                 dropped: AtomicBool::new(false),
                 news: AtomicBool::new(false),
                 actors: AtomicU64::new(0),
+                copies: Copies::default(),
+                put_away: Mutex::new(None),
                 options,
             }),
         };
@@ -129,7 +137,8 @@ impl Replica {
         replica.inner.dropped.store(wipe_due, Ordering::SeqCst);
         replica.check_binding()?;
         replica.load_lease()?;
-        replica.check_incarnation()?;
+        let moved = replica.check_incarnation()?;
+        replica.open_copies(moved)?;
         replica.refresh_outdated_rows()?;
         Ok(replica)
     }
@@ -139,6 +148,7 @@ impl Replica {
     pub fn close(&self) {
         self.inner.hub.close();
         self.suspend();
+        self.not_begun_anew();
     }
 
     /// Waits for what is running, then closes every file handle and lock, as a phone demands of an
@@ -153,6 +163,7 @@ impl Replica {
             tracing::warn!(%error, "what a dropped contact left is wiped later");
         }
         self.inner.store.disconnect();
+        self.copies().close();
         self.inner.documents.clear();
         self.inner.home.unlock();
     }
@@ -166,7 +177,8 @@ impl Replica {
         let key = at_rest::prepare(&self.inner.home, &self.inner.options)?;
         self.inner.store.connect(key)?;
         self.check_binding()?;
-        self.check_incarnation()?;
+        let moved = self.check_incarnation()?;
+        self.open_copies(moved)?;
         *self.inner.pause() = CancellationToken::new();
         self.inner.nudge.notify_one();
         Ok(())
@@ -233,18 +245,27 @@ impl Replica {
                 documents: Vec::new(),
                 notices: Notices::default(),
                 wake: false,
+                added: Vec::new(),
+                aftermath: Aftermath::Nothing,
             };
             let value = work(&mut write)?;
-            let Write { tx, documents, notices, wake, .. } = write;
+            let copying = self.copies().of(&write)?;
+            let Write { tx, documents, notices, wake, aftermath, .. } = write;
             failpoint(before_commit(name));
-            tx.commit()?;
+            match copying {
+                Some(copying) => copying.beside(|| tx.commit())?,
+                None => tx.commit()?,
+            }
             failpoint(after_commit(name));
-            Ok((value, documents, notices, wake))
+            Ok((value, documents, notices, wake, aftermath))
         })()
         .and_then(|done| self.inner.store.keep_log(&mut writer).map(|()| done));
-        let (value, documents, notices, wake) =
+        let (value, documents, notices, wake, aftermath) =
             result.inspect_err(|error| self.note_corruption(error))?;
         self.inner.documents.committed(documents);
+        if let Some(conn) = writer.as_ref() {
+            self.settle_copies(conn, aftermath);
+        }
         drop(writer);
         self.inner.hub.notify(&notices);
         if wake {
@@ -305,8 +326,9 @@ impl Replica {
         Ok(())
     }
 
-    /// Finds a restored or copied replica, and gives it a new actor (rule 5).
-    pub(crate) fn check_incarnation(&self) -> Result<()> {
+    /// Finds a restored or copied replica, and gives it a new actor (rule 5). `true` where the database is
+    /// another file than it was.
+    pub(crate) fn check_incarnation(&self) -> Result<bool> {
         let database = self.inner.store.path();
         let beside = self.inner.home.incarnation();
         let inside = self.read(|conn| meta::get::<String>(conn, key::INCARNATION))?;
@@ -314,7 +336,7 @@ impl Replica {
             && beside.marker == *inside
             && beside.is_here(database, &self.inner.machine_id)?
         {
-            return Ok(());
+            return Ok(false);
         }
         let incarnation = Incarnation::new(database, &self.inner.machine_id, self.entropy())?;
         let copied = inside.is_some();
@@ -328,7 +350,8 @@ impl Replica {
             }
             Ok(())
         })?;
-        self.inner.home.set_incarnation(&incarnation)
+        self.inner.home.set_incarnation(&incarnation)?;
+        Ok(true)
     }
 
     /// Who the user is.
@@ -403,9 +426,24 @@ pub(crate) struct Write<'a> {
     pub notices: Notices,
     /// Whether there is something new to send.
     pub wake: bool,
+    /// Local changes that it adds.
+    pub added: Vec<(i64, ChangeHash)>,
+    /// What it means for the sealed copies.
+    aftermath: Aftermath,
 }
 
 impl Write<'_> {
+    /// Adds a local change, which gets a sealed copy. `true` if it was not here at all.
+    pub(crate) fn insert_local(&mut self, contact: i64, new: &NewLocal<'_>) -> Result<bool> {
+        self.added.push((contact, new.hash));
+        changes::insert_local(&self.tx, contact, new)
+    }
+
+    /// After the commit the sealed copies are looked at.
+    pub(crate) fn then(&mut self, aftermath: Aftermath) {
+        self.aftermath = self.aftermath.max(aftermath);
+    }
+
     /// The document of a contact, for changing: hand it back with [`Self::keep`].
     pub(crate) fn document(&mut self, row: &ContactRow) -> Result<Automerge> {
         if let Some(at) = self.documents.iter().position(|(id, _)| *id == row.id)

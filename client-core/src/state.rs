@@ -9,6 +9,7 @@ use rusqlite::Connection;
 use serde::Serialize;
 
 use crate::at_rest::Encryption;
+use crate::copies::CopyStatus;
 use crate::documents::contained;
 use crate::error::{Error, Result};
 use crate::lease::Lease;
@@ -142,6 +143,8 @@ pub struct Status {
     pub wiped: Option<WipeStatus>,
     /// How the replica is kept on the disk.
     pub encryption: Encryption,
+    /// The sealed copies of edits that are not sent.
+    pub copies: CopyStatus,
     /// The connection.
     pub connection: Connectivity,
 }
@@ -224,6 +227,7 @@ impl Replica {
                 lease: self.lease(),
                 wiped: self.wipe_status(),
                 encryption,
+                copies: self.copy_status(conn)?,
                 connection,
             })
         })

@@ -12,15 +12,15 @@ use std::path::PathBuf;
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
-use roadbook_protocol::document::Command;
 use roadbook_protocol::ids::{DeviceId, EditId, UnixMs, UserId, WorkspaceId};
 use roadbook_protocol::limits::Limits;
 use roadbook_protocol::wire::{
-    self, Frame, SEALED_PART_BYTES_MAX, SEALED_PARTS_MAX, Sealed, SealedEdit, WipeOrder, Wiped,
+    self, Frame, SEALED_PARTS_MAX, Sealed, SealedEdit, SealedStored, WipeOrder, Wiped,
 };
 use serde::{Deserialize, Serialize};
 
-use crate::at_rest;
+use crate::at_rest::{self, lost};
+use crate::copies::{self, parts, unsent};
 use crate::env::random16;
 use crate::error::{Error, Result};
 use crate::failpoint::failpoint;
@@ -29,7 +29,6 @@ use crate::identity::Home;
 use crate::keys::DEVICE_KEY_NEW;
 use crate::observe::Notices;
 use crate::replica::{Me, Replica};
-use crate::store::changes;
 use crate::store::meta::{self, key};
 
 /// Says that the device is wiped, and how far handing over is.
@@ -125,6 +124,8 @@ fn destroy_files(home: &Home) -> Result<()> {
         let name = name.to_string_lossy();
         if OURS.iter().any(|ours| name.starts_with(ours)) {
             files::erase(&entry.path())?;
+        } else if lost::is_ours(&name) {
+            lost::erase(&entry.path())?;
         }
     }
     home.sync();
@@ -167,24 +168,6 @@ fn in_last_bundle(parts: u32) -> u32 {
         0 => 0,
         parts => (parts - 1) % SEALED_PARTS_MAX + 1,
     }
-}
-
-/// Cuts edits into parts, in their order.
-fn parts(edits: Vec<SealedEdit>) -> Vec<Vec<SealedEdit>> {
-    let (mut parts, mut bytes) = (vec![Vec::new()], 0);
-    for edit in edits {
-        let size = edit.bytes.len() + edit.commands.len() + edit.reason.len() + 256;
-        bytes += size;
-        match parts.last_mut() {
-            Some(part) if bytes <= SEALED_PART_BYTES_MAX || part.is_empty() => part.push(edit),
-            _ => {
-                bytes = size;
-                parts.push(vec![edit]);
-            }
-        }
-    }
-    parts.retain(|part| !part.is_empty());
-    parts
 }
 
 impl Replica {
@@ -246,7 +229,7 @@ impl Replica {
             None => return Err(Error::Suspended),
         };
         let count = edits.iter().filter(|edit| edit.edit.is_some()).count() as u64;
-        let (bundle, parts) = self.seal(me, order, parts(edits), SEALED_PARTS_MAX)?;
+        let (bundle, parts) = self.seal(me, order, parts(edits, |edit| edit), SEALED_PARTS_MAX)?;
         failpoint("wipe_sealed");
         let mut note = Note {
             workspace,
@@ -267,6 +250,8 @@ impl Replica {
         self.set_wipe_note(Some(note.clone()));
         failpoint("wipe_noted");
         let mut destroyed = Ok(());
+        // The copies are in the bundle too; they go once that has arrived.
+        self.copies().close();
         // An empty database, so that everything that asks gets an answer.
         self.in_flight().clear();
         self.inner.store.replace(writer, || {
@@ -278,6 +263,7 @@ impl Replica {
         destroyed?;
         self.load_lease()?;
         self.check_incarnation()?;
+        self.find_copies(workspace, user);
         self.set_wipe_note(Some(note));
         Ok(())
     }
@@ -321,14 +307,20 @@ impl Replica {
         if note.stored < note.parts {
             return read_part(&self.inner.home, note.stored).map(Ok);
         }
+        // What an earlier device left behind goes up with it.
+        if let Some(copy) = self.next_copy()? {
+            return Ok(Ok(copy));
+        }
         Ok(Err(Wiped { bundle: note.bundle, parts: in_last_bundle(note.parts) }))
     }
 
-    /// The server has a part. With the last one the bundle is deleted.
-    pub(crate) fn record_sealed(&self, bundle: EditId, part: u32) -> Result<()> {
+    /// The server has a part. With the last one the bundle is deleted, and the sealed copies of what
+    /// it holds.
+    pub(crate) fn record_sealed(&self, stored: &SealedStored) -> Result<()> {
+        let SealedStored { bundle, part, .. } = *stored;
         let Some(mut note) = self.wipe_note() else { return Ok(()) };
         if note.stored >= note.parts {
-            return Ok(());
+            return self.record_copied(stored);
         }
         let next = read_part(&self.inner.home, note.stored)?;
         if (next.bundle, next.part) != (bundle, part) {
@@ -338,6 +330,7 @@ impl Replica {
         note.save(&self.inner.home)?;
         if note.stored == note.parts {
             files::erase(&bundle_path(&self.inner.home))?;
+            files::erase(&self.copies_path())?;
         }
         self.set_wipe_note(Some(note));
         Ok(())
@@ -349,6 +342,7 @@ impl Replica {
         note.confirmed = true;
         note.save(&self.inner.home)?;
         files::erase(&bundle_path(&self.inner.home))?;
+        copies::erase_all(&self.inner.home)?;
         self.inner.home.forget_key()?;
         self.set_wipe_note(Some(note));
         Ok(())
@@ -365,7 +359,7 @@ impl Replica {
         let conn = writer.as_ref().ok_or(Error::Suspended)?;
         let here = unsent(conn)?.iter().filter(|edit| edit.edit.is_some()).count() as u64;
         let sealed = self.wipe_note().filter(|note| note.stored < note.parts);
-        let only_here = here + sealed.map_or(0, |note| note.edits);
+        let only_here = here + sealed.map_or(0, |note| note.edits) + self.copies().waiting();
         if only_here > 0 && !discard_unsent {
             return Err(Error::NotAllowed {
                 reason: format!(
@@ -380,6 +374,7 @@ impl Replica {
         self.inner.home.lock()?;
         let destroyed = destroy_files(&self.inner.home)
             .and_then(|()| files::erase(&bundle_path(&self.inner.home)))
+            .and_then(|()| copies::erase_all(&self.inner.home))
             .and_then(|()| self.inner.home.forget_key())
             .and_then(|()| files::erase(&self.inner.home.path().join(NOTE)));
         self.inner.home.sync();
@@ -428,50 +423,11 @@ pub(crate) fn wiped(note: &Note) -> Error {
     }
 }
 
-/// Everything that nobody else has: changes that the server has not acknowledged, and what is in
-/// quarantine.
-fn unsent(conn: &rusqlite::Connection) -> Result<Vec<SealedEdit>> {
-    let mut edits: Vec<SealedEdit> = changes::locals(
-        conn,
-        "c.settled = 0 AND c.receipt IN ('saved', 'forked') ORDER BY c.pos",
-        [],
-    )?
-    .into_iter()
-    .map(|change| SealedEdit {
-        contact: change.contact_id,
-        hash: Some(change.hash),
-        bytes: change.bytes,
-        actor: Some(change.actor),
-        edit: change.edit,
-        commands: change.commands,
-        label: change.label,
-        at: change.at,
-        code: change.code,
-        reason: change.reason,
-    })
-    .collect();
-    for entry in Replica::quarantined(conn)? {
-        edits.push(SealedEdit {
-            contact: entry.contact_id,
-            hash: None,
-            bytes: Vec::new(),
-            actor: None,
-            // Every edit has a name at the other end.
-            edit: Some(entry.edit_id.unwrap_or(EditId::from_bytes([0; 16]))),
-            commands: serde_json::to_string::<[Command]>(&entry.commands).unwrap_or_default(),
-            label: entry.command,
-            at: entry.at,
-            code: entry.code,
-            reason: entry.reason,
-        });
-    }
-    Ok(edits)
-}
-
 #[cfg(test)]
 mod tests {
     use roadbook_protocol::ids::ContactId;
     use roadbook_protocol::sealing::OpeningKey;
+    use roadbook_protocol::wire::SEALED_PART_BYTES_MAX;
 
     use super::*;
 
@@ -544,8 +500,8 @@ mod tests {
         for expected in &sealed {
             let next = replica.next_sealed().unwrap().unwrap();
             assert_eq!((next.bundle, next.part), (expected.bundle, expected.part));
-            replica.record_sealed(bundle, 2).unwrap();
-            replica.record_sealed(next.bundle, next.part).unwrap();
+            replica.record_sealed(&SealedStored::taken(bundle, 2)).unwrap();
+            replica.record_sealed(&SealedStored::taken(next.bundle, next.part)).unwrap();
         }
         let done = replica.next_sealed().unwrap().unwrap_err();
         assert_eq!((done.bundle, done.parts), (bundle, 7));
@@ -556,7 +512,7 @@ mod tests {
     fn edits_are_cut_into_parts_in_their_order_and_a_large_one_is_alone() {
         let cut = |sizes: &[usize]| -> Vec<Vec<u8>> {
             let edits = (0..).zip(sizes).map(|(n, size)| edit(n, *size)).collect();
-            parts(edits)
+            parts(edits, |edit| edit)
                 .into_iter()
                 .map(|part| part.iter().map(|edit| edit.contact.as_bytes()[0]).collect())
                 .collect()

@@ -43,7 +43,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     replica.close();
     drop(replica);
 
-    let settings = OpenSettings { home, app: None, key_store: None, signer: None };
+    let settings =
+        OpenSettings { home, app: None, key_store: None, signer: None, begin_anew: false };
     let opened = tokio::runtime::Builder::new_current_thread().build()?;
     let book = opened.block_on(Roadbook::open(settings))?;
     let ids = book.ids(None)?;

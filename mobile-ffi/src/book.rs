@@ -36,6 +36,12 @@ pub struct OpenSettings {
     /// Signs in the name of the device; a key in the key store does unless given.
     #[uniffi(default = None)]
     pub signer: Option<Arc<dyn Signer>>,
+    /// For an enrolment, where the key of the replica is lost: what can't be opened is put into a
+    /// directory beside it, and an empty one is opened; `enrol` comes next. The sealed copies of
+    /// its unsent edits go up with the first exchange. It is put back by `close` without an enrolment. A
+    /// replica that can be opened is opened as ever.
+    #[uniffi(default = false)]
+    pub begin_anew: bool,
 }
 
 /// Who the device belongs to.
@@ -204,7 +210,8 @@ impl Roadbook {
             guarded("open", || {
                 let mut options = OpenOptions::default();
                 keys::wire(&mut options, settings.key_store, settings.signer);
-                Self::open_with(Path::new(&settings.home), options, settings.app)
+                let open = if settings.begin_anew { Replica::open_to_enrol } else { Replica::open };
+                Self::open_with(Path::new(&settings.home), options, settings.app, open)
             })
         });
         opened.await.unwrap_or(Err(RoadbookError::Cancelled))
@@ -420,12 +427,13 @@ impl Roadbook {
         home: &Path,
         options: OpenOptions,
         app: Option<String>,
+        open: fn(&Path, OpenOptions) -> core::Result<Replica>,
     ) -> Result<Arc<Self>> {
         if home.as_os_str().is_empty() {
             return Err(RoadbookError::invalid("home", "it is empty", "name a directory"));
         }
         let home: PathBuf = std::path::absolute(home).unwrap_or_else(|_| home.to_owned());
-        let replica = Replica::open(&home, options)?;
+        let replica = open(&home, options)?;
         let book = Book {
             replica,
             app,

@@ -245,7 +245,7 @@ impl From<Error> for RoadbookError {
             Error::NewerFile { .. } => RoadbookError::NewerFile { reason },
             Error::Damaged { .. } => RoadbookError::Damaged { reason },
             Error::Suspended => RoadbookError::Suspended,
-            Error::Keys(_) => RoadbookError::Keys { reason },
+            Error::Keys(_) | Error::KeyLost { .. } => RoadbookError::Keys { reason },
             _ => RoadbookError::Storage { reason },
         }
     }

@@ -54,7 +54,7 @@ pub use error::{Refusal, RoadbookError};
 pub use fields::{Collection, EntryField, Field, FieldInfo, FieldPath, ValueKind, field_infos};
 pub use history::{Change, Conflict, ConflictSide, FieldAuthor, FieldChange};
 pub use keys::{KeyStore, Signer, SigningAlgorithm};
-pub use list::{ContactPage, ContactRow, ListQuery, Sort};
+pub use list::{ContactPage, ContactRow, ListQuery, SavedList, Sort};
 pub use log::{LogLevel, LogSink, set_log_sink};
 pub use model::{
     Address, Consent, Contact, Deal, Email, Interaction, Messenger, Phone, Purchase, Task,

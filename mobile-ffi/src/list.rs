@@ -8,7 +8,7 @@ use roadbook_client_core::Replica;
 use roadbook_protocol::document;
 use roadbook_protocol::projection::Row;
 
-use crate::book::Roadbook;
+use crate::book::{Person, Roadbook};
 use crate::error::Result;
 use crate::value::{CalendarDate, ContactKind, Money, Stage, Standing, Temperature, moment};
 
@@ -124,6 +124,24 @@ pub struct ContactPage {
     pub total: u64,
 }
 
+/// A list that the office has handed to this user. It is the office's: read, and not changed here.
+#[derive(Debug, Clone, PartialEq, uniffi::Record)]
+pub struct SavedList {
+    /// Its id. A list that is handed over anew under its name has another one.
+    pub id: String,
+    /// What it is called.
+    pub name: String,
+    /// The filter that finds its contacts, for `ListQuery` and `ids`; other conditions may stand beside
+    /// it.
+    pub filter: String,
+    /// Who handed it over. The login is empty.
+    pub by: Person,
+    /// When, by the server's clock.
+    pub handed_at: SystemTime,
+    /// How many contacts the filter finds on this device.
+    pub contacts: u64,
+}
+
 impl Sort {
     fn core(self) -> core::Sort {
         match self {
@@ -211,6 +229,28 @@ impl Roadbook {
     /// where the filter can't be read.
     pub fn list(&self, query: ListQuery) -> Result<ContactPage> {
         self.call("list", |replica| window(replica, &query))
+    }
+
+    /// The lists that the office has handed to this user, those that were handed over last first. They
+    /// come and change with the exchange with the server, and need no network otherwise.
+    pub fn lists(&self) -> Result<Vec<SavedList>> {
+        self.call("lists", |replica| {
+            let lists = replica.lists()?.into_iter();
+            Ok(lists
+                .map(|list| SavedList {
+                    id: list.id.to_string(),
+                    name: list.name,
+                    filter: list.filter,
+                    by: Person {
+                        id: list.by.id.to_string(),
+                        login: String::new(),
+                        name: list.by.name,
+                    },
+                    handed_at: moment(list.at),
+                    contacts: list.contacts,
+                })
+                .collect())
+        })
     }
 
     /// The ids of all contacts that a filter selects, by name.

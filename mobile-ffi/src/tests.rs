@@ -5,14 +5,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use roadbook_client_core::{Clock, OpenOptions, SystemClock};
+use roadbook_client_core::{Clock, OpenOptions, Replica, SystemClock};
 
 use crate::border;
 use crate::{Edit, Field, ListQuery, Roadbook, RoadbookError, Value};
 
 fn open(home: &Path) -> Result<Arc<Roadbook>, RoadbookError> {
     border::install();
-    Roadbook::open_with(home, OpenOptions::default(), None)
+    Roadbook::open_with(home, OpenOptions::default(), None, Replica::open)
 }
 
 fn company(text: &str) -> Vec<Edit> {
@@ -89,7 +89,7 @@ fn after_a_panic_inside_the_replica_is_as_usable_as_before() {
     let home = tempfile::tempdir().unwrap();
     let clock = Arc::new(Broken(AtomicBool::new(false)));
     let options = OpenOptions { clock: clock.clone(), ..OpenOptions::default() };
-    let book = Roadbook::open_with(home.path(), options, None).unwrap();
+    let book = Roadbook::open_with(home.path(), options, None, Replica::open).unwrap();
     for _ in 0..3 {
         clock.0.store(true, Ordering::SeqCst);
         let error = book.create(company("Åse")).unwrap_err();

@@ -16,6 +16,7 @@ use roadbook_protocol::limits::Limits;
 use roadbook_protocol::wire::KeyAlgorithm;
 use roadbook_server::engine::{
     AppendRequest, AuthorOutcome, Authored, Engine, EngineError, EngineOptions, Erase, PageLimits,
+    SealedBy,
 };
 use roadbook_server::store::devices::{self, Device};
 use roadbook_server::store::people::{self, NewUser, Role};
@@ -208,7 +209,7 @@ impl Bench {
                 })
                 .collect(),
             vouched: None,
-            sealed: false,
+            sealed: SealedBy::Nobody,
         }
     }
 

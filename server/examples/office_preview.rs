@@ -11,7 +11,7 @@ use roadbook_protocol::guard;
 use roadbook_protocol::ids::{Actor, ContactId, DeviceId, EntryId, UserId};
 use roadbook_protocol::limits::Limits;
 use roadbook_protocol::wire::KeyAlgorithm;
-use roadbook_server::engine::{AppendRequest, Authored, Engine, EngineOptions};
+use roadbook_server::engine::{AppendRequest, Authored, Engine, EngineOptions, SealedBy};
 use roadbook_server::office::{self, OfficeOptions, OfficeState};
 use roadbook_server::store::devices::{self, Device, Seen};
 use roadbook_server::store::people::{self, NewUser, Purpose, Role};
@@ -282,7 +282,7 @@ fn from_device(
         batch: 1,
         changes: vec![(contact, admitted, bytes)],
         vouched: None,
-        sealed: false,
+        sealed: SealedBy::Nobody,
     })?;
     Ok(())
 }

@@ -96,6 +96,9 @@ const commands = {
   async text({ selector }) {
     return page.innerText(selector);
   },
+  async attribute({ selector, name }) {
+    return page.getAttribute(selector, name);
+  },
   async count({ selector }) {
     return page.locator(selector).count();
   },
@@ -147,9 +150,10 @@ const commands = {
         .filter((e) => e.getBoundingClientRect().right > width + 1 && e.offsetParent !== null)
         .slice(0, 5)
         .map((e) => `${e.tagName}.${e.className} ${e.textContent.trim().slice(0, 40)}`);
-      // What a box cuts off is out of sight, and makes no page wider.
+      // What a box cuts off is out of sight, and makes no page wider. What somebody wrote into a field scrolls in it.
       const cut = [...document.querySelectorAll("main *")]
         .filter((e) => ["clip", "hidden"].includes(getComputedStyle(e).overflowX) && e.offsetParent !== null)
+        .filter((e) => !(e.matches("input, textarea") && e.value))
         .filter((e) => e.clientWidth > 1 && e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).textOverflow !== "ellipsis")
         .map((e) => `${e.tagName}.${e.className} ${e.textContent.trim().slice(0, 40)}`);
       return { by: document.documentElement.scrollWidth - width, over, cut };

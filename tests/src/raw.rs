@@ -328,6 +328,7 @@ impl Identity {
             pending: Vec::new(),
             unsent: 0,
             incomplete: false,
+            lists: None,
         }
     }
 

@@ -2,7 +2,9 @@
 
 use crate::tree::{Shape, Tree, hex};
 use automerge::ChangeHash;
-use roadbook_protocol::ids::{Actor, ContactId, DeviceId, EditId, TimelineId, UserId, WorkspaceId};
+use roadbook_protocol::ids::{
+    Actor, ContactId, DeviceId, EditId, ListId, TimelineId, UserId, WorkspaceId,
+};
 use roadbook_protocol::wire::{
     self, Access, Actors, Applied, Challenge, ChangeFate, Changes, ContactHeads, Directory,
     DirectoryActor, DirectoryUser, Enrol, Enrolled, Evidence, Exception, Fate, Fates, Fetch,
@@ -11,9 +13,9 @@ use roadbook_protocol::wire::{
     Tips, UpChange, Welcome,
 };
 use roadbook_protocol::wire::{
-    Decide, DecideItem, DecideRefusal, Decided, Dropped, DropsKnown, Erasures, Lease, ProposalItem,
-    ProposalSet, ProposalVerdict, Proposals, Purged, Sealed, SealedStored, SealingKey, WipeOrder,
-    Wiped,
+    Decide, DecideItem, DecideRefusal, Decided, Dropped, DropsKnown, Erasures, HandedList, Lease,
+    Lists, Origin, ProposalItem, ProposalSet, ProposalVerdict, Proposals, Purged, Sealed,
+    SealedStored, SealingKey, WipeOrder, Wiped,
 };
 use serde_json::{Value, json};
 
@@ -68,6 +70,7 @@ fn opening() -> Vec<Frame> {
             }],
             unsent: 3,
             incomplete: true,
+            lists: Some(0x0123_4567_89ab_cdef),
         }
         .into(),
         Challenge {
@@ -115,9 +118,25 @@ fn opening() -> Vec<Frame> {
             key: vec![9; 32],
             bytes: vec![13; 100],
             edits: 3,
+            origin: Some(Origin {
+                device: DeviceId::from_bytes([0x22; 16]),
+                key: vec![14; 32],
+                vouched: vec![15; 64],
+                signature: vec![16; 64],
+            }),
         }
         .into(),
-        SealedStored { bundle: EditId::from_bytes([0x77; 16]), part: 1, confirmed: true }.into(),
+        SealedStored {
+            bundle: EditId::from_bytes([0x77; 16]),
+            part: 1,
+            confirmed: true,
+            code: "not_yours".into(),
+            reason: "it is another user's".into(),
+            taken: 1,
+            proposed: 2,
+            kept: 3,
+        }
+        .into(),
         Wiped { bundle: EditId::from_bytes([0x77; 16]), parts: 2 }.into(),
         Problem {
             code: ProblemCode::ActorTaken,
@@ -164,6 +183,7 @@ pub fn all() -> Vec<Frame> {
         row: "{\"a\":1}".into(),
         heads: vec![HASH, ChangeHash([0x78; 32])],
         signed: Some(Tips(vec![HASH])),
+        generation: Some(2),
     };
     let seal = Seal { signature: vec![10; 64], as_of: 4_711 };
     let heads = ContactHeads { contact: ContactId::from_bytes([0x44; 16]), heads: vec![HASH] };
@@ -230,6 +250,7 @@ pub fn all() -> Vec<Frame> {
             .into(),
         decide(),
         proposals(),
+        lists(),
         Decided {
             id: EditId::from_bytes([0x88; 16]),
             refused: vec![DecideRefusal {
@@ -262,6 +283,27 @@ fn decide() -> Frame {
         device: DeviceId::from_bytes([0x22; 16]),
         verdict: ProposalVerdict::Decline,
         items: vec![DecideItem { i: 2, version: 3, path: "job_title".into() }],
+    }
+    .into()
+}
+
+fn lists() -> Frame {
+    let list = HandedList {
+        id: ListId::from_bytes([0x99; 16]),
+        name: "Trade fair".into(),
+        by: UserId::from_bytes([0x33; 16]),
+        by_name: "Anna".into(),
+        at: TIME,
+        contacts: vec![ContactId::from_bytes([0x44; 16])],
+    };
+    Lists {
+        cursor: 4_711,
+        first: true,
+        last: true,
+        lists: vec![list],
+        state: 0x0123_4567_89ab_cdef,
+        unchanged: false,
+        left_out: 1,
     }
     .into()
 }

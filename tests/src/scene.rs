@@ -56,7 +56,7 @@ impl Scene {
         // Between finding a free port and listening on it somebody else may take it.
         for attempt in 1.. {
             scene.listen = format!("127.0.0.1:{}", free_port());
-            match scene.try_start(&[]) {
+            match scene.start_or_refuse(&[]) {
                 Ok(()) => break,
                 Err(error) if error.to_lowercase().contains("in use") && attempt < 10 => {}
                 Err(error) => panic!("{error}"),
@@ -74,12 +74,7 @@ impl Scene {
     /// Starts the server again with this environment.
     #[track_caller]
     pub fn start_with(&mut self, env: &[(&str, &str)]) {
-        self.try_start(env).unwrap_or_else(|error| panic!("{error}"));
-    }
-
-    fn try_start(&mut self, env: &[(&str, &str)]) -> Result<(), String> {
-        self.server = Some(self.spawn(env).ready()?);
-        Ok(())
+        self.start_or_refuse(env).unwrap_or_else(|error| panic!("{error}"));
     }
 
     /// Starts the server and does not wait until it is ready; it is not the scene's.
@@ -91,12 +86,13 @@ impl Scene {
         ServerProcess::spawn(&self.data(), &args, env)
     }
 
-    /// Starts the server; the error is what it wrote before it gave up.
+    /// Starts the server with this environment; the error is what it wrote before it gave up.
     ///
     /// # Errors
     /// All that it wrote to its standard error.
-    pub fn start_or_refuse(&mut self) -> Result<(), String> {
-        self.try_start(&[])
+    pub fn start_or_refuse(&mut self, env: &[(&str, &str)]) -> Result<(), String> {
+        self.server = Some(self.spawn(env).ready()?);
+        Ok(())
     }
 
     /// Asks the server to stop, and waits for its end.

@@ -174,7 +174,7 @@ fn a_plain_replica_is_encrypted_whatever_ends_the_program_meanwhile() {
         // Between the two a restored file can't be told from a new one: it takes a new actor.
         assert_eq!(noticed.is_null(), point != "encrypt_swapped", "{point}: {noticed}");
         let left: Vec<String> = files(&home).into_keys().collect();
-        let known = ["cipher", "data.key", "device.key", "incarnation", "replica.db"];
+        let known = ["cipher", "copies", "data.key", "device.key", "incarnation", "replica.db"];
         assert_eq!(left, known, "{point}");
         rep.sync_until_merged();
         nothing_readable(&home, "after a sync");
@@ -242,6 +242,47 @@ fn a_lost_or_a_wrong_key_is_named_and_destroys_nothing() {
     fs::remove_file(rep.home().join("cipher")).unwrap();
     assert_eq!(rep.ids().len(), 3);
     assert_eq!(files(rep.home())["cipher"], before["cipher"]);
+}
+
+/// Rule 17: with a code in the hand, a replica that nobody can open any more does not stand in the way,
+/// and what it had not sent goes to the server from its sealed copies.
+#[test]
+fn a_replica_whose_key_is_lost_is_enrolled_anew_and_loses_no_edit() {
+    let scene = scene(3);
+    let rep = shipped(&scene, "shipped");
+    rep.sync();
+    let ids = rep.ids();
+    rep.run(&["visit", &ids[0], "--summary", EDITED]).ok();
+    rep.run(&["set", &ids[1], &format!("job_title={EDITED}")]).ok();
+    nothing_readable(rep.home(), "with unsent edits");
+    fs::remove_file(rep.home().join("data.key")).unwrap();
+    let before = files(rep.home());
+    let told = rep.run(&["list"]);
+    refused(&told, "enroll");
+    // A code that is none: everything is as it was.
+    let wrong = rep.run(&["enroll", &scene.url(), "AAAA-BBBB"]);
+    assert!(!wrong.status.success());
+    let after = files(rep.home());
+    for name in ["replica.db", "cipher", "incarnation", "copies"] {
+        assert_eq!(after[name], before[name], "{name}");
+    }
+    assert!(!after.contains_key("data.key"), "no new key is left");
+    refused(&rep.run(&["list"]), "is lost");
+
+    let code = scene.invite("ada");
+    let enrolled = rep.json(&["enroll", &scene.url(), &code]);
+    assert_eq!(enrolled["sealed_edits"], 2, "{enrolled}");
+    let put_away = Path::new(enrolled["put_away"].as_str().unwrap()).to_owned();
+    assert_eq!(fs::read(put_away.join("replica.db")).unwrap(), before["replica.db"]);
+    rep.sync();
+    rep.sync_until_merged();
+    scene.assert_agrees(&rep, "ada");
+    let status = rep.json(&["status"]);
+    assert_eq!(status["copies"]["recovered"]["taken"], 2, "{status}");
+    let export = scene.admin(&["export", "--format", "json"]).json().to_string();
+    assert_eq!(export.matches(EDITED).count(), 2, "{export}");
+    nothing_readable(rep.home(), "after it was handed over");
+    is_encrypted(&rep);
 }
 
 #[test]

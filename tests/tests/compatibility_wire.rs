@@ -420,6 +420,7 @@ async fn what_a_later_version_wrote_survives_edits_by_this_one() {
         command: "loyalty".into(),
         replaces: vec![],
         decision: None,
+        generation: None,
     };
     let mut message: Value = serde_json::from_str(&message.to_text()).unwrap();
     message["device_mood"] = "new in the message".into();

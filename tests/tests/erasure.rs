@@ -396,7 +396,7 @@ fn a_ledger_in_the_data_directory_works_as_well_and_a_damaged_one_is_refused() {
     let named = whole.split_whitespace().any(|word| word == "ada");
     assert!(!whole.contains(MARKER) && !named, "ids only: {whole}");
     std::fs::write(&ledger, whole.replacen("enrol", "unrol", 1)).unwrap();
-    let refused = world.scene.start_or_refuse().unwrap_err();
+    let refused = world.scene.start_or_refuse(&[]).unwrap_err();
     assert!(refused.contains("ledger") && refused.contains("put a copy of it back"), "{refused}");
     // The end of an append that a crash cut off is none that anybody was told of.
     std::fs::write(&ledger, format!("{whole}99 1")).unwrap();

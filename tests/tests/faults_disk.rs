@@ -74,7 +74,7 @@ fn a_server_with_a_full_disk_acknowledges_nothing_and_goes_on_when_there_is_room
     // It does not start on a full disk, and says why.
     disk.leave_free(0);
     scene.kill();
-    let refusal = scene.start_or_refuse().unwrap_err();
+    let refusal = scene.start_or_refuse(&[]).unwrap_err();
     assert!(refusal.contains("disk is full"), "{refusal}");
 
     disk.free();
@@ -181,7 +181,7 @@ fn a_directory_that_can_not_be_written_is_named_and_nothing_in_it_is_touched() {
     scene.stop();
 
     let locked = ReadOnly::make(&scene.data());
-    let refusal = scene.start_or_refuse().unwrap_err();
+    let refusal = scene.start_or_refuse(&[]).unwrap_err();
     let data = scene.data().display().to_string();
     for args in [&["check"][..], &["user", "list"]] {
         let done = scene.admin(args);

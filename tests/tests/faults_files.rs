@@ -167,7 +167,7 @@ fn a_device_whose_log_is_deleted_while_it_is_open_keeps_what_it_said_was_saved()
 }
 
 #[test]
-fn a_device_that_lost_its_log_while_it_was_closed_gets_back_what_the_server_has() {
+fn a_device_that_lost_its_log_while_closed_gets_all_back_from_the_server_and_its_sealed_copies() {
     let book = book(84, 4);
     let replica = Replica::open(book.phone.home(), OpenOptions::default()).unwrap();
     let id: ContactId = book.ids[0].parse().unwrap();
@@ -175,7 +175,8 @@ fn a_device_that_lost_its_log_while_it_was_closed_gets_back_what_the_server_has(
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(devices::sync_until_merged(&replica));
     devices::visit(&replica, id, "never sent");
-    // As `kill -9` would leave it, and then somebody deletes the log: what was only there is gone.
+    // As `kill -9` would leave it, and then somebody deletes the log: what was only there is gone from the database,
+    // and its sealed copy lies beside it (rule 17).
     let killed = book.scene.dir().join("killed");
     copy(book.phone.home(), &killed);
     replica.close();
@@ -183,7 +184,8 @@ fn a_device_that_lost_its_log_while_it_was_closed_gets_back_what_the_server_has(
     std::fs::remove_file(killed.join("replica.db-wal")).unwrap();
     std::fs::remove_dir_all(book.phone.home()).unwrap();
     std::fs::rename(&killed, book.phone.home()).unwrap();
-    let mut visits = vec![(book.ids[0].clone(), "sent".to_owned())];
+    let mut visits =
+        ["sent", "never sent"].map(|summary| (book.ids[0].clone(), summary.to_owned())).to_vec();
     // Its sequence numbers were used already, for what it does not know any more.
     for n in 0..3 {
         let summary = format!("after the loss {n}");
@@ -388,7 +390,7 @@ fn files_of_a_newer_version_are_refused_and_not_touched() {
     let before = (contents(&data), contents(&home));
     assert!(before.0.contains_key("roadbook.db-wal") && before.1.contains_key("replica.db-wal"));
 
-    let refusal = book.scene.start_or_refuse().unwrap_err();
+    let refusal = book.scene.start_or_refuse(&[]).unwrap_err();
     assert!(refusal.contains("99") && refusal.contains("newer version"), "{refusal}");
     for args in [&["check"][..], &["user", "list"], &["backup", "/nowhere/at/all"]] {
         let done = book.scene.admin(args);

@@ -24,7 +24,14 @@ const WAIT: Duration = Duration::from_secs(60);
 
 async fn open(home: &Path) -> Result<Arc<Roadbook>, RoadbookError> {
     let home = home.to_str().unwrap().to_owned();
-    Roadbook::open(OpenSettings { home, app: None, key_store: None, signer: None }).await
+    Roadbook::open(OpenSettings {
+        home,
+        app: None,
+        key_store: None,
+        signer: None,
+        begin_anew: false,
+    })
+    .await
 }
 
 fn text(field: Field, text: &str) -> Edit {
@@ -165,6 +172,7 @@ async fn keys_stay_with_the_platform_and_a_p256_key_speaks_for_the_device() {
             app: None,
             key_store: Some(keys.clone()),
             signer: signer.map(|signer| signer as Arc<dyn Signer>),
+            begin_anew: false,
         })
     };
     let phone = open(Some(enclave.clone())).await.unwrap();

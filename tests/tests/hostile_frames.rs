@@ -269,6 +269,7 @@ fn swelling(identity: &Identity) -> Vec<(&'static str, Phase, Frame, usize)> {
         row: String::new(),
         heads: Vec::new(),
         signed: None,
+        generation: None,
     };
     let change = UpChange { contact: contact(), bytes: Vec::new() };
     let heads = heads(MOST / 32, false);

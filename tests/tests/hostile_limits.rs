@@ -49,6 +49,7 @@ fn write(
         command: "set".to_owned(),
         replaces: Vec::new(),
         decision: None,
+        generation: None,
     };
     let message = message.unwrap_or_else(|| said.to_text());
     let options = CommitOptions::default().with_message(message).with_time(0);

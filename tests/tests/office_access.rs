@@ -43,6 +43,8 @@ fn pages(id: &str) -> Vec<String> {
         "/contacts",
         "/contacts?q=nobody-like-this",
         "/contacts?filter=statsu:x",
+        "/contacts?sort=city&after=t7a.1",
+        "/contacts/bulk",
         &contact,
         &authors,
         "/decide",
@@ -85,6 +87,49 @@ fn look(browser: &mut Browser, path: &str, name: &str) {
     }
 }
 
+/// The pages of three bulk actions, with long labels: one that waits, one that is done, one taken back.
+/// And a view with many columns.
+fn changed_in_bulk(browser: &mut Browser) -> Vec<String> {
+    let mut pages = Vec::new();
+    for ends in 0..3 {
+        browser.open("/contacts");
+        browser.click("#bulk-box summary");
+        browser.click("#bulk [name=all]");
+        let what = if ends == 0 { "status" } else { "tag" };
+        browser.ask(json!({"do": "choose", "selector": "#bulk-what", "value": what}));
+        if ends > 0 {
+            browser
+                .fill("#bulk-tag", &format!("Donaudampfschifffahrtsgesellschaftskapitän {ends}"));
+        }
+        let path = browser.follow("#bulk button.go");
+        if ends > 0 {
+            browser.follow("form[action$='/do'] button");
+            browser.see(".notice.ok", "");
+        }
+        if ends > 1 {
+            browser.follow("form[action$='/undo'] button");
+            browser.see(".notice.ok", "");
+        }
+        pages.push(path);
+    }
+    browser.open("/contacts");
+    browser.click("#columns summary");
+    for column in ["phones", "emails", "tags", "revenue", "birthday", "company", "note"] {
+        browser.click(&format!("#columns input[value={column}]"));
+    }
+    browser.follow("#columns button.go");
+    browser.click("#views summary");
+    browser.fill("#view-name", "Kundinnen und Kunden der Regionalniederlassung Süd-Südwest");
+    browser.follow("form[action='/contacts/views'] button.go");
+    let view = browser
+        .ask(json!({"do": "attribute", "selector": "#views a.seg[aria-current]", "name": "href"}));
+    pages.push(view.as_str().unwrap().to_owned());
+    browser.open("/contacts");
+    browser.click("#columns summary");
+    browser.follow("#columns button[name=usual]");
+    pages
+}
+
 fn every_page(language: &str, seed: u64) {
     let (scene, code, id) = office(seed);
     let mut browser = Browser::speaking(&scene.url(), language);
@@ -93,11 +138,13 @@ fn every_page(language: &str, seed: u64) {
     browser.open("/welcome");
     browser.assert_accessible("the welcome");
     browser.sign_in(&code);
+    let mut every = pages(&id);
+    every.extend(changed_in_bulk(&mut browser));
     for (width, height) in [(360, 740), (1440, 900)] {
         browser.ask(json!({"do": "resize", "width": width, "height": height}));
         for dark in [false, true] {
             browser.ask(json!({"do": "scheme", "dark": dark}));
-            for path in pages(&id) {
+            for path in every.clone() {
                 let name = format!("{language}-{width}-{}", if dark { "dark" } else { "light" });
                 assert_eq!(browser.open(&path)["status"], 200, "{path}");
                 look(&mut browser, &path, &format!("{name} {path}"));

@@ -271,7 +271,7 @@ fn a_backup_does_not_hold_the_key_and_a_server_without_it_says_where_it_belongs(
     assert!(!holds(&drill.scene.data().join("roadbook.db")));
     std::fs::rename(drill.scene.data(), drill.scene.dir().join("lost")).unwrap();
     drill.scene.admin(&["restore", backup.to_str().unwrap()]).ok();
-    let refused = drill.scene.start_or_refuse().unwrap_err();
+    let refused = drill.scene.start_or_refuse(&[]).unwrap_err();
     let name = key.file_name().unwrap().to_str().unwrap();
     assert!(refused.contains(name) && refused.contains("copy it back"), "{refused}");
     copy(&drill.scene.dir().join("lost/keys"), &drill.scene.data().join("keys"));

@@ -72,6 +72,8 @@ pub enum Verb {
     },
     /// List contacts, by name unless told otherwise.
     List(ListArgs),
+    /// The lists that the office has handed to you; `list 'list:"NAME"'` shows one.
+    Lists,
     /// Search names, companies, phones, emails, cities, tags and notes.
     Find {
         /// Words; all must occur.

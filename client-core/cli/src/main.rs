@@ -10,6 +10,7 @@ mod edit;
 mod error;
 mod export;
 mod key;
+mod lists;
 mod output;
 mod proposals;
 mod read;
@@ -59,7 +60,11 @@ fn run(cli: &Cli) -> Result<(), Failure> {
         return key::run(&cli.home, &out, typed, verb.as_ref());
     }
     let options = OpenOptions { keys: Some(key::store(&cli.home, typed)?), ..Default::default() };
-    let replica = Replica::open(&cli.home, options)?;
+    // With a code in the hand, a replica that nobody can open any more does not stand in the way.
+    let replica = match &cli.verb {
+        Verb::Enroll { .. } => Replica::open_to_enrol(&cli.home, options)?,
+        _ => Replica::open(&cli.home, options)?,
+    };
     let done = dispatch(&replica, &out, &cli.verb);
     replica.close();
     done
@@ -75,6 +80,7 @@ fn dispatch(replica: &Replica, out: &Output, verb: &Verb) -> Result<(), Failure>
         Verb::Status => read::status(replica, out),
         Verb::Lease { code } => read::lease(replica, out, &code.join(" ")),
         Verb::List(args) => read::list(replica, out, args),
+        Verb::Lists => lists::run(replica, out),
         Verb::Find { text, limit } => read::find(replica, out, &text.join(" "), *limit),
         Verb::Show { id, at, authors } => read::show(replica, out, id, at.as_deref(), *authors),
         Verb::History { id, limit } => read::history(replica, out, id, *limit),

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use roadbook_client_core::{Encryption, Lease, LeaseState, ListQuery, Replica, Sort};
+use roadbook_client_core::{
+    CopyStatus, Encryption, Lease, LeaseState, ListQuery, Recovered, Replica, Sort,
+};
 use roadbook_protocol::document::schema::{Collection, FIELDS};
 use roadbook_protocol::document::{Conflict, Contact, Entry, Value};
 use roadbook_protocol::ids::{ContactId, UserId};
@@ -42,6 +44,9 @@ pub fn status(replica: &Replica, out: &Output) -> Result<(), Failure> {
             };
             row("wiped", format!("revoked by the office on {}; {handed}", time(wiped.revoked_at)));
         }
+        for (name, line) in copies_lines(&status.copies, status.user.is_some()) {
+            row(name, line);
+        }
         row("encryption", encryption_line(&status.encryption));
         if let Some(warning) = &status.encryption.warning {
             row("WARNING", warning.clone());
@@ -76,6 +81,29 @@ pub fn status(replica: &Replica, out: &Output) -> Result<(), Failure> {
         }
         table(&rows)
     })
+}
+
+/// What there is to say of sealed copies; nothing as long as they are kept and none waits.
+fn copies_lines(copies: &CopyStatus, enrolled: bool) -> Vec<(&'static str, String)> {
+    let mut lines = Vec::new();
+    if let Some(trouble) = copies.trouble.as_ref().filter(|_| enrolled) {
+        let what = "edits are saved, but no sealed copies of them are kept";
+        lines.push(("WARNING", format!("{what}: {trouble}")));
+    }
+    if copies.waiting > 0 {
+        let n = copies.waiting;
+        lines.push(("sealed edits", format!("{n} of an earlier device are to be handed over")));
+    }
+    if let Some(reason) = &copies.refused {
+        lines.push(("WARNING", format!("sealed edits were not handed over: {reason}")));
+    }
+    if let Some(Recovered { taken, proposed, kept }) = copies.recovered {
+        lines.push((
+            "sealed edits",
+            format!("handed over: {taken} taken, {proposed} wait for a decision, {kept} kept by the office"),
+        ));
+    }
+    lines
 }
 
 fn encryption_line(encryption: &Encryption) -> String {

@@ -29,15 +29,25 @@ pub fn enroll(
     name: Option<&str>,
 ) -> Result<(), Failure> {
     let name = name.map_or_else(machine_name, str::to_owned);
+    let put_away = replica.put_away();
     let enrolled = runtime()?.block_on(sync::enrol(replica, url, code, fingerprint, &name))?;
+    let sealed = replica.status()?.copies.waiting;
     out.print(
         &json!({"device": enrolled.device, "user": enrolled.login, "user_name": enrolled.user_name,
-                "workspace": enrolled.workspace_name}),
+                "workspace": enrolled.workspace_name, "sealed_edits": sealed, "put_away": put_away}),
         || {
-            format!(
+            let mut text = format!(
                 "enrolled as {} ({}) in {}; next: roadbook sync",
                 enrolled.user_name, enrolled.login, enrolled.workspace_name
-            )
+            );
+            if let Some(path) = &put_away {
+                let path = path.display();
+                text.push_str(&format!("\nthe replica whose key is lost was put into {path}"));
+            }
+            if sealed > 0 {
+                text.push_str(&format!("\n{sealed} sealed edits were found; the sync hands them over"));
+            }
+            text
         },
     )
 }
@@ -89,6 +99,10 @@ pub fn once(replica: &Replica, out: &Output, timeout_seconds: u64) -> Result<(),
         }
         if status.quarantined > 0 {
             text.push_str(&format!("; {} edits are in quarantine", status.quarantined));
+        }
+        if status.copies.waiting > 0 {
+            let n = status.copies.waiting;
+            text.push_str(&format!("; {n} sealed edits of an earlier device are still here"));
         }
         text
     })

@@ -26,6 +26,7 @@ fn edit(
         command: "set".to_owned(),
         replaces: Vec::new(),
         decision: None,
+        generation: None,
     };
     let mut tx = doc.transaction();
     work(&mut tx)?;

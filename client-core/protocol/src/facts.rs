@@ -88,19 +88,16 @@ pub struct Consent {
     pub at: UnixMs,
 }
 
-/// A deal was put into a stage.
+/// A deal was put into a stage. Not named by the change that did it: where a document is begun anew, the
+/// same is told by another change, of the same time.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Move {
     /// The deal.
     pub deal: EntryId,
-    /// By which change.
-    pub change: ChangeHash,
-    /// Into which stage; empty where it was taken out of any.
-    pub stage: String,
     /// When, as the author's device claims.
     pub at: UnixMs,
-    /// By whom.
-    pub by: Option<UserId>,
+    /// Into which stage; empty where it was taken out of any.
+    pub stage: String,
 }
 
 /// Everything that is counted of one contact. Entries that were removed are left out.
@@ -138,8 +135,9 @@ pub fn facts(doc: &Automerge) -> Facts {
     facts
 }
 
-/// The moves of deals that changes beyond `since` made; all of them where it is empty. A document
-/// only grows, so the moves of its parts together are those of the whole.
+/// The moves of deals that changes beyond `since` made, each once; all of them where it is empty. A
+/// document only grows, so the moves of its parts together are those of the whole; one that was begun
+/// anew has the latest only.
 pub fn moves(doc: &Automerge, since: &[ChangeHash]) -> Vec<Move> {
     let mut any = false;
     document::entries(View::now(doc), Collection::Deals, &mut |_| any = true);
@@ -157,14 +155,13 @@ pub fn moves(doc: &Automerge, since: &[ChangeHash]) -> Vec<Move> {
             }
             moves.push(Move {
                 deal: *deal,
-                change: change.hash(),
                 stage: touch.after.as_ref().and_then(Value::as_text).unwrap_or_default().to_owned(),
                 at: message.as_ref().map_or(0, |message| message.at),
-                by: message.as_ref().map(|message| message.by),
             });
         }
     }
     moves.sort();
+    moves.dedup();
     moves
 }
 
@@ -333,10 +330,7 @@ mod tests {
         assert!(told.contains(&("lead", 10)) && told.contains(&("offer", 30)), "{told:?}");
         let later = moves(&doc, &before);
         assert_eq!(later.len(), 1);
-        assert_eq!(
-            (later[0].stage.as_str(), later[0].by),
-            ("offer", Some(UserId::from_bytes([3; 16])))
-        );
+        assert_eq!(later[0].stage, "offer");
     }
 
     #[test]

@@ -103,6 +103,8 @@ id!(/// One period of a server's life, opened at each start (rule 1 of the sync 
     TimelineId, "timeline");
 id!(/// One command or group of commands made together: what `outbox` lists and `undo` takes back.
     EditId, "edit");
+id!(/// A list of contacts that the office has handed over.
+    ListId, "list");
 id!(/// An Automerge actor: one incarnation of one replica, or of one server.
     Actor, "actor");
 

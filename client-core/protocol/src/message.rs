@@ -24,6 +24,23 @@ pub struct ChangeMessage {
     /// What a conflict was decided to be, where this change resolves one (rule 14).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decision: Option<String>,
+    /// Where a document was begun anew (rule 25): only in changes that a rewrite made. Nobody else may
+    /// write it; the log refuses it from a device.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generation: Option<GenerationMark>,
+}
+
+/// What a change says that begins, or joins, a document of a later generation (rule 25).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GenerationMark {
+    /// The generation that the document is of: [`crate::document::generation_number`].
+    pub number: u64,
+    /// Whether the past is to be gone for good, on devices too.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub purged: bool,
+    /// Whether with this change the beginning is complete.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub last: bool,
 }
 
 impl ChangeMessage {

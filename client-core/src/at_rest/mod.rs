@@ -9,6 +9,7 @@
 //! replaced by an empty one.
 
 mod key;
+pub(crate) mod lost;
 mod migrate;
 mod seal;
 

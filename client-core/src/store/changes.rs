@@ -291,6 +291,28 @@ pub(crate) fn cover_all(conn: &Connection, contact: i64) -> Result<()> {
     Ok(())
 }
 
+/// Forgets what was dealt with of a contact, words and all: its past is to be gone for good (rule 25).
+/// What an edit was that is still on its way stays.
+pub(crate) fn forget_settled(conn: &Connection, contact: i64) -> Result<()> {
+    conn.prepare_cached(
+        "DELETE FROM change WHERE contact = ?1 AND settled = 1
+           AND (edit IS NULL OR NOT EXISTS (SELECT 1 FROM change other
+                                            WHERE other.edit = change.edit AND other.settled = 0))",
+    )?
+    .execute(params![contact])?;
+    Ok(())
+}
+
+/// What was merged of a contact is to go to the server again, which lost it.
+pub(crate) fn not_merged_any_more(conn: &Connection, contact: i64) -> Result<()> {
+    conn.prepare_cached(
+        "UPDATE change SET receipt = 'saved', settled = 0
+         WHERE contact = ?1 AND local = 1 AND receipt IN ('merged', 'stored')",
+    )?
+    .execute(params![contact])?;
+    Ok(())
+}
+
 /// Everything of a contact that is still `saved` or `stored` is merged: the server's heads are ours.
 pub(crate) fn all_merged(conn: &Connection, contact: i64, now: UnixMs) -> Result<usize> {
     Ok(conn
@@ -302,11 +324,15 @@ pub(crate) fn all_merged(conn: &Connection, contact: i64, now: UnixMs) -> Result
 }
 
 /// Forgets local changes that have been finished for longer than the backup horizon (rule 12) and
-/// that a snapshot covers.
+/// that a snapshot covers: an edit with all changes that carried it, or what is left would tell what became
+/// of one of those alone. (A clock that was turned back makes the last of them look like the oldest.)
 pub(crate) fn prune_finished(conn: &Connection, before: UnixMs) -> Result<usize> {
     Ok(conn
         .prepare_cached(
-            "DELETE FROM change WHERE local = 1 AND live = 0 AND settled = 1 AND receipt_at < ?1",
+            "DELETE FROM change WHERE local = 1 AND live = 0 AND settled = 1 AND receipt_at < ?1
+               AND (edit IS NULL OR NOT EXISTS (
+                 SELECT 1 FROM change other
+                 WHERE other.edit = change.edit AND (other.settled = 0 OR other.receipt_at >= ?1)))",
         )?
         .execute(params![before])?)
 }

@@ -43,7 +43,13 @@ pub(crate) struct ContactRow {
     pub merged_heads: Vec<ChangeHash>,
     pub set_aside: bool,
     pub keep_local: bool,
+    /// Of which generation the document is (rule 25), from 1.
+    pub generation: u64,
 }
+
+/// Of which generation the document of a contact is (rule 25).
+pub(crate) const TABLES_V3: &str =
+    "ALTER TABLE contact ADD COLUMN generation INTEGER NOT NULL DEFAULT 1;";
 
 /// Hashes back to back, as they are stored.
 pub(crate) fn pack(hashes: &[ChangeHash]) -> Vec<u8> {
@@ -55,7 +61,7 @@ pub(crate) fn unpack(bytes: &[u8]) -> Vec<ChangeHash> {
     bytes.as_chunks::<32>().0.iter().map(|chunk| ChangeHash(*chunk)).collect()
 }
 
-const COLUMNS: &str = "num, id, access, heads, merged_heads, set_aside, keep_local";
+const COLUMNS: &str = "num, id, access, heads, merged_heads, set_aside, keep_local, generation";
 
 fn read(row: &Row<'_>) -> rusqlite::Result<ContactRow> {
     Ok(ContactRow {
@@ -66,6 +72,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<ContactRow> {
         merged_heads: unpack(row.get_ref(4)?.as_blob()?),
         set_aside: row.get(5)?,
         keep_local: row.get(6)?,
+        generation: row.get(7)?,
     })
 }
 
@@ -101,6 +108,7 @@ pub(crate) fn insert(conn: &Connection, id: ContactId, access: Access) -> Result
         merged_heads: Vec::new(),
         set_aside: false,
         keep_local: false,
+        generation: 1,
     })
 }
 
@@ -108,6 +116,13 @@ pub(crate) fn insert(conn: &Connection, id: ContactId, access: Access) -> Result
 pub(crate) fn set_heads(conn: &Connection, num: i64, heads: &[ChangeHash]) -> Result<()> {
     conn.prepare_cached("UPDATE contact SET heads = ?2 WHERE num = ?1")?
         .execute(params![num, pack(heads)])?;
+    Ok(())
+}
+
+/// Sets of which generation the document here is.
+pub(crate) fn set_generation(conn: &Connection, num: i64, generation: u64) -> Result<()> {
+    conn.prepare_cached("UPDATE contact SET generation = ?2 WHERE num = ?1")?
+        .execute(params![num, generation])?;
     Ok(())
 }
 
@@ -180,6 +195,7 @@ pub(crate) fn drop(conn: &Connection, row: &ContactRow) -> Result<()> {
     super::projections::remove(conn, row.num)?;
     super::evidence::remove_all(conn, row.num)?;
     super::proposals::remove(conn, row.id)?;
+    super::handed::remove(conn, row.id)?;
     conn.prepare_cached("DELETE FROM contact WHERE num = ?1")?.execute(params![row.num])?;
     set_actor(conn, row.id, None)
 }

@@ -43,12 +43,24 @@ pub(crate) mod key {
     pub const PROPOSALS_LIST: &str = "proposals_list";
     /// Open sets that were left out of it.
     pub const PROPOSALS_LEFT_OUT: &str = "proposals_left_out";
+    /// How often the lists of the office were told.
+    pub const LISTS_TOLD: &str = "lists_told";
+    /// Which of them are here, as the server named them.
+    pub const LISTS_STATE: &str = "lists_state";
+    /// Set while something of them was left out here.
+    pub const LISTS_HOLES: &str = "lists_holes";
+    /// Contacts of them that found no room.
+    pub const LISTS_LEFT_OUT: &str = "lists_left_out";
     /// What the server announced.
     pub const MINIMUM_APP: &str = "minimum_app";
     /// The lease and the time by which it is judged, as JSON.
     pub const LEASE: &str = "lease";
     /// What to seal to, as the workspace signed it.
     pub const SEALING_KEY: &str = "sealing_key";
+    /// The key that signs sealed copies: the device, the seed, the device's word for it.
+    pub const COPY_KEY: &str = "copy_key";
+    /// What became of the sealed copies of an earlier device, as JSON.
+    pub const RECOVERED: &str = "recovered";
     /// The workspace's word that this device was enrolled.
     pub const CERTIFICATE: &str = "certificate";
 }

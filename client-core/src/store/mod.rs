@@ -9,6 +9,7 @@ pub(crate) mod contacts;
 pub(crate) mod drops;
 pub(crate) mod erasures;
 pub(crate) mod evidence;
+pub(crate) mod handed;
 pub(crate) mod lists;
 mod mend;
 pub(crate) mod meta;

@@ -238,7 +238,12 @@ fn rights(tx: &rusqlite::Transaction<'_>) -> rusqlite::Result<()> {
     Ok(())
 }
 
-const RIGHTS: &[&str] = &[super::drops::TABLES_V3, super::proposals::TABLES_V3];
+const RIGHTS: &[&str] = &[
+    super::drops::TABLES_V3,
+    super::proposals::TABLES_V3,
+    super::contacts::TABLES_V3,
+    super::handed::TABLES_V3,
+];
 
 #[cfg(test)]
 mod tests {

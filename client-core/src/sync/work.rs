@@ -14,12 +14,13 @@ use super::dates::Doubt;
 use super::engine::{SyncOptions, SyncReport};
 use crate::apply::{self, standing};
 use crate::binding::note_certificate;
+use crate::copies::Aftermath;
 use crate::error::{Error, Result};
 use crate::offers::OfferQueue;
 use crate::replica::Replica;
 use crate::store::contacts;
 use crate::store::meta::{self, key};
-use crate::store::{changes, drops, evidence, lists};
+use crate::store::{changes, drops, evidence, handed, lists};
 
 /// Merged edits are kept so long with their commands: the backup horizon (rule 12).
 const HORIZON_MS: i64 = 35 * 24 * 60 * 60 * 1000;
@@ -84,9 +85,11 @@ impl Worker {
                 unsent: u32::try_from(note.edits).unwrap_or(u32::MAX),
                 missing: 0,
                 offers: false,
+                lists: None,
                 certificate: None,
                 certified: true,
                 wiped: true,
+                copies: false,
             });
         }
         let standing = self.replica.read(|conn| {
@@ -106,9 +109,11 @@ impl Worker {
                 unsent: here.unsent,
                 missing: here.missing,
                 offers: evidence::next_offer(conn, 0)?.is_some(),
+                lists: handed::state(conn)?,
                 certified: certificate.is_some(),
                 certificate: certificate.filter(|_| unknown),
                 wiped: false,
+                copies: self.replica.copies().are_due(),
             })
         })?;
         self.known_actors.clone_from(&standing.actors);
@@ -152,6 +157,7 @@ impl Worker {
                 })?;
             }
             ClientEffect::StoreProposals(part) => self.replica.store_proposals(&part)?,
+            ClientEffect::StoreLists(part) => self.replica.store_lists(&part)?,
             ClientEffect::LoadDecision => {
                 events.push(ClientEvent::Decision(self.replica.next_decision()?));
             }
@@ -207,9 +213,13 @@ impl Worker {
                 self.next_sealed(&mut events)?;
             }
             ClientEffect::RecordSealed(stored) => {
-                self.replica.record_sealed(stored.bundle, stored.part)?;
+                self.replica.record_sealed(&stored)?;
                 self.next_sealed(&mut events)?;
             }
+            ClientEffect::LoadCopy => {
+                events.push(ClientEvent::Copy(self.replica.next_copy()?));
+            }
+            ClientEffect::RecordCopied(stored) => self.replica.record_copied(&stored)?,
             ClientEffect::WipeConfirmed => self.replica.wipe_confirmed()?,
             ClientEffect::ReplaceActors(actors) => {
                 self.replica.replace_actors(&actors)?;
@@ -259,18 +269,24 @@ impl Worker {
             meta::set(tx, key::ROLE, &welcome.role)?;
             meta::set(tx, key::WORKSPACE_NAME, &welcome.workspace_name)?;
             meta::set(tx, key::MINIMUM_APP, &welcome.minimum_app)?;
+            let mut new_key = false;
             if let (Some(sealing), Some(workspace), Some(workspace_key)) = (
                 &welcome.sealing,
                 meta::id(tx, key::WORKSPACE, WorkspaceId::from_bytes)?,
                 meta::get::<Vec<u8>>(tx, key::WORKSPACE_KEY)?,
             ) && sealing.holds(&workspace, &workspace_key)
             {
+                new_key =
+                    meta::get::<Vec<u8>>(tx, key::SEALING_KEY)?.as_ref() != Some(&sealing.key);
                 meta::set(tx, key::SEALING_KEY, &sealing.key)?;
             }
             note_certificate(tx, &welcome.certificate)?;
             let cursor = i64::try_from(welcome.cursor).unwrap_or(i64::MAX);
             meta::set(tx, key::SERVER_CURSOR, cursor)?;
             write.notices.sync = true;
+            if new_key {
+                write.then(Aftermath::Compare);
+            }
             Ok(())
         })?;
         self.replica.take_lease(welcome.lease.as_ref())

@@ -1,6 +1,7 @@
 //! Tests of the replica as a whole, against an office in memory: no socket, no server process.
 
 mod editing;
+mod generations;
 mod incarnation;
 mod office;
 mod reading;
@@ -13,9 +14,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use chrono::NaiveDate;
+use ring::signature::{Ed25519KeyPair, KeyPair};
 use roadbook_protocol::document::{Command, Value};
 use roadbook_protocol::ids::{ContactId, DeviceId, UnixMs, UserId, WorkspaceId};
-use roadbook_protocol::wire;
+use roadbook_protocol::sealing::OpeningKey;
+use roadbook_protocol::wire::{self, SealingKey, sealing_text};
 use tempfile::TempDir;
 
 use crate::binding::Binding;
@@ -93,27 +96,52 @@ impl Device {
     }
 
     /// The same after 36 days: what arrived before them is beyond the horizon, and is forgotten.
-    pub(crate) fn reopen_beyond_the_horizon(mut self) -> Device {
+    pub(crate) fn reopen_beyond_the_horizon(self) -> Device {
+        self.reopen_after_days(36)
+    }
+
+    /// The same with a clock that shows so many days more than at first.
+    pub(crate) fn reopen_after_days(mut self, days: i64) -> Device {
         self.replica.close();
-        let later = NOW_MS + 36 * 24 * 60 * 60 * 1000;
-        let clock = Arc::new(TestClock(AtomicI64::new(later)));
+        let then = NOW_MS + days * 24 * 60 * 60 * 1000;
+        let clock = Arc::new(TestClock(AtomicI64::new(then)));
         let options = OpenOptions { clock, ..options(9) };
         self.replica = Replica::open(self.dir.path(), options).unwrap();
         self
     }
 }
 
+/// What opens the sealed copies of these tests.
+pub(crate) fn opening_key() -> OpeningKey {
+    OpeningKey::derive(&[9; 32])
+}
+
+/// What the workspace tells devices to seal to.
+pub(crate) fn sealing_key(key: &OpeningKey) -> SealingKey {
+    let key = key.public().to_vec();
+    let signature = workspace_key().sign(&sealing_text(&WORKSPACE, &key)).as_ref().to_vec();
+    SealingKey { key, signature }
+}
+
+fn workspace_key() -> Ed25519KeyPair {
+    Ed25519KeyPair::from_seed_unchecked(&[8; 32]).unwrap()
+}
+
 pub(crate) fn enrol(replica: &Replica, device: u64) {
+    enrol_as(replica, device, REP);
+}
+
+pub(crate) fn enrol_as(replica: &Replica, device: u64, user: UserId) {
     replica.inner.home.new_key().unwrap();
     let granted = wire::Enrolled {
         workspace: WORKSPACE,
         workspace_name: "Nordwind".into(),
         device: DeviceId(uuid::Uuid::from_u128(1000 + u128::from(device))),
-        user: REP,
+        user,
         login: "rep".into(),
         user_name: "A rep".into(),
-        workspace_key: Vec::new(),
-        sealing: None,
+        workspace_key: workspace_key().public_key().as_ref().to_vec(),
+        sealing: Some(sealing_key(&opening_key())),
         certificate: Vec::new(),
     };
     let binding = Binding {

@@ -17,6 +17,8 @@ struct Held {
     doc: Automerge,
     /// Cursor, hash, bytes of every merged change.
     log: Vec<(Cursor, ChangeHash, Vec<u8>)>,
+    /// The generation of the document, and the cursor at which it began.
+    generation: (u64, Cursor),
 }
 
 pub(crate) struct Office {
@@ -32,6 +34,8 @@ pub(crate) struct Office {
     /// Contacts that the rep may not see any more.
     pub removed: BTreeSet<ContactId>,
     removals: Vec<(Cursor, ContactId)>,
+    /// Changes of generations that are over.
+    older: HashSet<ChangeHash>,
 }
 
 impl Office {
@@ -46,6 +50,7 @@ impl Office {
             refused_label: None,
             removed: BTreeSet::new(),
             removals: Vec::new(),
+            older: HashSet::new(),
         }
     }
 
@@ -101,10 +106,14 @@ impl Office {
         if admitted.deps.iter().any(behind) {
             return (Fate::Quarantined, "dependency".into());
         }
-        let held = self
-            .contacts
-            .entry(contact)
-            .or_insert_with(|| Held { doc: document::new_document(), log: Vec::new() });
+        if admitted.deps.iter().any(|dep| self.older.contains(dep)) {
+            return (Fate::Replaced, "dependency".into());
+        }
+        let held = self.contacts.entry(contact).or_insert_with(|| Held {
+            doc: document::new_document(),
+            log: Vec::new(),
+            generation: (1, 0),
+        });
         let incoming = vec![Incoming { hash: admitted.hash, bytes: bytes.to_vec() }];
         let merged = guard::merge(&held.doc, incoming, &Limits::DEFAULT).unwrap();
         assert!(merged.refused.is_empty(), "{:?}", merged.refused);
@@ -130,7 +139,9 @@ impl Office {
                 })
                 .map(|(_, _, bytes)| bytes.clone())
                 .collect();
-            if !changes.is_empty() {
+            if held.generation.1 > since {
+                items.push(self.document(*id));
+            } else if !changes.is_empty() {
                 items.push(PageItem { changes, ..self.item(*id, Access::Owner) });
             }
         }
@@ -140,6 +151,31 @@ impl Office {
             }
         }
         Page { cursor: self.cursor, items, more: false, seal: None }
+    }
+
+    /// Begins a contact's document anew (rule 25).
+    pub(crate) fn begin_anew(&mut self, id: ContactId, purged: bool) {
+        self.cursor += 1;
+        let held = self.contacts.get_mut(&id).unwrap();
+        let built_in = |hash: &ChangeHash| document::bootstraps().iter().any(|b| b.hash == *hash);
+        let before = held.doc.get_changes(&[]).into_iter().map(|change| change.hash());
+        self.older.extend(before.filter(|hash| !built_in(hash)));
+        let generation = document::generation_count(held.generation.0) + 1;
+        let how = document::Rewrite { generation, strip_deleted: purged, replaced: Vec::new() };
+        held.doc = document::rewrite(id, &held.doc, &how, &Limits::DEFAULT).unwrap();
+        held.log.clear();
+        held.generation = (document::generation(&held.doc).number, self.cursor);
+    }
+
+    /// The office is restored from a backup that has this document of a contact.
+    pub(crate) fn put_back(&mut self, timeline: TimelineId, item: &PageItem) {
+        self.timeline = timeline;
+        self.cursor += 1;
+        let held = self.contacts.get_mut(&item.contact).unwrap();
+        held.doc = Automerge::load(&item.snapshot).unwrap();
+        held.log.clear();
+        held.generation = (item.generation.unwrap_or(1), self.cursor);
+        self.older.clear();
     }
 
     pub(crate) fn remove(&mut self, id: ContactId) {
@@ -159,6 +195,7 @@ impl Office {
             row: String::new(),
             heads: Vec::new(),
             signed: None,
+            generation: None,
         }
     }
 
@@ -169,6 +206,7 @@ impl Office {
                 snapshot: held.doc.save_nocompress(),
                 row: serde_json::to_string(&projection::project(id, &held.doc)).unwrap(),
                 heads: held.doc.get_heads(),
+                generation: Some(held.generation.0).filter(|number| *number > 1),
                 ..self.item(id, Access::Owner)
             },
             None => self.item(id, Access::Removed),

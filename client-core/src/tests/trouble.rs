@@ -439,3 +439,27 @@ fn an_edit_that_was_authored_anew_before_it_was_heard_to_be_proposed_stands_as_p
     let listed = a.replica.outbox(true).unwrap();
     assert!(listed.iter().any(|entry| entry.decision.as_deref() == Some("accepted")));
 }
+
+#[test]
+fn an_edit_that_was_authored_anew_is_forgotten_as_a_whole_whatever_the_clock_showed() {
+    let (mut office, a) = (Office::new(), Device::new(1));
+    let id = person(&a.replica, "Karen", "Holm");
+    office.exchange(&a.replica);
+    let edit = saved(a.replica.edit(id, &[set("company", "Nordhav")]).unwrap());
+    let (code, reason) = ("forked".to_owned(), "as told".to_owned());
+    let forked = ChangeFate { contact: id, hash: edit.hash, fate: Fate::Forked, code, reason };
+    a.replica.record_fates(&[forked]).unwrap();
+    a.replica.in_flight().clear();
+    let missing = a.replica.load_missing(256, &BTreeSet::new()).unwrap();
+    a.replica.apply_fetched(office.timeline, &office.fetched(&missing)).unwrap();
+    // What was made anew of it is merged while the clock shows a day years ago.
+    let a = a.reopen_after_days(-3_000);
+    office.exchange(&a.replica);
+    assert_eq!(a.replica.receipt(edit.edit_id).unwrap(), Some(Receipt::Merged));
+    let a = a.reopen_after_days(0);
+    crate::sync::mark_synced(&a.replica).unwrap();
+    assert_eq!(a.replica.receipt(edit.edit_id).unwrap(), Some(Receipt::Merged));
+    let a = a.reopen_beyond_the_horizon();
+    crate::sync::mark_synced(&a.replica).unwrap();
+    assert_eq!(a.replica.receipt(edit.edit_id).unwrap(), None);
+}

@@ -228,6 +228,13 @@ val calls = subject("calls") {
         tablet.enrol(server.url, server.admin("invite", "other"), "tablet")
         tablet.syncOnce(WAIT)
         equal(tablet.status().proposals, 1uL)
+        // So are the lists that the office hands over.
+        equal(tablet.lists().size, 0)
+        server.office("list", "hand", "Trade fair", "--filter", "*", "--to", "other")
+        tablet.syncOnce(WAIT)
+        val handed = tablet.lists().single()
+        equal(Pair(handed.name, handed.contacts), Pair("Trade fair", 1uL))
+        equal(tablet.ids(handed.filter), listOf(saved.contactId))
         val proposal = tablet.proposals().single()
         equal(proposal.contactId, saved.contactId)
         val item = proposal.items.single()

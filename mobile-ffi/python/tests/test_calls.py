@@ -276,6 +276,13 @@ class Calls(Case):
         await tablet.enrol(server.url, server.admin("invite", "other"), "tablet")
         await tablet.sync_once(WAIT)
         self.assertEqual(tablet.status().proposals, 1)
+        # So are the lists that the office hands over.
+        self.assertEqual(tablet.lists(), [])
+        server.office("list", "hand", "Trade fair", "--filter", "*", "--to", "other")
+        await tablet.sync_once(WAIT)
+        [handed] = tablet.lists()
+        self.assertEqual((handed.name, handed.contacts), ("Trade fair", 1))
+        self.assertEqual(tablet.ids(handed.filter), [saved.contact_id])
         [proposal] = tablet.proposals()
         self.assertEqual(proposal.contact_id, saved.contact_id)
         [item] = proposal.items

@@ -12,15 +12,15 @@ use super::import::date::DateOrder;
 use super::import::money::DecimalMark;
 use super::import::{Duplicates, Kind, Update};
 use super::request::{
-    AlertCommand, ApiKeyCommand, CanaryCommand, ExportFormat, ReviewCommand, VolumeCommand,
-    WebhookCommand,
+    AlertCommand, ApiKeyCommand, CanaryCommand, ExportFormat, ListCommand, ReviewCommand,
+    VolumeCommand, WebhookCommand,
 };
 
 mod rights;
 mod sign_in;
 pub use rights::{
     AuditCommand, AuditFilter, DecideArgs, EraseArgs, EraseCommand, LeaseCommand, LeaverArgs,
-    MinimumAppCommand, ProposalCommand, RetentionCommand,
+    MinimumAppCommand, ProposalCommand, RetentionCommand, RewriteArgs,
 };
 pub use sign_in::OidcArgs;
 
@@ -103,6 +103,9 @@ pub enum Command {
     Review(ReviewCommand),
     /// Give contacts to a rep.
     Assign(AssignArgs),
+    /// Lists of contacts that people are given on their devices.
+    #[command(subcommand)]
+    List(ListCommand),
     /// Import contacts or purchases from CSV.
     Import(Box<ImportArgs>),
     /// Write all contacts out.
@@ -140,6 +143,9 @@ pub enum Command {
     Leaver(LeaverArgs),
     /// Erase a contact for good, here and on every device; `erase report` shows who has confirmed.
     Erase(EraseArgs),
+    /// Begin a contact's document anew: the same contact without its past. Used near a limit, which the
+    /// server does by itself, and to take a mention of an erased person out for good.
+    Rewrite(RewriteArgs),
     /// Write everything about one person into a zip archive, to be read and to be taken elsewhere.
     Access {
         /// The contact: its id, or a unique beginning of it.

@@ -9,8 +9,10 @@ use super::import::ImportOptions;
 use crate::store::EngineError;
 
 mod api;
+mod lists;
 mod watch;
 pub use api::{ApiKeyCommand, WebhookCommand};
+pub use lists::ListCommand;
 pub use watch::{AlertCommand, CanaryCommand, ReviewCommand, VolumeCommand};
 
 /// One command with its context.
@@ -178,6 +180,8 @@ pub enum Request {
         /// Only says what would be done.
         dry_run: bool,
     },
+    /// Begins a contact's document anew.
+    Rewrite(Rewrite),
     /// Which devices have confirmed erasures.
     EraseReport {
         /// Of this contact only: its whole id.
@@ -244,6 +248,8 @@ pub enum Request {
     Canary(CanaryCommand),
     /// What is held back after a restore without the ledger.
     Review(ReviewCommand),
+    /// Lists that people are given.
+    List(ListCommand),
     /// Keys of the HTTP API.
     ApiKey(ApiKeyCommand),
     /// Webhooks.
@@ -331,6 +337,23 @@ pub struct AuditFilter {
     pub since: Option<String>,
     /// The last day.
     pub until: Option<String>,
+}
+
+/// How a contact's document is begun anew.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rewrite {
+    /// The id, or a unique beginning of it.
+    pub id: String,
+    /// A short code that tells nothing of anybody.
+    pub reason: Option<String>,
+    /// Whether the past goes for good.
+    pub purge: bool,
+    /// Whether the words of quarantined changes go too.
+    pub quarantined_too: bool,
+    /// Only says what would be done.
+    pub dry_run: bool,
+    /// Goes on with the document that is here after a restore.
+    pub give_up: bool,
 }
 
 /// What became of a mention.

@@ -20,7 +20,7 @@ use super::import::ImportOptions;
 use super::import::sheet::FILE_BYTES_MAX;
 use super::request::{
     Answer, Assign, AuditFilter, Call, Decide, ExportFormat, Failure, FailureKind, Leaver, Request,
-    UserChange,
+    Rewrite, UserChange,
 };
 use super::{control, serve};
 use crate::config::{Config, LogFormat};
@@ -204,6 +204,7 @@ impl Asked {
                     dry_run: args.dry_run,
                 }
             }),
+            Command::List(command) => Request::List(command),
             Command::Import(args) => {
                 files.push(read_file(&args.file)?);
                 if let Some(orders) = &args.orders {
@@ -253,6 +254,14 @@ impl Asked {
             Command::Erase(EraseArgs { id, reason, dry_run, command: None }) => {
                 Request::Erase { id: id.unwrap_or_default(), reason, dry_run }
             }
+            Command::Rewrite(args) => Request::Rewrite(Rewrite {
+                id: args.id,
+                reason: args.reason,
+                purge: args.purge,
+                quarantined_too: args.quarantined_too,
+                dry_run: args.dry_run,
+                give_up: args.give_up,
+            }),
             Command::Access { id, out } => {
                 output = Some(out);
                 Request::Access { id }

@@ -34,6 +34,21 @@ impl Done {
     pub(super) fn at(now: UnixMs) -> Self {
         Self { at: now, ..Self::default() }
     }
+
+    /// Notes that a contact has another owner or other collaborators now.
+    pub(super) fn note_changed(&mut self, contact: ContactId) {
+        self.report.changed.push(contact);
+    }
+
+    /// The contacts that were noted.
+    pub(super) fn changed(&self) -> Vec<ContactId> {
+        self.report.changed.clone()
+    }
+
+    /// Their ids as text.
+    pub(super) fn changed_ids(&self) -> Vec<String> {
+        self.report.changed.iter().map(ToString::to_string).collect()
+    }
 }
 
 impl Engine {

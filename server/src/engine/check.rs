@@ -19,7 +19,7 @@ use crate::store::contacts::Contact;
 use crate::store::projections::Prepared;
 use crate::store::sql::{fate_column, hash_column, id_column, sha256};
 use crate::store::{
-    self, DATABASE_FILE, EngineError, Result, contacts, documents, facts, workspaces,
+    self, DATABASE_FILE, EngineError, Result, contacts, documents, facts, projections, workspaces,
 };
 
 /// More findings than this are not listed.
@@ -95,6 +95,7 @@ struct Check<'c> {
 struct Indexed {
     fate: Fate,
     log_seq: i64,
+    generation: u64,
     logged: bool,
 }
 
@@ -162,11 +163,16 @@ impl Check<'_> {
         let key = params![workspace.as_bytes(), id.as_bytes()];
         let mut index: HashMap<ChangeHash, Indexed> = HashMap::new();
         let mut statement = self.conn.prepare_cached(
-            "SELECT hash, fate, log_seq FROM change_index WHERE workspace = ? AND contact = ?",
+            "SELECT hash, fate, log_seq, generation FROM change_index WHERE workspace = ? AND contact = ?",
         )?;
         let mut rows = statement.query(key)?;
         while let Some(row) = rows.next()? {
-            let entry = Indexed { fate: fate_column(row, 1)?, log_seq: row.get(2)?, logged: false };
+            let entry = Indexed {
+                fate: fate_column(row, 1)?,
+                log_seq: row.get(2)?,
+                generation: row.get(3)?,
+                logged: false,
+            };
             index.insert(hash_column(row, 0)?, entry);
         }
         let mut statement = self.conn.prepare_cached(
@@ -181,7 +187,11 @@ impl Check<'_> {
             let bytes = row.get_ref(4)?.as_blob().map_err(rusqlite::Error::from)?;
             // What gate 1 refused is filed under the hash of all its bytes: it has no other.
             let refused = fate == Fate::Quarantined && sha256(bytes) == hash.0;
-            if !refused && !is_chunk_of(bytes, &hash) {
+            // What was set aside may have been emptied, to take a person out (rule 25).
+            let emptied = !matches!(fate, Fate::Stored | Fate::Merged)
+                && bytes.is_empty()
+                && contact.generation > 1;
+            if !refused && !emptied && !is_chunk_of(bytes, &hash) {
                 self.find(
                     "log",
                     id,
@@ -212,7 +222,10 @@ impl Check<'_> {
                 }
             }
         }
-        let merged = index.values().filter(|entry| entry.fate == Fate::Merged).count() as u64;
+        let merged = index
+            .values()
+            .filter(|e| e.fate == Fate::Merged && e.generation == contact.generation)
+            .count() as u64;
         if merged != contact.changes {
             self.find(
                 "index",
@@ -355,6 +368,13 @@ impl Check<'_> {
         let words = expected.search().columns().map(|text| text.split_whitespace().count() as u64);
         if sizes.is_none_or(|sizes| read_varints(&sizes) != words) {
             self.find("search", id, "its search text is not what its document gives");
+        }
+        if projections::tags_of(self.conn, contact.n)? != expected.row().tags {
+            self.find(
+                "projection",
+                id,
+                "the tags that it is found by are not what its document gives",
+            );
         }
         for table in facts::differences(self.conn, contact, doc)? {
             self.find(

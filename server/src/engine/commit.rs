@@ -20,7 +20,7 @@ use super::{failpoint, late};
 use crate::store::changes::NewChange;
 use crate::store::contacts::MergedState;
 use crate::store::{
-    Result, changes, contacts, documents, facts, feed, projections, proposals, workspaces,
+    Result, bulk, changes, contacts, documents, facts, feed, projections, proposals, workspaces,
 };
 
 /// A merge that was written; it counts once the transaction is committed.
@@ -95,16 +95,25 @@ fn write_inside(tx: &Transaction<'_>, prepared: Prepared) -> Result<Commit> {
         (Some(found), false) => found.cursor,
         (None, false) => return stale,
     };
-    let (n, epoch, is_new) = match (&prepared.contact, found) {
-        (Some(read), Some(now)) if read.cursor == now.cursor && now.erased_at.is_none() => {
-            (now.n, now.epoch, now.cursor == 0)
+    let (n, epoch, generation, is_new) = match (&prepared.contact, found) {
+        (Some(read), Some(now))
+            if read.cursor == now.cursor
+                && now.erased_at.is_none()
+                && (prepared.turn.is_none() || read.adopting == now.adopting) =>
+        {
+            (now.n, now.epoch, now.generation, now.cursor == 0)
         }
         (None, None) => {
             let n = contacts::create(tx, workspace, id, prepared.owner, cursor, prepared.now)?;
-            (n, u64::from(prepared.owner.is_some()), true)
+            (n, u64::from(prepared.owner.is_some()), 1, true)
         }
         _ => return stale,
     };
+    if let (Some(turn), Some(derived)) = (&prepared.turn, &prepared.derived)
+        && !turn.is_possible(tx, prepared.key, &derived.doc)?
+    {
+        return stale;
+    }
     let mut fates = Vec::new();
     for stored in &prepared.merged {
         if !changes::settle(tx, prepared.key, stored.seq, &stored.hash, Fate::Merged, cursor, None)?
@@ -126,7 +135,10 @@ fn write_inside(tx: &Transaction<'_>, prepared: Prepared) -> Result<Commit> {
         }
     }
     if let Some(made) = &prepared.made {
-        append_made(tx, &prepared, made, cursor, epoch)?;
+        append_made(tx, &prepared, made, cursor, (epoch, generation))?;
+        if let Some(mark) = prepared.mark {
+            bulk::note_edit(tx, mark, id, &made.hash)?;
+        }
     }
     if let Some(taken) = &prepared.taken_apart
         && !proposals::write(tx, prepared.key, taken, prepared.now)?
@@ -149,10 +161,18 @@ fn write_inside(tx: &Transaction<'_>, prepared: Prepared) -> Result<Commit> {
     let refused = prepared.refused.len() as u64;
     let snapshot = prepared.derived.as_ref().is_some_and(|derived| derived.snapshot.is_some());
     let changed = prepared.derived.is_some();
+    let given_up = match (&prepared.turn, &prepared.derived) {
+        (Some(turn), None) => turn.give_up(tx, prepared.key)?,
+        _ => None,
+    };
+    let (cursor, users_again) = given_up.unwrap_or((cursor, Vec::new()));
     let (doc, users) = match prepared.derived {
-        None => (None, Vec::new()),
+        None => (None, users_again),
         Some(derived) => {
             write_derived(tx, workspace, id, n, cursor, merged, is_new, &derived)?;
+            if let Some(turn) = &prepared.turn {
+                turn.write(tx, prepared.key, cursor, &derived, prepared.now)?;
+            }
             let users = contacts::raise_sort_cursor(tx, workspace, id, cursor)?;
             let kind = if is_new { feed::Kind::Created } else { feed::Kind::Changed };
             let happened =
@@ -200,7 +220,7 @@ fn append_made(
     prepared: &Prepared,
     made: &Made,
     cursor: Cursor,
-    epoch: u64,
+    (epoch, generation): (u64, u64),
 ) -> Result<()> {
     let (workspace, contact) = prepared.key;
     changes::append(
@@ -221,6 +241,7 @@ fn append_made(
             code: None,
             reason: None,
             replaces: &made.replaces,
+            generation,
             bytes: &made.bytes,
         },
     )?;

@@ -301,6 +301,9 @@ fn page_item(
         // Nothing is merged: its first merge brings it.
         return Ok(None);
     }
+    if contact.adopting > 0 {
+        return Ok(Some(unsaid_item(visible)));
+    }
     if visible.visible_cursor > since || contact.compacted_cursor > since {
         return snapshot_item(conn, workspace, visible).map(Some);
     }
@@ -325,8 +328,16 @@ fn page_item(
     Ok(Some(PageItem { changes: raw, ..bare_item(visible) }))
 }
 
+/// How a contact is held, and nothing of what it is: its document waits for a later one (rule 25).
+fn unsaid_item(visible: &Visible) -> PageItem {
+    PageItem { heads: Vec::new(), ..bare_item(visible) }
+}
+
 fn snapshot_item(conn: &Connection, workspace: WorkspaceId, visible: &Visible) -> Result<PageItem> {
     let contact = &visible.contact;
+    if contact.adopting > 0 {
+        return Ok(unsaid_item(visible));
+    }
     let snapshot = match documents::snapshot(conn, contact)? {
         Some(snapshot) if snapshot.cursor == contact.cursor => snapshot.bytes,
         _ => documents::save(&documents::document(conn, workspace, contact)?),
@@ -346,6 +357,7 @@ fn bare_item(visible: &Visible) -> PageItem {
         row: String::new(),
         heads: visible.contact.heads.clone(),
         signed: None,
+        generation: Some(visible.contact.generation).filter(|number| *number > 1),
     }
 }
 
@@ -360,6 +372,7 @@ fn removed_item(contact: ContactId) -> PageItem {
         row: String::new(),
         heads: Vec::new(),
         signed: None,
+        generation: None,
     }
 }
 

@@ -126,7 +126,7 @@ impl Engine {
     }
 
     /// Ends erasures in the files: see [`erasures::scrub`].
-    fn scrub(&self, erased: Vec<(WorkspaceId, ContactId)>) -> Result<bool> {
+    pub(super) fn scrub(&self, erased: Vec<(WorkspaceId, ContactId)>) -> Result<bool> {
         for attempt in 0..SCRUBS_MAX {
             if self.shared.scrub(self, erased.clone())? {
                 return Ok(true);
@@ -228,7 +228,7 @@ pub(super) fn erase_one(
 }
 
 /// A reason is kept for ever, in the audit log too: it must not have room for words about anybody.
-fn check_reason(reason: &str) -> Result<()> {
+pub(super) fn check_reason(reason: &str) -> Result<()> {
     let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_./".contains(c);
     if !reason.is_empty() && reason.len() <= REASON_CHARS_MAX && reason.chars().all(fits) {
         return Ok(());

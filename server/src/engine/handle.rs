@@ -145,6 +145,7 @@ impl Engine {
             timelines: RwLock::default(),
             volumes: super::volume::Meter::default(),
             insight: super::insight::Insight::default(),
+            bulks: super::bulk::Running::default(),
             stopped: OnceLock::new(),
         });
         let past_lost = past::is_lost(dir, &conn)?;
@@ -426,6 +427,22 @@ impl Engine {
         }
         let unanswered = || AuthorOutcome::Refused(EngineError::Closed);
         Ok(outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(unanswered)).collect())
+    }
+
+    /// One edit by the server that nobody who reads canaries is watched for, and by whoever.
+    pub(super) fn author_unseen(
+        &self,
+        workspace: WorkspaceId,
+        by: UserId,
+        item: Authored,
+    ) -> Result<AuthorOutcome> {
+        let actor = self.open_timeline(workspace)?.actor;
+        let shard = self.shared.shards.of((workspace, item.contact));
+        let (reply, answers) = channel();
+        let items = VecDeque::from([(0, item)]);
+        self.shared.shards.author(shard, AuthorJob { workspace, actor, by, items, reply })?;
+        self.step(Step::Merge);
+        Ok(answers.recv().map_or(AuthorOutcome::Refused(EngineError::Closed), |(_, one)| one))
     }
 
     /// Creates a workspace with a signing key, and opens its timeline. Durable. Blocking.

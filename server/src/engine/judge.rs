@@ -9,18 +9,24 @@ use roadbook_protocol::ChangeHash;
 use roadbook_protocol::document::bootstraps;
 use roadbook_protocol::guard::Admitted;
 use roadbook_protocol::ids::{Actor, ContactId, DeviceId, UnixMs, UserId, WorkspaceId};
-use roadbook_protocol::wire::{Access, ChangeFate, Fate};
+use roadbook_protocol::wire::{ChangeFate, Fate};
 use rusqlite::Transaction;
 
 use super::replay;
-use super::types::Claim;
+use super::types::{Claim, SealedBy};
 use super::vouch::Regained;
 use super::waiting::WaitingRoom;
-use crate::rights::{self, Action};
+use crate::rights;
 use crate::store::changes::NewChange;
 use crate::store::devices::ActorOwner;
 use crate::store::people::Role;
-use crate::store::{EngineError, Result, changes, contacts, devices, drops, people, proposals};
+use crate::store::{
+    EngineError, Result, changes, contacts, devices, drops, generations, people, proposals,
+};
+use marks::{judge_mark, mark};
+
+mod marks;
+mod may;
 
 /// What one transaction has learned and done. Thrown away if it does not commit.
 #[derive(Debug)]
@@ -51,7 +57,7 @@ pub struct Stage {
 enum Known {
     Absent,
     Erased,
-    Present { epoch: u64, heads: Vec<ChangeHash> },
+    Present { epoch: u64, heads: Vec<ChangeHash>, generation: u64, adopting: u64 },
 }
 
 /// Who sent a change.
@@ -65,14 +71,21 @@ pub(super) struct Sender {
     /// Verified evidence says that the change was merged here once (rule 3): neither actor nor author
     /// have to be the device's.
     pub vouched: bool,
-    /// It comes out of the sealed bundle of a revoked device (rule 20).
-    pub sealed: bool,
+    /// Whether it came sealed.
+    pub sealed: SealedBy,
 }
 
 impl Sender {
     /// A device that sends its own changes.
     pub(super) fn of(workspace: WorkspaceId, device: DeviceId, user: UserId) -> Self {
-        Self { workspace, device, user, origin: Some(device), vouched: false, sealed: false }
+        Self {
+            workspace,
+            device,
+            user,
+            origin: Some(device),
+            vouched: false,
+            sealed: SealedBy::Nobody,
+        }
     }
 }
 
@@ -97,7 +110,7 @@ pub(super) fn admit_sender(tx: &Transaction<'_>, sender: Sender) -> Result<()> {
             format!("device {} is not known here; enrol it", sender.device),
         );
     };
-    if !rights::admits(device.revoked_at.is_some(), false) && !sender.sealed {
+    if !rights::admits(device.revoked_at.is_some(), false) && !sender.sealed.is_sealed() {
         return refused(
             "revoked",
             format!("device {} was revoked; ask your administrator", sender.device),
@@ -110,7 +123,7 @@ pub(super) fn admit_sender(tx: &Transaction<'_>, sender: Sender) -> Result<()> {
         );
     }
     let disabled = people::user(tx, sender.workspace, sender.user)?.disabled_at.is_some();
-    if !rights::admits(false, disabled) && !sender.sealed {
+    if !rights::admits(false, disabled) && !sender.sealed.is_sealed() {
         return refused(
             "user_disabled",
             "your user is disabled; ask your administrator".to_owned(),
@@ -173,14 +186,16 @@ impl Stage {
                     .to_owned(),
             );
         }
-        if !sender.vouched && !sender.sealed && self.only_reads(tx, sender)? {
+        // Of a revoked device everything waits for a decision anyway.
+        let judged = !sender.vouched && sender.sealed != SealedBy::Revoked;
+        if judged && self.only_reads(tx, sender)? {
             return aside(
                 Fate::Quarantined,
                 "read_only",
                 "your role may read and not write; ask your manager, the edit is kept".to_owned(),
             );
         }
-        let late = match self.right(tx, sender, contact, &known)? {
+        let mut late = match self.right(tx, sender, contact, &known)? {
             Right::Ordinary => false,
             Right::Late => true,
             Right::None => {
@@ -193,19 +208,25 @@ impl Stage {
                 );
             }
         };
+        let generation = self.generation_of(tx, sender.workspace, contact, admitted)?;
         if changes::is_forked(
             tx,
             sender.workspace,
             contact,
             admitted.actor,
             admitted.seq,
-            &admitted.hash,
+            (&admitted.hash, generation),
         )? {
             return aside(
                 Fate::Forked,
                 "forked",
                 "another change has this actor and number: the replica was copied; make the edit again under a new actor".to_owned(),
             );
+        }
+        if let Some(mark) = mark(admitted)
+            && let Some(refused) = judge_mark(sender, contact, &known, mark.number)
+        {
+            return Ok(refused);
         }
         // Before what it stands on: where a device authored a row of edits anew that all are part of
         // the contact already, each hears so, and not that it stands on another such.
@@ -215,11 +236,25 @@ impl Stage {
         match self.judge_dependencies(tx, sender.workspace, contact, &known, &admitted.deps)? {
             Dependencies::Good => {}
             // Nobody is there any more to bring what is missing.
-            Dependencies::Missing(_) if sender.sealed => {}
+            Dependencies::Missing(_) if sender.sealed.is_sealed() => late = true,
             Dependencies::Missing(missing) => return Ok(Verdict::Wait { missing }),
             // The device has no document any more on which it could author the edit anew.
             Dependencies::Bad { fate: Fate::Proposed | Fate::Replaced | Fate::Forked, .. }
-                if late => {}
+                if late || sender.sealed.is_sealed() =>
+            {
+                late = true;
+            }
+            Dependencies::Older { .. } if late || sender.sealed.is_sealed() => late = true,
+            Dependencies::Older { hash } => {
+                return aside(
+                    Fate::Replaced,
+                    "dependency",
+                    format!(
+                        "it was made on top of change {hash}; the document of contact {contact} was begun anew since, \
+                         and the edit is made again on that"
+                    ),
+                );
+            }
             Dependencies::Bad { hash, fate } => {
                 return aside(
                     fate,
@@ -251,11 +286,15 @@ impl Stage {
         if sender.vouched {
             return Ok(Right::Ordinary);
         }
+        let of_holder = match sender.sealed {
+            SealedBy::Revoked => Right::Late,
+            SealedBy::Lost | SealedBy::Nobody => Right::Ordinary,
+        };
         if !matches!(known, Known::Present { .. }) {
-            return Ok(if sender.sealed { Right::Late } else { Right::Ordinary });
+            return Ok(of_holder);
         }
         if self.may_write(tx, sender, contact)? {
-            return Ok(if sender.sealed { Right::Late } else { Right::Ordinary });
+            return Ok(of_holder);
         }
         // Until the device has confirmed that it dropped the contact.
         let late = drops::may_hold(tx, sender.workspace, contact, sender.device)?;
@@ -281,7 +320,17 @@ impl Stage {
                 Some(fate) => Some(*fate),
                 None => changes::find(tx, workspace, contact, dep)?.map(|found| found.0),
             };
+            let older = match known {
+                Known::Present { generation, .. } if *generation > 1 && fate.is_some() => {
+                    let found = generations::of_change(tx, (workspace, contact), dep)?;
+                    found.is_some_and(|found| found < *generation)
+                }
+                _ => false,
+            };
             match fate {
+                Some(Fate::Stored | Fate::Merged) if older => {
+                    return Ok(Dependencies::Older { hash: *dep });
+                }
                 Some(Fate::Stored | Fate::Merged) => {}
                 Some(fate) => return Ok(Dependencies::Bad { hash: *dep, fate }),
                 None => missing.push(*dep),
@@ -417,7 +466,13 @@ impl Stage {
                     }
                 }
             };
-            self.contacts.insert((workspace, contact), Known::Present { epoch, heads: Vec::new() });
+            let (heads, generation, adopting) = (Vec::new(), 1, 0);
+            let known = Known::Present { epoch, heads, generation, adopting };
+            self.contacts.insert((workspace, contact), known);
+        }
+        let generation = self.generation_of(tx, workspace, contact, admitted)?;
+        if stored && let Some(mark) = mark(admitted) {
+            self.note_begun(tx, workspace, contact, mark.number)?;
         }
         let replaces = replaces(admitted);
         let log_seq = changes::append(
@@ -442,6 +497,7 @@ impl Stage {
                 code: (!stored).then_some(code),
                 reason: (!stored).then_some(reason.as_str()),
                 replaces,
+                generation,
                 bytes,
             },
         )?;
@@ -541,62 +597,15 @@ impl Stage {
                 Ok(entry.insert(match contacts::find(tx, workspace, contact)? {
                     None => Known::Absent,
                     Some(found) if found.erased_at.is_some() => Known::Erased,
-                    Some(found) => Known::Present { epoch: found.epoch, heads: found.heads },
+                    Some(found) => Known::Present {
+                        epoch: found.epoch,
+                        heads: found.heads,
+                        generation: found.generation,
+                        adopting: found.adopting,
+                    },
                 }))
             }
         }
-    }
-
-    /// Whether the sender's role writes nothing, whatever they hold.
-    fn only_reads(&mut self, tx: &Transaction<'_>, sender: Sender) -> Result<bool> {
-        let role = self.role(tx, sender)?;
-        Ok(!rights::on_device(role, Action::Upload, Some(Access::Owner)))
-    }
-
-    fn role(&mut self, tx: &Transaction<'_>, sender: Sender) -> Result<Role> {
-        let key = (sender.workspace, sender.user);
-        if let Some(role) = self.roles.get(&key) {
-            return Ok(*role);
-        }
-        let role = people::user(tx, sender.workspace, sender.user)?.role;
-        self.roles.insert(key, role);
-        Ok(role)
-    }
-
-    fn may_write(
-        &mut self,
-        tx: &Transaction<'_>,
-        sender: Sender,
-        contact: ContactId,
-    ) -> Result<bool> {
-        let key = (sender.workspace, contact, sender.user);
-        if let Some(known) = self.access.get(&key) {
-            return Ok(*known);
-        }
-        let access = contacts::access(tx, sender.workspace, contact, sender.user)?;
-        let role = self.role(tx, sender)?;
-        let may = rights::on_device(role, Action::Upload, access);
-        self.access.insert(key, may);
-        Ok(may)
-    }
-
-    /// Whether the actor is the device's. One that nobody has is registered to it: announcing an
-    /// actor first would prove no more.
-    fn owns_actor(&mut self, tx: &Transaction<'_>, sender: Sender, actor: Actor) -> Result<bool> {
-        let key = (sender.workspace, actor);
-        let owner = match self.actors.get(&key) {
-            Some(owner) => *owner,
-            None => devices::actor_owner(tx, sender.workspace, actor)?,
-        };
-        let owner = match owner {
-            Some(owner) => owner,
-            None => {
-                devices::register_actor(tx, sender.workspace, actor, sender.device, self.now)?;
-                ActorOwner::Device(sender.device)
-            }
-        };
-        self.actors.insert(key, Some(owner));
-        Ok(owner == ActorOwner::Device(sender.device))
     }
 
     /// Forgets what was read of one contact: its rights were changed.
@@ -641,6 +650,13 @@ fn waits(by: &ChangeHash) -> String {
 
 enum Dependencies {
     Good,
+    /// A change of an older generation.
+    Older {
+        hash: ChangeHash,
+    },
     Missing(Vec<ChangeHash>),
-    Bad { hash: ChangeHash, fate: Fate },
+    Bad {
+        hash: ChangeHash,
+        fate: Fate,
+    },
 }

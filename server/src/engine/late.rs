@@ -18,7 +18,9 @@ use serde_json::json;
 use super::merge::{Authoring, Key, Merger, Prepared, ServerAuthor, missing_bootstraps};
 use super::types::Authored;
 use crate::store::proposals::{Decision, ItemState, Proposal, RawProposed, TakenApart};
-use crate::store::{EngineError, Result, audit, changes, contacts, proposals};
+use crate::store::{
+    EngineError, Result, audit, changes, contacts, documents, generations, proposals,
+};
 
 /// The kind of edit that history shows for an interaction that was taken from a late edit.
 const LATE_LABEL: &str = "late";
@@ -92,6 +94,10 @@ impl Merger {
         actor: Actor,
         now: UnixMs,
     ) -> Result<Option<Prepared>> {
+        if contacts::find(conn, key.0, key.1)?.is_some_and(|contact| contact.adopting > 0) {
+            // Its document is to be another.
+            return Ok(None);
+        }
         if let Some(n) = proposals::next_new(conn, key.0, key.1)? {
             return self.take_apart(conn, key, n, now);
         }
@@ -143,7 +149,15 @@ impl Merger {
         };
         let raw = proposals::raw(conn, n)?;
         let below = set_aside_below(conn, key, &base, &raw)?;
-        let mut taken = self.read_late(&base, n, &raw, below)?;
+        // They may stand on a document that was begun anew since.
+        let olds = match prepared.contact.as_ref().is_some_and(|contact| contact.generation > 1) {
+            true => generations::kept(conn, key)?
+                .iter()
+                .filter_map(|b| documents::load(b).ok())
+                .collect(),
+            false => Vec::new(),
+        };
+        let mut taken = self.read_late(&base, &olds, n, &raw, below)?;
         // Where nothing is merged there is nothing that a visit could be added to.
         taken.at_once = known.is_some_and(|contact| contact.cursor > 0);
         self.put_back_doc(&prepared, base);
@@ -158,6 +172,7 @@ impl Merger {
     fn read_late(
         &self,
         base: &Automerge,
+        olds: &[Automerge],
         n: i64,
         raw: &[RawProposed],
         mut below: Vec<Incoming>,
@@ -167,8 +182,11 @@ impl Merger {
         below.extend(raw.iter().map(|raw| Incoming { hash: raw.hash, bytes: raw.bytes.clone() }));
         let (mut items, refused) = self.read_on(base, n, &new, &below)?;
         let mut unread = not_shown(&new, &items);
-        if !unread.is_empty() {
-            let lineage = lineage(&unread, below);
+        for base in std::iter::once(base).chain(olds) {
+            if unread.is_empty() {
+                break;
+            }
+            let lineage = lineage(&unread, below.clone());
             if let Ok(seen) = base.fork_at(&standing_on(base, &lineage)) {
                 items.extend(self.read_on(&seen, n, &unread, &lineage)?.0);
                 unread = not_shown(&unread, &items);

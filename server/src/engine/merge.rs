@@ -24,7 +24,9 @@ use rusqlite::Connection;
 
 use super::cache::DocumentCache;
 use super::late;
+use super::turn::{self, Turn};
 use super::types::{Authored, CHANGED};
+use crate::store::bulk::Mark;
 use crate::store::changes::Pending;
 use crate::store::contacts::Contact;
 use crate::store::projections::Prepared as PreparedRow;
@@ -114,6 +116,10 @@ pub struct Prepared {
     pub taken_apart: Option<TakenApart>,
     /// The decision about proposals that this carries out.
     pub decision: Option<Decision>,
+    /// The document begins anew with this.
+    pub turn: Option<Turn>,
+    /// The bulk action that the server's change belongs to.
+    pub mark: Option<Mark>,
     /// Whether more is left to be done.
     pub more: bool,
 }
@@ -171,12 +177,14 @@ pub struct ServerAuthor {
 pub struct Merger {
     pub(super) limits: Limits,
     cache: DocumentCache,
+    /// Contacts near a limit that a rewrite does not help, and how large they were.
+    pub(super) in_vain: HashMap<Key, u64>,
 }
 
 impl Merger {
     /// With a cache of at most `cache_bytes`.
     pub fn new(limits: Limits, cache_bytes: usize) -> Self {
-        Self { limits, cache: DocumentCache::new(cache_bytes) }
+        Self { limits, cache: DocumentCache::new(cache_bytes), in_vain: HashMap::new() }
     }
 
     /// Prepares the merge of what is pending of a contact; `None` if nothing is. `conn` must be in a
@@ -196,6 +204,10 @@ impl Merger {
             self.cache.remove(key);
             return Ok(None);
         }
+        if contact.adopting > 0 {
+            // Nothing is merged into a document that a later one is to take the place of.
+            return self.adopt(conn, key, &contact, now);
+        }
         let (pending, more) = pending(conn, key)?;
         if pending.is_empty() {
             return Ok(None);
@@ -205,7 +217,11 @@ impl Merger {
         let work = self.merge(conn, &mut prepared, pending)?;
         match prepared.merged.is_empty() {
             true => self.put_back(&prepared, work),
-            false => prepared.derived = Some(derive(conn, &prepared, work)?),
+            false => {
+                let derived = derive(conn, &prepared, work)?;
+                prepared.more |= self.is_near(&derived);
+                prepared.derived = Some(derived);
+            }
         }
         Ok(Some(prepared))
     }
@@ -234,6 +250,7 @@ impl Merger {
         }
         let mut prepared = Prepared::nothing(key, contact, author.now);
         prepared.decision.clone_from(&item.decision);
+        prepared.mark = item.mark;
         prepared.owner = item.create_for.flatten();
         if let Some(owner) = prepared.owner
             && let Err(error) = people::user(conn, workspace, owner)
@@ -257,6 +274,18 @@ impl Merger {
             if heads != *only_at {
                 return Ok(Authoring::Refused(changed(item.contact)));
             }
+        }
+        if let Some((order, by)) = &item.rewrite {
+            return match self.turn(conn, &mut prepared, &work.doc, author, (order, *by)) {
+                Ok(fresh) => {
+                    let change = fresh.get_heads().first().copied();
+                    prepared.more = true;
+                    prepared.begin_with(conn, fresh)?;
+                    let prepared = Box::new(prepared);
+                    Ok(Authoring::Prepared { prepared, change, not_replayed: Vec::new() })
+                }
+                Err(error) => Ok(Authoring::Refused(error)),
+            };
         }
         let (applied, not_replayed) = match self.apply(&mut work.doc, author, item) {
             Ok(edited) => edited,
@@ -286,7 +315,9 @@ impl Merger {
             return Ok(Authoring::Refused(error));
         }
         if prepared.made.is_some() || !prepared.merged.is_empty() {
-            prepared.derived = Some(derive(conn, &prepared, work)?);
+            let derived = derive(conn, &prepared, work)?;
+            prepared.more |= self.is_near(&derived);
+            prepared.derived = Some(derived);
         } else {
             self.put_back(&prepared, work);
             if prepared.refused.is_empty() && prepared.decision.is_none() {
@@ -350,6 +381,9 @@ impl Merger {
         let contact =
             prepared.contact.as_ref().ok_or_else(|| EngineError::not_found("the contact"))?;
         let base = self.base(conn, key, contact)?;
+        let (pending, of_another): (Vec<Pending>, Vec<Pending>) =
+            pending.into_iter().partition(|change| change.generation == contact.generation);
+        prepared.refused = turn::of_another(contact, &of_another);
         let stored: Vec<(Stored, u64)> = pending
             .iter()
             .map(|p| (Stored { seq: p.seq, hash: p.hash, device: p.device }, p.bytes.len() as u64))
@@ -370,7 +404,7 @@ impl Merger {
         let merged = stored.iter().filter(|(stored, _)| good.contains(&stored.hash));
         prepared.merged = merged.clone().map(|(stored, _)| *stored).collect();
         let bytes = merged.map(|(_, bytes)| bytes).sum();
-        prepared.refused = refusals(conn, key, &stored, outcome.refused)?;
+        prepared.refused.extend(refusals(conn, key, &stored, outcome.refused)?);
         Ok(Work { doc: outcome.doc, bytes, saved: Some(outcome.snapshot) })
     }
 
@@ -406,6 +440,7 @@ struct Work {
 /// Why an edit can't be made at all.
 fn refuse_item(contact: Option<&Contact>, item: &Authored) -> Option<EngineError> {
     match (contact, item.create_for) {
+        (Some(contact), _) if contact.adopting > 0 => Some(turn::awaited(contact)),
         (Some(contact), _) if contact.erased_at.is_some() => Some(EngineError::Refused {
             code: "erased",
             reason: format!("contact {} was erased", item.contact),
@@ -462,6 +497,22 @@ fn refusals(
     Ok(list)
 }
 
+impl Prepared {
+    /// The document begins anew with this one: all of it is written.
+    pub(super) fn begin_with(&mut self, conn: &Connection, doc: Automerge) -> Result<()> {
+        let saved = documents::save(&doc);
+        let mut heads = doc.get_heads();
+        heads.sort_unstable();
+        documents::verify(&saved, &heads).map_err(|reason| {
+            EngineError::damaged(format!("the fresh document of contact {}", self.key.1), reason)
+        })?;
+        let mut derived = derive(conn, self, Work { doc, bytes: 0, saved: Some(saved.clone()) })?;
+        derived.snapshot = Some(saved);
+        self.derived = Some(derived);
+        Ok(())
+    }
+}
+
 /// Derives what is stored beside a document. A snapshot is taken where one is due.
 fn derive(conn: &Connection, prepared: &Prepared, work: Work) -> Result<Derived> {
     let Work { doc, bytes, saved } = work;
@@ -504,6 +555,8 @@ impl Prepared {
             derived: None,
             taken_apart: None,
             decision: None,
+            turn: None,
+            mark: None,
             more: false,
         }
     }

@@ -12,11 +12,13 @@
 //! | [`merge`] | stored changes become part of documents: `Merger`, steppable too |
 //! | [`commit`] | what a merge writes, in one transaction |
 //! | `assign` | who sees what |
+//! | `bulk` | the same done to many contacts, in slices, and taken back |
 //! | `vouch` | what a restored server gets back on evidence (rule 3) |
 //! | `late` | late edits are taken apart, and the visits among them taken (rules 18 and 19) |
 //! | `proposals` | accepting, declining, undoing |
 //! | `down` | pages, manifests, whole documents and fates for devices |
 //! | [`keys`] | the signing keys, outside the database |
+//! | `handed` | lists that people are given |
 //! | `erase` | erasing a contact, and what devices have confirmed |
 //! | [`ledger`], `replay` | what must hold whatever is restored, and bringing it back |
 //! | [`review`] | what is held back after a restore without the ledger |
@@ -36,6 +38,7 @@
 
 mod assign;
 pub mod backup;
+mod bulk;
 mod cache;
 mod canary;
 mod certificate;
@@ -46,6 +49,7 @@ pub mod commit;
 mod down;
 mod erase;
 mod failpoint;
+mod handed;
 mod handle;
 mod insight;
 mod judge;
@@ -68,6 +72,7 @@ mod shared;
 mod state;
 mod stepped;
 mod timelines;
+mod turn;
 mod types;
 mod volume;
 mod vouch;
@@ -76,15 +81,18 @@ pub mod witness;
 mod writer;
 
 pub use backup::BackupManifest;
+pub use bulk::BulkRun;
 pub use canary::Touch;
 pub use clock::{Clock, Entropy, SystemClock, SystemEntropy};
 pub use erase::{Erase, EraseReport, ErasedContact};
 pub use failpoint::failpoint;
+pub use handed::{HandList, HandedTo};
 pub use handle::{Engine, EngineOptions};
 pub use lock::LOCK_FILE;
 pub use metrics::MetricsSnapshot;
 pub use proposals::{Decided, Verdict};
 pub use stepped::Step;
+pub use turn::{RewriteOrder, RewritePreview, Size};
 pub use types::*;
 pub use volume::{HOURS_MAX, Held, Limit, Reader, Reading};
 

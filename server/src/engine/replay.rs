@@ -22,7 +22,7 @@ use crate::store::devices::{self, Device};
 use crate::store::erasures::{self, NewErasure};
 use crate::store::ledger::{self as notes, LedgerClaim, Noted, Record};
 use crate::store::people::{self, NewUser, Role};
-use crate::store::{EngineError, Result, audit, contacts, workspaces};
+use crate::store::{EngineError, Result, audit, contacts, generations, workspaces};
 
 /// The reason that an erasure has that was done again; the first one is not in the ledger.
 const REPLAYED: &str = "ledger";
@@ -196,6 +196,8 @@ struct Replayed {
     assigned: usize,
     enrolled: usize,
     revoked: usize,
+    /// Contacts whose document was begun anew after the backup: devices bring it.
+    awaited: usize,
     /// Users who were added after the backup and are back, without name, team and password.
     users: usize,
     /// Users who were kept out after the backup, and are again.
@@ -278,6 +280,11 @@ fn apply(tx: &Transaction<'_>, shared: &Shared, news: Vec<Entry>) -> Result<()> 
                     devices::register_actor(tx, workspace, actor, device, entry.at)?;
                 }
             }
+            Record::Generation { contact, number } => {
+                if generations::await_later(tx, (workspace, contact), number)? {
+                    replayed.awaited += 1;
+                }
+            }
             Record::Revoke { device } => {
                 let found = devices::find_device(tx, workspace, device)?;
                 if found.is_some_and(|device| device.revoked_at.is_none()) {
@@ -300,7 +307,7 @@ fn apply(tx: &Transaction<'_>, shared: &Shared, news: Vec<Entry>) -> Result<()> 
         }
         tracing::warn!(
             %workspace, erased = replayed.erased, assigned = replayed.assigned,
-            enrolled = replayed.enrolled, revoked = replayed.revoked,
+            awaited = replayed.awaited, enrolled = replayed.enrolled, revoked = replayed.revoked,
             users = replayed.users, kept_out = replayed.kept_out,
             unknown_users = replayed.unknown_users.len(),
             "the database is older than the ledger: what the ledger knows was applied again"
@@ -310,6 +317,7 @@ fn apply(tx: &Transaction<'_>, shared: &Shared, news: Vec<Entry>) -> Result<()> 
             "assigned": replayed.assigned,
             "enrolled": replayed.enrolled,
             "revoked": replayed.revoked,
+            "awaited": replayed.awaited,
             "users": replayed.users,
             "kept_out": replayed.kept_out,
             "unknown_users":

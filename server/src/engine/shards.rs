@@ -341,14 +341,19 @@ impl Worker {
         let actor = self.shared.timeline(key.0).map(|timeline| timeline.actor);
         let prepared = contained(|| {
             in_read(&self.conn, |conn| match (self.merger.prepare(conn, key, now)?, actor) {
-                (None, Some(actor)) => self.merger.late(conn, key, actor, now),
+                (None, Some(actor)) => match self.merger.late(conn, key, actor, now)? {
+                    None => self.merger.renew(conn, key, actor, now),
+                    late => Ok(late),
+                },
                 (prepared, _) => Ok(prepared),
             })
         });
         match prepared {
             Ok(Some(prepared)) => {
                 // What the server makes itself is on the disk before anybody hears of it.
-                self.durable |= prepared.made.is_some() || prepared.decision.is_some();
+                self.durable |= prepared.made.is_some()
+                    || prepared.decision.is_some()
+                    || prepared.turn.is_some();
                 self.add(prepared, Purpose::Merge);
             }
             Ok(None) => {}

@@ -9,6 +9,7 @@ use roadbook_protocol::ids::{Actor, ContactId, TimelineId, WorkspaceId};
 use roadbook_protocol::limits::Limits;
 use tokio::sync::broadcast;
 
+use super::bulk::Running;
 use super::checkpoint::Due;
 use super::clock::{Clock, Entropy};
 use super::handle::Engine;
@@ -48,6 +49,8 @@ pub(super) struct Shared {
     pub volumes: Meter,
     /// What is counted over all purchases.
     pub insight: Insight,
+    /// The bulk actions that run.
+    pub bulks: Running,
     /// Why nothing is written any more until a restart.
     pub stopped: OnceLock<&'static str>,
 }

@@ -9,6 +9,8 @@ use roadbook_protocol::ids::{ContactId, Cursor, DeviceId, TimelineId, UserId, Wo
 use roadbook_protocol::wire::{Access, ChangeFate, ContactHeads, Fate, Need, PageItem};
 use serde::Serialize;
 
+use super::turn::RewriteOrder;
+use crate::store::bulk::Mark;
 use crate::store::proposals::Decision;
 
 /// Changes of one device, in causal order, each through gate 1 already.
@@ -27,9 +29,30 @@ pub struct AppendRequest {
     /// `Some` if all of these changes are covered by verified evidence (rule 3): they are taken as
     /// what they are, whoever brings them. With what the evidence says of each contact.
     pub vouched: Option<Vec<Claim>>,
-    /// Whether they come out of the sealed bundle of a revoked device (rule 20): whatever of them
-    /// would be taken becomes a proposal, a contact that is not known here a proposed new one.
-    pub sealed: bool,
+    /// Whether they come out of sealed parts.
+    pub sealed: SealedBy,
+}
+
+/// Whether a change came sealed, and how it is judged then. Nobody is there any more to bring what it
+/// depends on, or to author it anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SealedBy {
+    /// It did not: its device sent it.
+    #[default]
+    Nobody,
+    /// By a device that was revoked (rule 20): whatever of it would be taken becomes a proposal, a
+    /// contact that is not known here a proposed new one.
+    Revoked,
+    /// By a device whose key is lost (rule 17): it is judged as what that device would have sent. Only
+    /// what does not fit becomes a proposal.
+    Lost,
+}
+
+impl SealedBy {
+    /// Whether it came sealed.
+    pub fn is_sealed(self) -> bool {
+        self != SealedBy::Nobody
+    }
 }
 
 /// What verified evidence says of a contact: how it was held at a moment of a server's past, which
@@ -102,9 +125,13 @@ pub struct Authored {
     pub replay: bool,
     /// The decision about proposals that this edit carries out: written in the same transaction.
     pub decision: Option<Decision>,
+    /// The document begins anew instead (rule 25), by whose order.
+    pub rewrite: Option<(RewriteOrder, Option<UserId>)>,
     /// Makes the edit only if these are the heads of the contact, sorted; else it is refused with the
     /// code [`CHANGED`].
     pub only_at: Option<Vec<ChangeHash>>,
+    /// The bulk action that it belongs to: noted in the same transaction.
+    pub mark: Option<Mark>,
 }
 
 /// The code of the refusal of an edit that was made for another state of its contact.
@@ -121,7 +148,9 @@ impl Authored {
             replaces: Vec::new(),
             replay: false,
             decision: None,
+            rewrite: None,
             only_at: None,
+            mark: None,
         }
     }
     /// A new contact.
@@ -224,6 +253,13 @@ pub enum Event {
         /// The workspace.
         workspace: WorkspaceId,
         /// Who held it.
+        users: Arc<[UserId]>,
+    },
+    /// Lists were handed to these users, or taken back.
+    Lists {
+        /// The workspace.
+        workspace: WorkspaceId,
+        /// Whose devices are told.
         users: Arc<[UserId]>,
     },
     /// An alert was raised, or somebody has seen one.

@@ -13,7 +13,6 @@ use super::fields::Names;
 use super::layout::{self, Page, Place, Shape};
 use super::session::{Posted, Viewer, read_only};
 use super::{OfficeState, decide, today};
-use crate::admin::execute::alert_text;
 use crate::rights::{Action, Decision, Rights};
 use crate::store::alerts::{self, Alert};
 use crate::store::{self, audit, contacts, devices, projections, sessions, workspaces};
@@ -124,6 +123,23 @@ fn section(viewer: &Viewer, found: &Found) -> Markup {
     }
 }
 
+/// What happened, in a sentence.
+fn what(alert: &Alert) -> String {
+    let (contacts, most) = (alert.contacts, alert.most);
+    match (alert.kind.as_str(), alert.how.as_str()) {
+        ("volume", "device") => t!("alert-volume-device", contacts = contacts, most = most),
+        ("volume", "page") => t!("alert-volume-page", contacts = contacts, most = most),
+        ("volume", "list") => t!("alert-volume-list", contacts = contacts, most = most),
+        ("volume", "export") => t!("alert-volume-export", contacts = contacts, most = most),
+        ("volume", "api") => t!("alert-volume-api", contacts = contacts, most = most),
+        ("canary", "open") => t!("alert-canary-open"),
+        ("canary", "edit") => t!("alert-canary-edit"),
+        ("canary", "export") => t!("alert-canary-export"),
+        ("canary", _) => t!("alert-canary-mailing"),
+        (kind, how) => format!("{kind}: {how}"),
+    }
+}
+
 fn card(viewer: &Viewer, names: &Names, shown: &Shown) -> Markup {
     let (alert, device) = (&shown.alert, shown.device.as_deref());
     let who = match alert.user {
@@ -143,8 +159,9 @@ fn card(viewer: &Viewer, names: &Names, shown: &Shown) -> Markup {
                 span.k { (layout::time(alert.last_at, Shape::Full)) }
             }
             div {
-            p { (alert_text(alert)) "." }
+            p { (what(alert)) }
             p.k {
+                @if let Some(contact) = alert.contact { span.mono { (contact) } " " }
                 @if let Some(name) = &shown.contact { (t!("alert-called", name = name.as_str())) " " }
                 @if alert.times > 1 { (rich!("alert-times", n = alert.times; time = layout::time(alert.first_at, Shape::Full))) " " }
                 @if let Some(until) = alert.until { (rich!("alert-held"; time = layout::time(until, Shape::Full))) " " }

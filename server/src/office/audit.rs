@@ -12,7 +12,7 @@ use serde::Deserialize;
 use super::error::OfficeError;
 use super::layout::{self, Page, Place, Shape};
 use super::session::Viewer;
-use super::{OfficeState, decide, settings, url};
+use super::{OfficeState, decide, settings, url, words};
 use crate::admin::execute::write_out;
 use crate::admin::request::AuditFormat;
 use crate::engine::witness;
@@ -149,7 +149,7 @@ fn render(ask: &Ask, found: &Found, number: u32) -> Markup {
         form.card action="/audit" {
             div.fields {
                 div { label for="action" { (t!("audit-what")) } input #action name="action" value=(ask.action) placeholder="device, contact.assign" autocapitalize="none" spellcheck="false"; }
-                div { label for="by" { "Who" } select #by name="by" {
+                div { label for="by" { (t!("audit-who")) } select #by name="by" {
                     option value="" { (t!("audit-anybody")) }
                     option value=(OPERATOR) selected[ask.by == OPERATOR] { (t!("audit-operator")) }
                     @for user in &found.people { @let id = user.id.to_string(); option value=(id) selected[ask.by == id] { (user.name) } }
@@ -166,11 +166,11 @@ fn render(ask: &Ask, found: &Found, number: u32) -> Markup {
             } @else {
                 table {
                     caption.vh { (t!("audit-caption")) }
-                    thead { tr { th scope="col" { (t!("when")) } th scope="col" { (t!("audit-what")) } th.mid scope="col" { "Who" } th.mid scope="col" { (t!("audit-subject")) } th.wide scope="col" { (t!("audit-details")) } } }
+                    thead { tr { th scope="col" { (t!("when")) } th scope="col" { (t!("audit-what")) } th.mid scope="col" { (t!("audit-who")) } th.mid scope="col" { (t!("audit-subject")) } th.wide scope="col" { (t!("audit-details")) } } }
                     tbody { @for entry in &found.entries { (row(entry, &names)) } }
                 }
             }
-            nav.pager aria-label="Pages" {
+            nav.pager aria-label=(t!("audit-pages")) {
                 span.k #count role="status" { (t!("n-entries", n = found.total)) }
                 div.bar {
                     @if number > 1 { a.btn.small rel="prev" href=(ask.address("/audit", &[("page", &(number - 1).to_string())])) { (t!("newer")) } }
@@ -196,7 +196,7 @@ fn row(entry: &Entry, names: &HashMap<UserId, &str>) -> Markup {
     html! {
         tr id={ "e-" (entry.n) } {
             td.muted.when { (layout::time(entry.at, Shape::Full)) div.k { (t!("audit-number", n = entry.n.to_string())) } }
-            th scope="row" { b { (entry.action) } div.narrow.k { (by) " · " (subject) } }
+            th scope="row" { b { (words::text_or("did", &entry.action, || entry.action.clone())) } div.k.mono { (entry.action) } div.narrow.k { (by) " · " (subject) } }
             td.mid { (by) }
             td.mid { (subject) }
             td.wide.mono { (detail) }

@@ -21,6 +21,7 @@ use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio::time::{Instant, sleep_until};
 
+use super::columns::Columns;
 use super::contacts::Line;
 use super::error::OfficeError;
 use super::session::Viewer;
@@ -83,7 +84,9 @@ impl Hints {
                 self.refresh |=
                     fates.iter().any(|fate| !matches!(fate.fate, Fate::Merged | Fate::Stored));
             }
-            Event::Proposals { workspace: of, .. } | Event::Alert { workspace: of }
+            Event::Proposals { workspace: of, .. }
+            | Event::Alert { workspace: of }
+            | Event::Lists { workspace: of, .. }
                 if *of == workspace =>
             {
                 self.refresh = true;
@@ -230,7 +233,7 @@ impl Streaming {
                     let line = Line::of(conn, &rights, contact)?;
                     let lines = feed::of_contact(conn, workspace, contact, cursor)?;
                     let feed: String = lines.iter().map(|line| line.render(&names).into_string()).collect();
-                    let row = line.as_ref().map(|line| line.render().into_string());
+                    let row = line.as_ref().map(|line| line.render(&Columns::default(), false).into_string());
                     let name = line.as_ref().map(|line| line.name().to_owned());
                     let data = serde_json::json!({ "contact": contact, "name": name, "row": row, "feed": feed });
                     told.push((cursor, data.to_string()));

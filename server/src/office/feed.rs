@@ -7,7 +7,7 @@
 use automerge::legacy::{Key, ObjectId, OpType};
 use automerge::{Change, ScalarValue};
 use maud::{Markup, html};
-use roadbook_protocol::document::schema::{self, Kind};
+use roadbook_protocol::document::schema::{self, Kind, STAGES};
 use roadbook_protocol::document::{Collection, Value, change_message};
 use roadbook_protocol::ids::{ContactId, UnixMs, UserId, WorkspaceId};
 use rusqlite::{Connection, params};
@@ -27,6 +27,10 @@ const LOG_ROWS_MAX: i64 = 50_000;
 const ALONE_MAX: usize = 4;
 /// Changes of one person that follow each other within this time came together.
 const TOGETHER_MS: UnixMs = 3_000;
+/// Of changes that came together, so many merged ones are read for what is worth telling.
+const READ_MAX: usize = 100;
+/// And so many of those are told one by one.
+const NOTABLE_MAX: usize = 3;
 /// Text of a change is cut to so many characters.
 const TEXT_CHARS: usize = 160;
 
@@ -53,7 +57,60 @@ pub(super) enum Line {
         contacts: usize,
         merged: usize,
         aside: usize,
+        tally: Tally,
+        /// The newest of what a manager would want to read, at most [`NOTABLE_MAX`].
+        notable: Vec<One>,
     },
+}
+
+/// How much of what happened in the field came together.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    /// There was more than was read.
+    partly: bool,
+    contacts: u64,
+    visits: u64,
+    others: u64,
+    moves: u64,
+}
+
+impl Tally {
+    fn count(&mut self, told: &Told) {
+        match told.notable() {
+            Some(Notable::Contact) => self.contacts += 1,
+            Some(Notable::Visit) => self.visits += 1,
+            Some(Notable::Other) => self.others += 1,
+            Some(Notable::Move) => self.moves += 1,
+            None => {}
+        }
+    }
+
+    /// In words; empty if there was nothing of the kind.
+    fn words(&self) -> String {
+        let said = [
+            (self.visits, t!("feed-n-visits", n = self.visits)),
+            (self.contacts, t!("feed-n-new", n = self.contacts)),
+            (self.moves, t!("feed-n-moved", n = self.moves)),
+            (self.others, t!("feed-n-others", n = self.others)),
+        ];
+        let said = said.into_iter().filter(|(n, _)| *n > 0).map(|(_, words)| words);
+        let said = said.collect::<Vec<_>>().join(" · ");
+        if self.partly && !said.is_empty() {
+            t!("feed-newest", n = READ_MAX as u64, what = said)
+        } else {
+            said
+        }
+    }
+}
+
+/// What a manager would want to read of what came in: the rest is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Notable {
+    Contact,
+    Visit,
+    Move,
+    /// A call, a message, a complaint.
+    Other,
 }
 
 /// One change.
@@ -74,6 +131,22 @@ pub(super) struct One {
 struct Told {
     command: String,
     detail: Option<String>,
+    /// A deal came to another stage.
+    moved: bool,
+}
+
+impl Told {
+    fn notable(&self) -> Option<Notable> {
+        match self.command.as_str() {
+            "create" => Some(Notable::Contact),
+            "visit" | "meeting" => Some(Notable::Visit),
+            "call" | "email" | "message" | "complaint" | "return" | "survey" => {
+                Some(Notable::Other)
+            }
+            _ if self.moved => Some(Notable::Move),
+            _ => None,
+        }
+    }
 }
 
 const STORED: i64 = 0;
@@ -155,6 +228,15 @@ fn lines(
         contacts.dedup();
         let merged = run.iter().filter(|arrival| arrival.fate == MERGED).count();
         let stored = run.iter().filter(|arrival| arrival.fate == STORED).count();
+        let mut tally = Tally { partly: merged > READ_MAX, ..Tally::default() };
+        let mut notable = Vec::new();
+        for arrival in run.iter().filter(|arrival| arrival.fate == MERGED).take(READ_MAX) {
+            let one = one(conn, workspace, arrival)?;
+            tally.count(&one.told);
+            if one.told.notable().is_some() && notable.len() < NOTABLE_MAX {
+                notable.push(one);
+            }
+        }
         lines.push(Line::Many {
             seq: run[0].seq,
             user: run[0].user,
@@ -163,6 +245,8 @@ fn lines(
             contacts: contacts.len(),
             merged,
             aside: run.len() - merged - stored,
+            tally,
+            notable,
         });
     }
     Ok(lines)
@@ -201,6 +285,7 @@ fn tell(bytes: Vec<u8>) -> (Option<UserId>, Told) {
     let message = change_message(&change);
     let command = message.as_ref().map_or(String::new(), |message| message.command.clone());
     let mut parts: Vec<(u8, String)> = Vec::new();
+    let mut moved = false;
     for op in &change.decode().operations {
         let (Key::Map(key), OpType::Put(value)) = (&op.key, &op.action) else { continue };
         let (rank, label, kind) = match op.obj {
@@ -222,6 +307,10 @@ fn tell(bytes: Vec<u8>) -> (Option<UserId>, Told) {
             },
         };
         let text = match value {
+            ScalarValue::Str(text) if key == "stage" && STAGES.contains(&text.as_str()) => {
+                moved = true;
+                text.to_string()
+            }
             ScalarValue::Str(text) => text.to_string(),
             ScalarValue::Boolean(b) => Value::Bool(*b).to_string(),
             ScalarValue::Int(n) => n.to_string(),
@@ -239,7 +328,7 @@ fn tell(bytes: Vec<u8>) -> (Option<UserId>, Told) {
     let detail = parts.into_iter().take(3).map(|(_, part)| part).collect::<Vec<_>>().join(" · ");
     let cut = detail.char_indices().nth(TEXT_CHARS).map(|(at, _)| format!("{}…", &detail[..at]));
     let detail = (!detail.is_empty()).then(|| cut.unwrap_or(detail));
-    (message.map(|message| message.by), Told { command, detail })
+    (message.map(|message| message.by), Told { command, detail, moved })
 }
 
 /// The field of an entry of any collection.
@@ -251,28 +340,40 @@ impl Line {
     pub(super) fn render(&self, names: &Names) -> Markup {
         match self {
             Line::One(one) => one.render(names),
-            Line::Many { seq, user, at, changes, contacts, merged, aside } => html! {
-                li id={ "l-" (seq) } data-rev={ (changes) "-" (merged) "-" (aside) } {
-                    (layout::time(*at, Shape::Short))
-                    div {
-                        (rich!("feed-sent", edits = *changes as u64, contacts = *contacts as u64; person = html! { b { (names.of(*user)) } }))
-                        div.k { (t!("feed-merged", n = *merged as u64)) @if *aside > 0 { ", " (t!("feed-aside", n = *aside as u64)) } }
+            Line::Many { seq, user, at, changes, contacts, merged, aside, tally, notable } => {
+                html! {
+                    li id={ "l-" (seq) } data-rev={ (changes) "-" (merged) "-" (aside) } {
+                        (layout::time(*at, Shape::Short))
+                        div {
+                            (rich!("feed-sent", edits = *changes as u64, contacts = *contacts as u64; person = html! { b { (names.of(*user)) } }))
+                            @let words = tally.words();
+                            @if !words.is_empty() { div { (words) } }
+                            @if !notable.is_empty() {
+                                ul.notable { @for one in notable { li { (one.said()) @if let Some(detail) = &one.told.detail { span.k { " " (detail) } } } } }
+                            }
+                            div.k { (t!("feed-merged", n = *merged as u64)) @if *aside > 0 { ", " (t!("feed-aside", n = *aside as u64)) } }
+                        }
+                        (layout::receipt(merged == changes, *aside > 0))
                     }
-                    (layout::receipt(merged == changes, *aside > 0))
                 }
-            },
+            }
         }
     }
 }
 
 impl One {
-    fn render(&self, names: &Names) -> Markup {
+    /// What was done, with the contact's name as a link to it.
+    fn said(&self) -> Markup {
         let name = self.name.clone().unwrap_or_else(|| t!("feed-a-contact"));
+        told(&self.told, html! { a href={ "/contacts/" (self.contact) } { (name) } })
+    }
+
+    fn render(&self, names: &Names) -> Markup {
         html! {
             li id={ "l-" (self.seq) } data-rev=(self.fate) {
                 (layout::time(self.at, Shape::Short))
                 div {
-                    (told(&self.told.command, html! { a href={ "/contacts/" (self.contact) } { (name) } }))
+                    (self.said())
                     @if let Some(detail) = &self.told.detail { div.pre { (detail) } }
                     div.k { (names.of(self.by)) @if self.office { ", " (t!("office")) } }
                 }
@@ -283,8 +384,8 @@ impl One {
 }
 
 /// What somebody did with a contact.
-fn told(command: &str, contact: Markup) -> Markup {
-    match command {
+fn told(told: &Told, contact: Markup) -> Markup {
+    match told.command.as_str() {
         "create" => rich!("verb-create"; name = contact),
         "visit" => rich!("verb-visit"; name = contact),
         "call" => rich!("verb-call"; name = contact),
@@ -297,6 +398,7 @@ fn told(command: &str, contact: Markup) -> Markup {
         "note" => rich!("verb-note"; name = contact),
         "resolve" => rich!("verb-resolve"; name = contact),
         "import" => rich!("verb-import"; name = contact),
+        "" | "set" | "group" | "put" if told.moved => rich!("verb-moved"; name = contact),
         "" | "set" | "group" | "put" => rich!("verb-edited"; name = contact),
         other => rich!("verb-other", what = fields::word(other); name = contact),
     }

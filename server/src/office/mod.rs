@@ -9,8 +9,11 @@
 //! | `account` | one's own password, second factor and sessions |
 //! | `audit` | the audit log: filters, verification, export |
 //! | `today` | figures, the feed from the field, freshness |
-//! | `contacts` | the list: search, filter, sort, pages |
+//! | `contacts`, `contacts_find` | the list: search, filter, orders, windows that follow one another |
+//! | `columns`, `views` | which columns it has; lists that were saved under a name |
+//! | `bulk` | one thing done to many contacts: preview, progress, undo |
 //! | `contact`, `contact_view`, `timeline`, `contact_edit`, `fields` | one contact, and its edits |
+//! | `lists` | segments handed to people as lists on their devices |
 //! | `segments`, `segments_view` | who is meant by a filter: ready-made, saved, built; export and assigning |
 //! | `funnel`, `funnel_view` | deals by stage, moving them, conversion and dwell |
 //! | `activity` | what people did, and whom they neglect |
@@ -39,11 +42,14 @@ mod activity;
 mod alerts;
 mod assets;
 mod audit;
+mod bulk;
 mod charts;
+mod columns;
 mod contact;
 mod contact_edit;
 mod contact_view;
 mod contacts;
+mod contacts_find;
 mod decide;
 mod devices;
 mod erasures;
@@ -55,6 +61,7 @@ mod funnel;
 mod funnel_view;
 mod layout;
 mod limit;
+mod lists;
 pub mod oidc;
 mod password;
 mod proposals;
@@ -76,6 +83,7 @@ mod value;
 mod value_view;
 mod vault;
 mod versus;
+mod views;
 mod who;
 
 use std::sync::Arc;
@@ -245,6 +253,14 @@ pub fn router(state: OfficeState) -> Router {
     Router::new()
         .route("/", get(today::page))
         .route("/contacts", get(contacts::page).post(contact_edit::create))
+        .route("/contacts/columns", post(views::set_columns))
+        .route("/contacts/views", post(views::save))
+        .route("/contacts/views/{id}", post(views::change))
+        .route("/contacts/views/{id}/remove", post(views::remove))
+        .route("/contacts/bulk", get(bulk::earlier).post(bulk::list))
+        .route("/contacts/bulk/{n}", get(bulk::page))
+        .route("/contacts/bulk/{n}/do", post(bulk::carry_out))
+        .route("/contacts/bulk/{n}/undo", post(bulk::undo))
         .route("/contacts/{id}", get(contact::page))
         .route("/contacts/{id}/set", post(contact_edit::set))
         .route("/contacts/{id}/put", post(contact_edit::put))
@@ -259,6 +275,8 @@ pub fn router(state: OfficeState) -> Router {
         .route("/segments/{id}/remove", post(segments::remove))
         .route("/segments/assign", post(segments::assign))
         .route("/segments/export", post(segments::export))
+        .route("/segments/hand", post(lists::hand))
+        .route("/segments/take-back", post(lists::take_back))
         .route("/funnel", get(funnel::page))
         .route("/activity", get(activity::page))
         .route("/value", get(value::page))

@@ -20,7 +20,7 @@ use super::devices::{self, Freshness};
 use super::error::OfficeError;
 use super::layout::{Page, Place};
 use super::session::{Posted, Viewer};
-use super::{OfficeState, segments_view, url};
+use super::{OfficeState, lists, segments_view, url};
 use crate::admin::execute::{Context, execute};
 use crate::admin::request::{Assign, Call, ExportFormat, Request};
 use crate::engine::{Engine, Reading};
@@ -190,6 +190,8 @@ pub(super) struct Segments {
     pub saved: Vec<(Segment, Option<u64>)>,
     /// Who may be given contacts.
     pub receivers: Vec<User>,
+    /// Lists that were handed to people.
+    pub handed: Vec<lists::Shown>,
     pub fresh: Vec<Freshness>,
     pub exports: bool,
     pub mails: bool,
@@ -242,7 +244,7 @@ fn read(
 ) -> store::Result<Segments> {
     let cursor = workspaces::cursor(conn, rights.workspace)?;
     let ask = contacts::Ask::of(&filter);
-    let found = contacts::find(conn, rights, &ask, now)?;
+    let found = contacts::find(conn, rights, &ask, false, now)?;
     let exact = match found.problem {
         Some(_) => None,
         None => contacts::exact(conn, rights, &filter, now)?,
@@ -253,6 +255,7 @@ fn read(
     let ready = state.counts().of(conn, rights, &ready, cursor, now)?;
     let counts = state.counts().of(conn, rights, &own, cursor, now)?;
     let mut receivers = people::list_users(conn, rights.workspace)?;
+    let handed = lists::read(conn, rights, &receivers)?;
     receivers.retain(|user| {
         user.disabled_at.is_none() && rights.on_person(Action::GiveTo, user.id) == Decision::Allow
     });
@@ -263,6 +266,7 @@ fn read(
         ready,
         saved: saved.into_iter().zip(counts).collect(),
         receivers,
+        handed,
         fresh: devices::freshness(conn, rights, now)?,
         // As the command decides it: the whole base, or nothing.
         exports: rights.scope == Scope::Everything && rights.may(Action::Enter),
@@ -293,7 +297,7 @@ fn in_brackets(filter: &str) -> String {
 }
 
 /// The filter as the list has it: without archived contacts, unless it speaks of them.
-fn as_listed(filter: &str) -> Result<String, OfficeError> {
+pub(super) fn as_listed(filter: &str) -> Result<String, OfficeError> {
     let parsed = Filter::parse(filter)
         .map_err(|error| OfficeError::Refused { reason: error.to_string() })?;
     Ok(match (filter.trim(), parsed.mentions_archived()) {

@@ -8,7 +8,7 @@ use roadbook_protocol::ids::UnixMs;
 use super::contacts::{self, Ask};
 use super::segments::{READY, Segments, Told};
 use super::session::Viewer;
-use super::{devices, fields, layout, url, words};
+use super::{devices, fields, layout, lists as handed, url, words};
 
 /// What can be asked beside the fields of a contact: its name in filters, and what it is called.
 const OTHERS: [&str; 24] = [
@@ -140,7 +140,7 @@ pub(super) fn render(viewer: &Viewer, segments: &Segments, now: UnixMs) -> Marku
                 }))
                 (layout::unit("chips", chips(filter)))
                 @if segments.found.problem.is_none() { (actions(viewer, segments)) }
-                (contacts::results(&Ask::of(filter), &segments.found))
+                (contacts::results(&Ask::of(filter), &segments.found, false))
             }
         }
     }
@@ -192,6 +192,7 @@ fn lists(viewer: &Viewer, segments: &Segments) -> Markup {
                 }
             }
         }
+        (handed::section(viewer, &segments.handed))
     }
 }
 
@@ -268,6 +269,7 @@ fn actions(viewer: &Viewer, segments: &Segments) -> Markup {
                         }
                     }
                 }
+                @if viewer.edits() { (handed::form(viewer, segments)) }
                 @if segments.exports {
                     details.act {
                         summary.btn.small { (t!("export")) }

@@ -43,6 +43,8 @@ pub struct NewChange<'a> {
     pub reason: Option<&'a str>,
     /// What it replaces.
     pub replaces: &'a [ChangeHash],
+    /// Of which generation of the contact's document it is (rule 25).
+    pub generation: u64,
     /// The raw bytes.
     pub bytes: &'a [u8],
 }
@@ -66,8 +68,8 @@ pub fn append(tx: &Transaction<'_>, new: &NewChange<'_>) -> Result<i64> {
     let replaces = (!new.replaces.is_empty()).then(|| pack_hashes(new.replaces));
     tx.prepare_cached(
         "INSERT INTO log (workspace, contact, fate, fate_cursor, actor, actor_seq, hash, device, user,
-                          received_at, epoch, verdict, code, reason, replaces, bytes)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                          received_at, epoch, verdict, code, reason, replaces, generation, bytes)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )?
     .execute(params![
         new.workspace.as_bytes(),
@@ -85,13 +87,14 @@ pub fn append(tx: &Transaction<'_>, new: &NewChange<'_>) -> Result<i64> {
         new.code,
         new.reason,
         replaces,
+        new.generation,
         new.bytes,
     ])?;
     let seq = tx.last_insert_rowid();
     let number = if new.code == Some(ACTOR_TAKEN) { 0 } else { new.actor_seq };
     tx.prepare_cached(
-        "INSERT INTO change_index (workspace, contact, hash, actor, seq, fate, log_seq)
-         VALUES (?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO change_index (workspace, contact, hash, actor, seq, fate, log_seq, generation)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
     )?
     .execute(params![
         new.workspace.as_bytes(),
@@ -101,6 +104,7 @@ pub fn append(tx: &Transaction<'_>, new: &NewChange<'_>) -> Result<i64> {
         number,
         fate_code(new.fate),
         seq,
+        new.generation,
     ])?;
     Ok(seq)
 }
@@ -125,7 +129,8 @@ pub fn find(
         .optional()?)
 }
 
-/// Whether another change than `hash` has this actor and sequence number in the contact.
+/// Whether another change than `hash` has this actor and sequence number in this generation of the
+/// contact.
 ///
 /// # Errors
 /// What the database says.
@@ -135,14 +140,22 @@ pub fn is_forked(
     contact: ContactId,
     actor: Actor,
     seq: u64,
-    hash: &ChangeHash,
+    (hash, generation): (&ChangeHash, u64),
 ) -> Result<bool> {
     Ok(conn
         .prepare_cached(
             "SELECT 1 FROM change_index
-             WHERE workspace = ? AND contact = ? AND actor = ? AND seq = ? AND hash <> ? LIMIT 1",
+             WHERE workspace = ? AND contact = ? AND actor = ? AND seq = ? AND hash <> ?
+               AND generation = ? LIMIT 1",
         )?
-        .exists(params![workspace.as_bytes(), contact.as_bytes(), actor.as_bytes(), seq, hash.0])?)
+        .exists(params![
+            workspace.as_bytes(),
+            contact.as_bytes(),
+            actor.as_bytes(),
+            seq,
+            hash.0,
+            generation
+        ])?)
 }
 
 /// Code and reason of a change in the log; `None` once compaction has dropped it.
@@ -165,6 +178,8 @@ pub struct Pending {
     pub hash: ChangeHash,
     /// The device that sent it.
     pub device: Option<DeviceId>,
+    /// Of which generation it is.
+    pub generation: u64,
     /// The raw bytes.
     pub bytes: Vec<u8>,
 }
@@ -182,7 +197,7 @@ pub fn pending(
     bytes_max: usize,
 ) -> Result<(Vec<Pending>, bool)> {
     let mut statement = conn.prepare_cached(
-        "SELECT seq, hash, device, bytes FROM log INDEXED BY log_by_contact
+        "SELECT seq, hash, device, generation, bytes FROM log INDEXED BY log_by_contact
          WHERE workspace = ? AND contact = ? AND fate = 0 ORDER BY fate_cursor, seq",
     )?;
     let mut rows = statement.query(params![workspace.as_bytes(), contact.as_bytes()])?;
@@ -192,16 +207,41 @@ pub fn pending(
         if list.len() >= changes_max || bytes >= bytes_max {
             return Ok((list, true));
         }
-        let change = Pending {
-            seq: row.get(0)?,
-            hash: hash_column(row, 1)?,
-            device: id_column_or_null!(row, 2, DeviceId),
-            bytes: row.get(3)?,
-        };
+        let change = pending_row(row)?;
         bytes += change.bytes.len();
         list.push(change);
     }
     Ok((list, false))
+}
+
+/// All stored, unmerged changes of one generation of a contact (rule 25). What a document may have bounds
+/// them.
+///
+/// # Errors
+/// What the database says.
+pub fn stored_of(
+    conn: &Connection,
+    workspace: WorkspaceId,
+    contact: ContactId,
+    generation: u64,
+) -> Result<Vec<Pending>> {
+    let mut statement = conn.prepare_cached(
+        "SELECT seq, hash, device, generation, bytes FROM log INDEXED BY log_by_contact
+         WHERE workspace = ? AND contact = ? AND fate = 0 AND generation = ? ORDER BY fate_cursor, seq",
+    )?;
+    let rows = statement
+        .query_map(params![workspace.as_bytes(), contact.as_bytes(), generation], pending_row)?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+fn pending_row(row: &Row<'_>) -> rusqlite::Result<Pending> {
+    Ok(Pending {
+        seq: row.get(0)?,
+        hash: hash_column(row, 1)?,
+        device: id_column_or_null!(row, 2, DeviceId),
+        generation: row.get(3)?,
+        bytes: row.get(4)?,
+    })
 }
 
 /// All contacts with stored, unmerged changes: what a start has to take up again.

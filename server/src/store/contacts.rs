@@ -42,11 +42,15 @@ pub struct Contact {
     pub created_at: UnixMs,
     /// When it was erased.
     pub erased_at: Option<UnixMs>,
+    /// Of which generation its document is, from 1 (rule 25).
+    pub generation: u64,
+    /// A later generation that this restored server is being brought; 0 for none.
+    pub adopting: u64,
 }
 
-const COLUMNS: &str = "c.n, c.id, c.owner, c.epoch, c.heads, c.cursor, c.assigned_cursor, c.changes, c.document_bytes, c.compacted_cursor, c.created_at, c.erased_at, c.bytes_since";
+const COLUMNS: &str = "c.n, c.id, c.owner, c.epoch, c.heads, c.cursor, c.assigned_cursor, c.changes, c.document_bytes, c.compacted_cursor, c.created_at, c.erased_at, c.bytes_since, c.generation, c.adopting";
 /// How many columns a [`Contact`] takes.
-const COLUMNS_LEN: usize = 13;
+const COLUMNS_LEN: usize = 15;
 
 fn contact_row(row: &Row<'_>) -> rusqlite::Result<Contact> {
     Ok(Contact {
@@ -63,6 +67,8 @@ fn contact_row(row: &Row<'_>) -> rusqlite::Result<Contact> {
         created_at: row.get(10)?,
         erased_at: row.get(11)?,
         bytes_since: row.get(12)?,
+        generation: row.get(13)?,
+        adopting: row.get(14)?,
     })
 }
 
@@ -252,7 +258,7 @@ pub(crate) fn access_code(access: Access) -> i64 {
     }
 }
 
-fn access_column(row: &Row<'_>, index: usize) -> rusqlite::Result<Access> {
+pub(crate) fn access_column(row: &Row<'_>, index: usize) -> rusqlite::Result<Access> {
     Ok(match row.get::<_, i64>(index)? {
         0 => Access::Owner,
         1 => Access::Collaborator,

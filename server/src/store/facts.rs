@@ -4,7 +4,8 @@
 //!
 //! The moves of deals are the one thing here that is not of the present: each change that wrote a
 //! stage leaves a row, which stays. A document only grows, so what its merges added one by one is what
-//! the whole document gives.
+//! the whole document gives; where one is begun anew, which leaves its history behind, the rows go on
+//! telling it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,12 +13,13 @@ use roadbook_protocol::facts::{
     Consent, Deal, Facts, Interaction, Move, Purchase, Task, facts, moves,
 };
 use roadbook_protocol::ids::{ContactId, EntryId, UserId, WorkspaceId};
+use roadbook_protocol::projection;
 use rusqlite::types::Value as Sql;
 use rusqlite::{Connection, Row, Transaction, params, params_from_iter};
 
 use super::contacts::Contact;
-use super::sql::{hash_column, id_column, id_column_or_null};
-use super::{EngineError, Result, contacts, documents};
+use super::sql::{id_column, id_column_or_null};
+use super::{EngineError, Result, contacts, documents, projections};
 
 /// Tables of version 3. Each row has its workspace, so that an index alone answers a total.
 pub(crate) const TABLES_V3: &str = "
@@ -69,12 +71,10 @@ CREATE INDEX deal_by_stage ON deal (workspace, archived, stage, entered_at, n, c
 CREATE TABLE deal_move (
     n         INTEGER NOT NULL REFERENCES contact (n),
     deal      BLOB NOT NULL,
-    change    BLOB NOT NULL,
-    workspace BLOB NOT NULL,
-    stage     TEXT NOT NULL,
     at        INTEGER NOT NULL,             -- as the author claims
-    by        BLOB,
-    PRIMARY KEY (n, deal, change)
+    stage     TEXT NOT NULL,
+    workspace BLOB NOT NULL,
+    PRIMARY KEY (n, deal, at, stage)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX deal_move_by_time ON deal_move (workspace, at, stage, n, deal);
 
@@ -290,7 +290,10 @@ pub fn edits(
 ) -> Result<Edits> {
     let stored = contact.map_or_else(|| Ok(Facts::default()), |contact| load(conn, contact.n))?;
     let now = facts(doc);
-    let since = contact.map_or(&[][..], |contact| contact.heads.as_slice());
+    let before = contact.map_or(&[][..], |contact| contact.heads.as_slice());
+    // A document that was begun anew has other changes.
+    let anew = before.iter().any(|head| doc.get_change_meta_by_hash(head).is_none());
+    let since = if anew { &[] } else { before };
     let mut edits = Edits { moves: moves(doc, since), ..Edits::default() };
     edits.compare(&stored.interactions, &now.interactions);
     edits.compare(&stored.purchases, &now.purchases);
@@ -326,16 +329,9 @@ fn rows<F: Fact>(conn: &Connection, n: i64) -> Result<BTreeMap<EntryId, F>> {
 /// # Errors
 /// What the database says.
 pub fn stored_moves(conn: &Connection, n: i64) -> Result<BTreeSet<Move>> {
-    let mut statement =
-        conn.prepare_cached("SELECT deal, change, stage, at, by FROM deal_move WHERE n = ?")?;
+    let mut statement = conn.prepare_cached("SELECT deal, at, stage FROM deal_move WHERE n = ?")?;
     let rows = statement.query_map([n], |row| {
-        Ok(Move {
-            deal: id_column!(row, 0, EntryId),
-            change: hash_column(row, 1)?,
-            stage: row.get(2)?,
-            at: row.get(3)?,
-            by: id_column_or_null!(row, 4, UserId),
-        })
+        Ok(Move { deal: id_column!(row, 0, EntryId), at: row.get(1)?, stage: row.get(2)? })
     })?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
@@ -368,18 +364,9 @@ pub fn write(tx: &Transaction<'_>, workspace: WorkspaceId, n: i64, edits: &Edits
     }
     for one in &edits.moves {
         tx.prepare_cached(
-            "INSERT OR IGNORE INTO deal_move (n, deal, change, workspace, stage, at, by)
-             VALUES (?, ?, ?, ?, ?, ?, ?)",
+            "INSERT OR IGNORE INTO deal_move (n, deal, at, stage, workspace) VALUES (?, ?, ?, ?, ?)",
         )?
-        .execute(params![
-            n,
-            one.deal.as_bytes(),
-            one.change.0,
-            workspace.as_bytes(),
-            one.stage,
-            one.at,
-            one.by.as_ref().map(UserId::as_bytes),
-        ])?;
+        .execute(params![n, one.deal.as_bytes(), one.at, one.stage, workspace.as_bytes()])?;
     }
     Ok(())
 }
@@ -396,7 +383,10 @@ pub fn differences(
     let edits = edits(conn, Some(&Contact { heads: Vec::new(), ..contact.clone() }), doc)?;
     let mut found: BTreeSet<&'static str> = edits.puts.iter().map(|put| put.0).collect();
     found.extend(edits.removes.iter().map(|remove| remove.0));
-    if edits.moves.into_iter().collect::<BTreeSet<_>>() != stored_moves(conn, contact.n)? {
+    // A document that was begun anew has forgotten moves that did happen.
+    let (stored, told) = (stored_moves(conn, contact.n)?, edits.moves.into_iter().collect());
+    let same = if contact.generation > 1 { stored.is_superset(&told) } else { stored == told };
+    if !same {
         found.insert("deal_move");
     }
     Ok(found.into_iter().collect())
@@ -445,6 +435,7 @@ pub fn make_missing(conn: &mut Connection) -> Result<u64> {
             let whole = Contact { heads: Vec::new(), ..contact };
             let edits = edits(&tx, Some(&whole), &doc)?;
             write(&tx, *workspace, *n, &edits)?;
+            projections::put_tags(&tx, *n, &projection::project(*id, &doc).tags)?;
             made += 1;
         }
         let to = batch.last().map(|last| last.0);
@@ -458,7 +449,8 @@ pub fn make_missing(conn: &mut Connection) -> Result<u64> {
 /// # Errors
 /// What the database says.
 pub fn forget(tx: &Transaction<'_>) -> Result<()> {
-    for table in ["interaction", "purchase", "deal", "deal_move", "task", "consent"] {
+    for table in ["interaction", "purchase", "deal", "deal_move", "task", "consent", "contact_tag"]
+    {
         tx.execute(&format!("DELETE FROM {table}"), [])?;
     }
     tx.execute("UPDATE facts_state SET made_to = 0", [])?;

@@ -97,6 +97,13 @@ pub enum Record {
         /// The device.
         device: DeviceId,
     },
+    /// A contact's document was begun anew (rule 25).
+    Generation {
+        /// The contact.
+        contact: ContactId,
+        /// The generation of the fresh one.
+        number: u64,
+    },
     /// A user was added, let in, or kept out. Without their name: words that somebody typed stay in
     /// the database.
     User {
@@ -141,6 +148,9 @@ impl fmt::Display for Noted {
             }
             Record::Actor { device, actor } => write!(f, "actor {workspace} {device} {actor}"),
             Record::Revoke { device } => write!(f, "revoke {workspace} {device}"),
+            Record::Generation { contact, number } => {
+                write!(f, "generation {workspace} {contact} {number}")
+            }
             Record::User { user, role, disabled } => {
                 let state = if *disabled { OUT } else { IN };
                 write!(f, "user {workspace} {user} {} {state}", role.as_str())
@@ -190,6 +200,10 @@ impl FromStr for Noted {
             },
             "actor" => Record::Actor { device: id(next()?)?, actor: id(next()?)? },
             "revoke" => Record::Revoke { device: id(next()?)? },
+            "generation" => Record::Generation {
+                contact: id(next()?)?,
+                number: next()?.parse().map_err(|_| format!("`{text}` has no generation"))?,
+            },
             "user" => Record::User {
                 user: id(next()?)?,
                 role: {
@@ -364,6 +378,15 @@ pub fn note_everything(tx: &Transaction<'_>) -> Result<()> {
         while let Some(row) = rows.next()? {
             note_assignment(tx, workspace, ContactId::from_bytes(row.get(0)?))?;
         }
+        let mut begun = tx.prepare_cached(
+            "SELECT id, generation FROM contact
+             WHERE workspace = ? AND generation > 1 AND erased_at IS NULL",
+        )?;
+        let mut rows = begun.query([workspace.as_bytes()])?;
+        while let Some(row) = rows.next()? {
+            let contact = ContactId::from_bytes(row.get(0)?);
+            note(tx, workspace, Record::Generation { contact, number: row.get(1)? })?;
+        }
         for (contact, confirmed) in super::erasures::all_confirmed(tx, workspace)? {
             note(tx, workspace, Record::Erase { contact })?;
             for device in confirmed {
@@ -463,6 +486,7 @@ mod tests {
             },
             Record::Actor { device, actor: Actor::from_bytes([6; 16]) },
             Record::Revoke { device },
+            Record::Generation { contact, number: 2 },
             Record::User { user: ada, role: Role::ReadOnly, disabled: false },
             Record::User { user: ben, role: Role::Manager, disabled: true },
         ];

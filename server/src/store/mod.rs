@@ -16,6 +16,9 @@
 //! | [`facts`] | visits, purchases, deals, tasks and consents, one row each |
 //! | [`standings`] | the classes of customers |
 //! | [`segments`] | saved segments |
+//! | [`views`] | saved views of the list, and who wants which columns |
+//! | [`bulk`] | what was done to many contacts at once |
+//! | [`handed`] | lists that were handed to people |
 //! | [`wipes`] | leases, and the wipe of revoked devices |
 //! | [`erasures`] | taking out all about a contact, and who has confirmed it |
 //! | [`ledger`] | what the ledger outside the database is told |
@@ -29,6 +32,7 @@
 pub mod alerts;
 pub mod api_keys;
 pub mod audit;
+pub mod bulk;
 pub mod canaries;
 pub mod chances;
 pub mod changes;
@@ -41,6 +45,8 @@ mod error;
 pub mod factors;
 pub mod facts;
 pub mod feed;
+pub mod generations;
+pub mod handed;
 pub mod ledger;
 pub mod look;
 pub mod people;
@@ -52,6 +58,7 @@ pub mod sessions;
 pub(crate) mod sql;
 pub mod standings;
 pub mod teams;
+pub mod views;
 pub mod volumes;
 pub mod webhooks;
 pub mod wipes;

@@ -10,6 +10,17 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use super::sql::id_column;
 use super::{EngineError, Result};
 
+/// The tags of contacts, so that a filter asks an index and not the JSON of every row.
+pub(crate) const TAGS_V3: &str = "
+CREATE TABLE contact_tag (
+    folded TEXT NOT NULL,
+    tag    TEXT NOT NULL,
+    n      INTEGER NOT NULL REFERENCES contact (n),
+    PRIMARY KEY (folded, tag, n)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX contact_tag_by_contact ON contact_tag (n, tag);
+";
+
 /// A row ready to be written: what takes time to derive is derived before the transaction.
 #[derive(Debug, Clone)]
 pub struct Prepared {
@@ -101,8 +112,37 @@ pub fn put(
         archived,
         json,
     ])?;
+    put_tags(tx, n, &row.tags)?;
     put_search(tx, n, search)?;
     put_external_ids(tx, n, workspace, row, is_new)
+}
+
+/// Writes the tags of a contact, where they differ from what is there.
+///
+/// # Errors
+/// What the database says.
+pub fn put_tags(tx: &Transaction<'_>, n: i64, tags: &[String]) -> Result<()> {
+    let there = tags_of(tx, n)?;
+    for gone in there.iter().filter(|tag| !tags.contains(tag)) {
+        tx.prepare_cached("DELETE FROM contact_tag WHERE folded = ? AND tag = ? AND n = ?")?
+            .execute(params![fold::fold(gone), gone, n])?;
+    }
+    for new in tags.iter().filter(|tag| !there.contains(tag)) {
+        tx.prepare_cached("INSERT OR IGNORE INTO contact_tag (folded, tag, n) VALUES (?, ?, ?)")?
+            .execute(params![fold::fold(new), new, n])?;
+    }
+    Ok(())
+}
+
+/// The tags of a contact as they are found by, sorted.
+///
+/// # Errors
+/// What the database says.
+pub fn tags_of(conn: &Connection, n: i64) -> Result<Vec<String>> {
+    let mut statement =
+        conn.prepare_cached("SELECT tag FROM contact_tag WHERE n = ? ORDER BY tag")?;
+    let rows = statement.query_map([n], |row| row.get(0))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
 fn put_search(tx: &Transaction<'_>, n: i64, search: &fold::SearchText) -> Result<()> {

@@ -342,11 +342,16 @@ const V3: &[&str] = &[
     super::facts::TABLES_V3,
     super::standings::TABLES_V3,
     super::segments::TABLES_V3,
+    super::handed::TABLES_V3,
     super::api_keys::TABLES_V3,
     super::feed::TABLES_V3,
     super::webhooks::TABLES_V3,
     super::people::COLUMNS_V3,
     super::look::TABLES_V3,
+    super::generations::TABLES_V3,
+    super::bulk::TABLES_V3,
+    super::views::TABLES_V3,
+    super::projections::TAGS_V3,
 ];
 
 #[cfg(test)]

@@ -114,7 +114,8 @@ impl Standing {
             (edits, parts) => format!(", {edits} edits recovered, {parts} sealed parts unopened"),
         };
         match self.state(device) {
-            "enrolled" => String::new(),
+            // The copies of a device whose key was lost.
+            "enrolled" => edits.trim_start_matches(", ").to_owned(),
             state => format!("{state}{edits}"),
         }
     }

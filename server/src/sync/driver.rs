@@ -28,7 +28,7 @@ use tokio::time::Sleep;
 use tokio_tungstenite::tungstenite::error::CapacityError;
 use tokio_tungstenite::tungstenite::{Bytes, Error, Message};
 
-use super::effects::{Done, Lane, ProposalsState};
+use super::effects::{Done, Lane, ListsState, ProposalsState};
 use super::hub::{Hub, Mail, Seat};
 use super::jobs;
 use super::offers::Offers;
@@ -110,6 +110,7 @@ pub(super) struct Driver<S> {
     /// The signature of the directory that the device has.
     pub(super) directory: Vec<u8>,
     pub(super) proposals: ProposalsState,
+    pub(super) lists: ListsState,
     pace: Pace,
     heard: Instant,
     pinged: bool,
@@ -159,6 +160,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Driver<S> {
             unfetched: VecDeque::new(),
             directory: Vec::new(),
             proposals: ProposalsState::default(),
+            lists: ListsState::default(),
             opened: false,
             noted: now,
             heard: now,
@@ -471,6 +473,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Driver<S> {
         if mail.proposals && self.session.wants_proposals() {
             self.effect(ServerEffect::LoadProposals);
         }
+        if mail.lists
+            && let Some(load) = self.session.load_lists()
+        {
+            self.effect(load);
+        }
         if mail.directory && self.session.is_open() {
             self.effect(ServerEffect::LoadDirectory);
         }
@@ -604,6 +611,9 @@ fn frame_size(frame: &Frame) -> usize {
         Frame::Proposals(part) => {
             let items = part.sets.iter().flat_map(|set| &set.items);
             items.map(|item| 128 + item.base.len() + item.proposed.len()).sum()
+        }
+        Frame::Lists(part) => {
+            part.lists.iter().map(|list| 256 + list.name.len() + list.contacts.len() * 16).sum()
         }
         Frame::Directory(directory) => directory.users.len() * 96 + directory.actors.len() * 40,
         _ => 256,

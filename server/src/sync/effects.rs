@@ -7,7 +7,7 @@ use std::time::Instant;
 use roadbook_protocol::ids::{Actor, ContactId};
 use roadbook_protocol::session::{LoadedPage, Outcome, ServerEffect, ServerEvent};
 use roadbook_protocol::wire::{
-    ChangeFate, Decide, Decided, Directory, Dropped, DropsKnown, Erasures, Frame, OfferItem,
+    ChangeFate, Decide, Decided, Directory, Dropped, DropsKnown, Erasures, Frame, Lists, OfferItem,
     ProblemCode, Proposals, UpChange, WireError,
 };
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -20,7 +20,7 @@ use super::hub::Seat;
 use super::jobs;
 use super::offers::Offers;
 use super::service::{self, FetchPart, Identity, Knock};
-use crate::engine::{AppendRequest, Appended, Held};
+use crate::engine::{AppendRequest, Appended, Held, SealedBy};
 use crate::store::devices::Seen;
 use crate::store::{EngineError, Result};
 
@@ -39,6 +39,7 @@ pub(super) enum Done {
     Registered(Vec<Actor>),
     DropsNoted(DropsKnown),
     Proposals(Option<Vec<Proposals>>),
+    Lists(Option<Vec<Lists>>),
     Decided(Decided),
     Offered(Box<(Offers, u64, Result<Vec<ChangeFate>>)>),
     Directory(Directory),
@@ -57,6 +58,14 @@ pub(super) struct ProposalsState {
     again: bool,
     /// The device was told last that there are none.
     told_none: bool,
+}
+
+/// Where a connection stands with the lists of its user.
+#[derive(Default)]
+pub(super) struct ListsState {
+    loading: bool,
+    /// They may have changed while they were loaded.
+    again: bool,
 }
 
 /// What goes to the engine in the order in which it came.
@@ -169,6 +178,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Driver<S> {
                 self.job(async move { jobs::directory(hub, who).await.map(Done::Directory) });
             }
             (ServerEffect::LoadProposals, Some(who)) => self.load_proposals(who),
+            (ServerEffect::LoadLists { known }, Some(who)) => self.load_lists(who, known),
             (ServerEffect::LoadWipeOrder, Some(who)) => {
                 self.job(async move { jobs::wipe_order(hub, who).await.map(Done::Event) });
             }
@@ -214,6 +224,27 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Driver<S> {
         }
         if std::mem::take(&mut self.proposals.again) && self.session.wants_proposals() {
             self.effect(ServerEffect::LoadProposals);
+        }
+    }
+
+    /// Loads the lists of the user; one at a time, so that those that come last are the newest.
+    fn load_lists(&mut self, who: Identity, known: Option<u64>) {
+        if std::mem::replace(&mut self.lists.loading, true) {
+            self.lists.again = true;
+            return;
+        }
+        let hub = self.hub.clone();
+        self.job(async move { jobs::lists(hub, who, known).await.map(Done::Lists) });
+    }
+
+    fn lists_loaded(&mut self, parts: Option<Vec<Lists>>) {
+        let Some(parts) = parts else { return self.revoked() };
+        self.lists.loading = false;
+        self.event(ServerEvent::Lists(parts));
+        if std::mem::take(&mut self.lists.again)
+            && let Some(load) = self.session.load_lists()
+        {
+            self.effect(load);
         }
     }
 
@@ -279,7 +310,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Driver<S> {
             batch,
             changes: admitted,
             vouched: None,
-            sealed: false,
+            sealed: SealedBy::Nobody,
         };
         kept.truncate(REFUSED_KEPT_MAX.saturating_sub(self.refused_kept));
         self.refused_kept += kept.len();
@@ -376,6 +407,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Driver<S> {
                 self.advance();
             }
             Done::Proposals(parts) => self.proposals_loaded(parts),
+            Done::Lists(parts) => self.lists_loaded(parts),
             Done::Decided(decided) => {
                 self.lane_busy = false;
                 self.event(ServerEvent::Decided(decided));

@@ -141,6 +141,7 @@ pub fn keep(
                 verdict: "refused",
                 code: Some(code),
                 reason: Some(reason),
+                generation: 1,
                 replaces: &[],
                 bytes,
             },

@@ -81,6 +81,8 @@ pub(super) struct Mail {
     pub(super) erasures: bool,
     /// Other late edits wait for its user than before.
     pub(super) proposals: bool,
+    /// Its user may have other lists than before, or other contacts in them.
+    pub(super) lists: bool,
     /// The device was revoked.
     pub(super) revoked: bool,
     /// Another connection of the device took the place of this one.
@@ -100,6 +102,7 @@ impl Mail {
                 || self.directory
                 || self.erasures
                 || self.proposals
+                || self.lists
                 || self.revoked
                 || self.released
                 || self.displaced)
@@ -361,6 +364,16 @@ impl Hub {
         }
     }
 
+    /// These users may have other lists than before.
+    pub(super) fn lists_changed(&self, workspace: WorkspaceId, users: &[UserId]) {
+        let live = lock(&self.0.live);
+        for user in users {
+            for slot in live.users.get(&(workspace, *user)).into_iter().flatten() {
+                slot.post(|mail| mail.lists = true);
+            }
+        }
+    }
+
     /// Events were missed: everyone looks for what is new.
     pub(super) fn poke_all(&self, cursor_of: impl Fn(WorkspaceId) -> Cursor) {
         let live = lock(&self.0.live);
@@ -374,6 +387,7 @@ impl Hub {
                 mail.fates_lost = true;
                 mail.erasures = true;
                 mail.proposals = true;
+                mail.lists = true;
                 mail.released = true;
             });
         }

@@ -9,7 +9,7 @@ use roadbook_protocol::ChangeHash;
 use roadbook_protocol::ids::{ContactId, Cursor, DeviceId, UserId, WorkspaceId};
 use roadbook_protocol::session::{DeviceRecord, LoadedItem, LoadedPage, Opening, ServerEvent};
 use roadbook_protocol::wire::{
-    ContactHeads, Directory, Erasures, PendingChanges, Problem, ProblemCode, Proposals,
+    ContactHeads, Directory, Erasures, Lists, PendingChanges, Problem, ProblemCode, Proposals,
 };
 use roadbook_protocol::wire::{Sealed, Wiped};
 use tokio::sync::Semaphore;
@@ -196,6 +196,15 @@ pub(super) async fn proposals(hub: Hub, who: Identity) -> Result<Option<Vec<Prop
     read(&hub, move |engine| service::proposals(engine, who)).await
 }
 
+/// [`service::lists`].
+pub(super) async fn lists(
+    hub: Hub,
+    who: Identity,
+    known: Option<u64>,
+) -> Result<Option<Vec<Lists>>> {
+    read(&hub, move |engine| service::lists(engine, who, known)).await
+}
+
 /// [`Engine::wipe_order`].
 pub(super) async fn wipe_order(hub: Hub, who: Identity) -> Result<ServerEvent> {
     let order = read(&hub, move |engine| engine.wipe_order(who.workspace, who.device)).await?;
@@ -241,7 +250,9 @@ pub(super) async fn follow_events(hub: Hub, over: CancellationToken) {
                 // With contacts come colleagues.
                 hub.directory_changed(workspace, &users);
                 hub.proposals_changed(workspace, &users);
+                hub.lists_changed(workspace, &users);
             }
+            Ok(Event::Lists { workspace, users }) => hub.lists_changed(workspace, &users),
             Ok(Event::Fates { workspace, device, fates, .. }) => {
                 hub.fates(workspace, device, fates.to_vec());
             }

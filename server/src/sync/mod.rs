@@ -18,6 +18,7 @@
 //! | `jobs` | the same on the blocking pool |
 //! | `gate` | gate 1 for a batch |
 //! | `offers` | what a device brings back to a server that lost it |
+//! | `lists` | lists that were handed to the user of a device |
 //! | `proposals` | late edits for the devices of the new owners, and their decisions |
 //! | `hub` | the live connections, pokes from the engine's events, copies, revocation |
 //! | `wipe` | revoked devices: sealed edits |
@@ -33,6 +34,7 @@ mod enrol;
 mod gate;
 mod hub;
 mod jobs;
+mod lists;
 mod meter;
 mod offers;
 mod pace;

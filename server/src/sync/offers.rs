@@ -18,14 +18,14 @@ use roadbook_protocol::wire::{ChangeFate, EVIDENCE_MAX, Evidence, Fate, OfferIte
 
 use super::gate::{self, Refused};
 use super::service::Identity;
-use crate::engine::{AppendRequest, Claim, Engine};
+use crate::engine::{AppendRequest, Claim, Engine, SealedBy};
 use crate::store::{EngineError, Result};
 
 /// Raw bytes of what is offered of one contact: several times what a document within the limits has.
 const CONTACT_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Raw bytes of parts that wait for their rest, over all connections.
 const WAITING_BYTES_MAX: usize = 64 * 1024 * 1024;
-/// Changes in one transaction.
+/// Changes in one transaction, and what else there is of the last one's contact.
 const CHANGES_PER_APPEND: usize = 1_000;
 /// Changes of one connection that are kept although nothing covers them.
 const FOREIGN_KEPT_MAX: usize = 200;
@@ -137,10 +137,17 @@ pub fn offer(
     if changes.is_empty() && !claims.is_empty() {
         append(engine, who, Vec::new(), claims.clone(), &mut answer)?;
     }
+    // What there is of a contact goes in one transaction: a document that was begun anew (rule 25) is taken
+    // as a whole.
+    let mut part: Vec<(ContactId, Admitted, Vec<u8>)> = Vec::new();
     let mut changes = changes.into_iter().peekable();
-    while changes.peek().is_some() {
-        let part = changes.by_ref().take(CHANGES_PER_APPEND).collect();
-        append(engine, who, part, claims.clone(), &mut answer)?;
+    while let Some(change) = changes.next() {
+        let contact = change.0;
+        part.push(change);
+        let ends = changes.peek().is_none_or(|(next, _, _)| *next != contact);
+        if ends && (part.len() >= CHANGES_PER_APPEND || changes.peek().is_none()) {
+            append(engine, who, std::mem::take(&mut part), claims.clone(), &mut answer)?;
+        }
     }
     Ok(answer)
 }
@@ -161,7 +168,7 @@ fn append(
         batch: 0,
         changes,
         vouched: Some(claims),
-        sealed: false,
+        sealed: SealedBy::Nobody,
     };
     let appended = engine.append_blocking(request)?;
     metrics::counter!("roadbook_offers_taken_total").increment(taken as u64);

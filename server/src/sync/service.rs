@@ -20,6 +20,7 @@ use roadbook_protocol::wire::{
 use super::directory;
 pub use super::enrol::grant as enrol;
 pub use super::gate::{Gated, Refused, answer, judge, keep, note_erased};
+pub use super::lists::lists;
 pub use super::offers::{OfferRoom, Offers, offer};
 pub use super::proposals::{decide, proposals};
 pub use super::receipts::Receipts;
@@ -286,6 +287,7 @@ fn own_item((contact, hashes): (ContactId, Vec<ChangeHash>)) -> LoadedItem {
         row: String::new(),
         heads: Vec::new(),
         signed: Vec::new(),
+        generation: None,
     }
 }
 
@@ -326,6 +328,7 @@ fn loaded(item: PageItem) -> LoadedItem {
         row: item.row,
         heads: item.heads,
         signed: Vec::new(),
+        generation: item.generation,
     }
 }
 

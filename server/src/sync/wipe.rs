@@ -1,18 +1,21 @@
-//! Revoked devices: the order to wipe, what they hand over sealed, and their confirmation (rule 20).
+//! Sealed edits: what revoked devices hand over before they are wiped (rule 20), and the copies of a
+//! device whose key is lost, which another device of its user hands over (rule 17).
 //!
 //! Nothing here may send contact data. What comes out of a sealed part goes through gate 1 and the
-//! log like everything else from devices, and becomes proposals there.
+//! log like everything else from devices.
 
-use roadbook_protocol::ids::EditId;
+use roadbook_protocol::ids::DeviceId;
 use roadbook_protocol::limits::Limits;
 use roadbook_protocol::wire::{
-    Fate, Problem, ProblemCode, SEALED_PARTS_MAX, Sealed, SealedEdit, UpChange,
+    Fate, Origin, Problem, ProblemCode, SEALED_PARTS_MAX, Sealed, SealedEdit, SealedStored,
+    UpChange,
 };
+use serde_json::json;
 
 use super::gate::{self, Gated};
 use super::service::Identity;
-use crate::engine::{AppendRequest, Engine};
-use crate::store::{EngineError, Result, erasures, wipes};
+use crate::engine::{AppendRequest, Engine, SealedBy};
+use crate::store::{EngineError, Result, audit, devices, erasures, wipes};
 
 /// Bundles of the full size that are kept of one device: a device that lost its note of the first one
 /// seals again.
@@ -20,8 +23,16 @@ const BUNDLES_MAX: u32 = 4;
 /// The code of an [`EngineError::Refused`] for a device that hands over too much.
 const FULL: &str = "sealed_full";
 
+/// Whose the edits of a part are.
+struct Whose {
+    /// The device that made them, and its user.
+    who: Identity,
+    by: SealedBy,
+}
+
 /// Opens a sealed part and takes what is in it: durable when this returns. Taking it twice changes
-/// nothing. A part that can't be opened is kept as it came.
+/// nothing. A part that can't be opened is kept as it came; a copy that is not of the user's own
+/// device, or that this device did not make, is refused with a code.
 ///
 /// # Errors
 /// [`EngineError::Refused`] where the device has handed over too much, and what the database says.
@@ -30,15 +41,27 @@ pub fn store_sealed(
     limits: &Limits,
     who: Identity,
     sealed: Sealed,
-) -> Result<(EditId, u32)> {
-    let Identity { workspace, device, user } = who;
+) -> Result<SealedStored> {
     let (bundle, part) = (sealed.bundle, sealed.part);
+    let taken = SealedStored::taken(bundle, part);
+    let Whose { who, by } = match &sealed.origin {
+        None => Whose { who, by: SealedBy::Revoked },
+        Some(origin) => match trace(engine, who, &sealed, origin)? {
+            Ok(whose) => whose,
+            Err((code, reason)) => {
+                tracing::warn!(device = %who.device, origin = %origin.device, code, "a sealed copy was refused");
+                metrics::counter!("roadbook_sealed_copies_refused_total").increment(1);
+                return Ok(SealedStored { code: code.to_owned(), reason, ..taken });
+            }
+        },
+    };
+    let Identity { workspace, device, user } = who;
     let (known, held) = engine.read(|conn| -> Result<_> {
         let known = wipes::has_part(conn, workspace, device, bundle, part)?;
         Ok((known, wipes::count_parts(conn, workspace, device)?))
     })?;
     if known {
-        return Ok((bundle, part));
+        return Ok(taken);
     }
     if held >= BUNDLES_MAX * SEALED_PARTS_MAX {
         let reason = "this device has handed over more than any device holds; ask your admin";
@@ -59,8 +82,9 @@ pub fn store_sealed(
         }
     };
     let count = edits.iter().filter(|edit| edit.edit.is_some()).count();
-    let left = take(engine, limits, who, edits)?;
+    let mut became = take(engine, limits, who, by, edits)?;
     let now = engine.now_ms();
+    let left = std::mem::take(&mut became.left);
     engine.write(move |tx| -> Result<()> {
         // It came over two connections at once.
         if wipes::has_part(tx, workspace, device, bundle, part)? {
@@ -74,24 +98,97 @@ pub fn store_sealed(
             }
             wipes::keep_edit(tx, workspace, device, user, edit, now)?;
         }
+        if sealed.origin.is_some() && wipes::count_parts(tx, workspace, device)? == 0 {
+            let (subject, detail) = (device.to_string(), json!({}));
+            audit::append(tx, workspace, now, Some(user), "device.copies", &subject, &detail)?;
+        }
         wipes::add_part(tx, workspace, device, &sealed, count, unopened.as_deref(), now)
     })?;
     metrics::counter!("roadbook_sealed_parts_total").increment(1);
-    Ok((bundle, part))
+    Ok(SealedStored { taken: became.taken, proposed: became.proposed, kept: became.kept, ..taken })
 }
 
-/// Hands the edits to the log. Returns those that did not become proposals there and are known to no
-/// contact: they are kept with their commands.
+/// Finds the device that made a copy: one of the same user, and it must have made it. `Err` with a code
+/// and the reason where it is refused.
+fn trace(
+    engine: &Engine,
+    who: Identity,
+    sealed: &Sealed,
+    origin: &Origin,
+) -> Result<std::result::Result<Whose, (&'static str, String)>> {
+    let (made_by, hands_over) = engine.read(|conn| -> Result<_> {
+        let find = |id: DeviceId| devices::find_device(conn, who.workspace, id);
+        Ok((find(origin.device)?, find(who.device)?))
+    })?;
+    let Some(made_by) = made_by else {
+        let reason = format!(
+            "device {} is not known here; the sealed edits stay on this device",
+            origin.device
+        );
+        return Ok(Err(("unknown_device", reason)));
+    };
+    if made_by.user != who.user {
+        let reason = format!(
+            "device {} belongs to another user, who alone may hand its edits over",
+            origin.device
+        );
+        return Ok(Err(("not_yours", reason)));
+    }
+    let key = (made_by.algorithm, made_by.public_key.as_slice());
+    if !origin.holds(sealed, &who.workspace, &who.user, key) {
+        let reason = format!("device {} did not make this part", origin.device);
+        return Ok(Err(("forged", reason)));
+    }
+    let revoked =
+        made_by.revoked_at.is_some() || hands_over.is_none_or(|device| device.revoked_at.is_some());
+    let by = if revoked { SealedBy::Revoked } else { SealedBy::Lost };
+    Ok(Ok(Whose { who: Identity { device: origin.device, ..who }, by }))
+}
+
+/// What became of the edits of a part.
+#[derive(Default)]
+struct Became {
+    taken: u32,
+    proposed: u32,
+    /// What is in `left`, and what can't be opened.
+    kept: u32,
+    /// Those that the log did not settle: they are kept with their commands.
+    left: Vec<SealedEdit>,
+}
+
+impl Became {
+    fn settle(&mut self, edit: &SealedEdit, fate: Fate) -> bool {
+        let counted = u32::from(edit.edit.is_some());
+        match fate {
+            Fate::Merged | Fate::Stored | Fate::Replaced => self.taken += counted,
+            Fate::Proposed => self.proposed += counted,
+            Fate::Erased => {}
+            _ => return false,
+        }
+        true
+    }
+
+    fn keep(&mut self, edit: SealedEdit) {
+        if edit.edit.is_some() {
+            self.kept += 1;
+            self.left.push(edit);
+        }
+    }
+}
+
+/// Hands the edits to the log.
 fn take(
     engine: &Engine,
     limits: &Limits,
     who: Identity,
+    by: SealedBy,
     edits: Vec<SealedEdit>,
-) -> Result<Vec<SealedEdit>> {
-    let (changes, mut left): (Vec<_>, Vec<_>) =
+) -> Result<Became> {
+    let mut became = Became::default();
+    let (changes, left): (Vec<_>, Vec<_>) =
         edits.into_iter().partition(|edit| !edit.bytes.is_empty());
     // A bootstrap is the same everywhere and no loss.
-    left.retain(|edit| edit.edit.is_some());
+    left.into_iter().for_each(|edit| became.keep(edit));
     for part in changes.chunks(limits.batch_changes_max) {
         let up = part
             .iter()
@@ -105,7 +202,7 @@ fn take(
             batch: 0,
             changes: admitted,
             vouched: None,
-            sealed: true,
+            sealed: by,
         })?;
         if !kept.is_empty() {
             let now = engine.now_ms();
@@ -114,22 +211,15 @@ fn take(
         }
         let outcomes = gate::answer(refused, appended.outcomes, &appended.need);
         for (edit, outcome) in part.iter().zip(outcomes) {
-            let settled = matches!(
-                outcome.fate,
-                Fate::Proposed | Fate::Merged | Fate::Stored | Fate::Replaced | Fate::Erased
-            );
-            if !settled && edit.edit.is_some() {
-                left.push(SealedEdit {
-                    code: outcome.code,
-                    reason: outcome.reason,
-                    ..edit.clone()
-                });
+            if !became.settle(edit, outcome.fate) {
+                let (code, reason) = (outcome.code, outcome.reason);
+                became.keep(SealedEdit { code, reason, ..edit.clone() });
             }
         }
     }
     // Whoever waits is gone.
     engine.forget_waiting(who.workspace, who.device);
-    Ok(left)
+    Ok(became)
 }
 
 /// The problem to tell where a part is not taken; `None` for a failure of ours.

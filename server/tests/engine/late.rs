@@ -251,7 +251,10 @@ fn the_bundle_of_a_revoked_device_becomes_proposals_and_a_contact_of_its_own_a_n
     let changes = [vec![unsent], created].concat();
     let refused = world.engine.append_blocking(anna.request(&changes));
     assert!(matches!(refused, Err(EngineError::Refused { code: "revoked", .. })), "{refused:?}");
-    let request = roadbook_server::engine::AppendRequest { sealed: true, ..anna.request(&changes) };
+    let request = roadbook_server::engine::AppendRequest {
+        sealed: roadbook_server::engine::SealedBy::Revoked,
+        ..anna.request(&changes)
+    };
     let appended = world.engine.append_blocking(request).unwrap();
     assert!(appended.outcomes.iter().all(|outcome| outcome.fate == Fate::Proposed), "{appended:?}");
     let all = sets(&world);

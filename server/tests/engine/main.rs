@@ -3,9 +3,11 @@
 
 mod audit;
 mod care;
+mod copies;
 mod down;
 mod erased;
 mod facts;
+mod generations;
 mod keys;
 mod late;
 mod log;

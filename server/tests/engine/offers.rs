@@ -20,7 +20,10 @@ fn who(device: &TestDevice) -> Identity {
 }
 
 /// What a device gets that has seen nothing, and the evidence for each contact in it.
-fn received(world: &World, device: &TestDevice) -> HashMap<ContactId, (PageItem, Evidence)> {
+pub(super) fn received(
+    world: &World,
+    device: &TestDevice,
+) -> HashMap<ContactId, (PageItem, Evidence)> {
     let page: LoadedPage =
         service::page(&world.engine, &Limits::DEFAULT, who(device), 0, &HashMap::new())
             .unwrap()
@@ -61,11 +64,12 @@ fn item(loaded: LoadedItem) -> PageItem {
         row: loaded.row,
         heads: loaded.heads,
         signed: None,
+        generation: loaded.generation,
     }
 }
 
 /// Every change of what came, in causal order, but for built-in ones.
-fn all_changes(item: &PageItem) -> Vec<Vec<u8>> {
+pub(super) fn all_changes(item: &PageItem) -> Vec<Vec<u8>> {
     let mut doc = match item.snapshot.is_empty() {
         false => Automerge::load(&item.snapshot).unwrap(),
         true => roadbook_protocol::document::new_document(),
@@ -81,12 +85,16 @@ fn all_changes(item: &PageItem) -> Vec<Vec<u8>> {
         .collect()
 }
 
-fn offer(world: &World, device: &TestDevice, items: Vec<OfferItem>) -> Vec<ChangeFate> {
+pub(super) fn offer(world: &World, device: &TestDevice, items: Vec<OfferItem>) -> Vec<ChangeFate> {
     let mut offers = Offers::new(OfferRoom::default());
     service::offer(&world.engine, &Limits::DEFAULT, who(device), &mut offers, items).unwrap()
 }
 
-fn whole(contact: ContactId, evidence: Vec<Evidence>, changes: Vec<Vec<u8>>) -> OfferItem {
+pub(super) fn whole(
+    contact: ContactId,
+    evidence: Vec<Evidence>,
+    changes: Vec<Vec<u8>>,
+) -> OfferItem {
     OfferItem { contact, evidence, changes, more: false }
 }
 

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use automerge::{Automerge, ReadDoc};
+use ring::signature::{Ed25519KeyPair, KeyPair};
 use roadbook_protocol::ChangeHash;
 use roadbook_protocol::document::{
     self, Applied, Author, Command, EditOptions, Value, bootstraps, new_document,
@@ -15,7 +16,7 @@ use roadbook_protocol::limits::Limits;
 use roadbook_protocol::wire::{Access, Fate, KeyAlgorithm, PageItem};
 use roadbook_server::engine::{
     AppendRequest, Appended, AuthorOutcome, Authored, Clock, Engine, EngineOptions, Event, Page,
-    PageLimits,
+    PageLimits, SealedBy,
 };
 use roadbook_server::store::devices::{self, Device};
 use roadbook_server::store::people::{self, NewUser, Role};
@@ -76,7 +77,7 @@ impl World {
             id,
             user,
             algorithm: KeyAlgorithm::Ed25519,
-            public_key: vec![0; 32],
+            public_key: key_of(id).public_key().as_ref().to_vec(),
             name: "phone".to_owned(),
             platform: "test".to_owned(),
             app: "roadbook/0".to_owned(),
@@ -177,6 +178,12 @@ pub fn set(field: &str, value: &str) -> Command {
     Command::Set { field: field.to_owned(), value: Some(Value::from(value)) }
 }
 
+/// The key of a device.
+pub fn key_of(device: DeviceId) -> Ed25519KeyPair {
+    let seed = [device.as_bytes().as_slice(), device.as_bytes()].concat();
+    Ed25519KeyPair::from_seed_unchecked(&seed).unwrap()
+}
+
 /// A change that a device made.
 #[derive(Debug, Clone)]
 pub struct Made {
@@ -242,7 +249,7 @@ impl TestDevice {
                 })
                 .collect(),
             vouched: None,
-            sealed: false,
+            sealed: SealedBy::Nobody,
         }
     }
 }

@@ -67,6 +67,7 @@ impl World {
             Op::OfficeEdit { contact, times, salt } => self.office_edit(contact, times, salt),
             Op::Decide { salt } => self.decide(salt),
             Op::Assign { contact, count, user } => self.assign(contact, count, user),
+            Op::Rewrite { contact } => self.rewrite(contact),
             Op::Erase { contact, salt } => self.erase(contact, salt),
             Op::Team { user, joins } => self.change_team(user, joins),
             Op::Collaborate { contact, user, add } => self.collaborate(contact, user, add),
@@ -109,6 +110,7 @@ impl World {
             | Op::RestoreDevice { device, .. }
             | Op::Revoke { device }
             | Op::Lose { device }
+            | Op::LoseKey { device }
             | Op::StayAway { device, .. }
             | Op::AppVersion { device, .. } => {
                 if let Some(index) = self.nth_device(device) {
@@ -215,6 +217,7 @@ impl World {
                 self.stay_away(index, days, turned_ms, code, salt);
             }
             Op::Lose { .. } => self.lose(index),
+            Op::LoseKey { .. } => self.lose_key(index),
             Op::AppVersion { version, .. } => self.devices[index].version = version,
             _ => {}
         }
@@ -313,6 +316,8 @@ impl World {
                         EngineError::NotFound { .. }
                             | EngineError::NotCommitted { .. }
                             | EngineError::Closed
+                            // Its document was begun anew after the backup that was restored.
+                            | EngineError::Refused { code: "generation", .. }
                     ) || self.server_trouble();
                     if !lawful {
                         self.violated("the office works", format!("an edit: {error}"));

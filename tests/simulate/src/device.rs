@@ -19,6 +19,7 @@ use roadbook_protocol::wire::{Frame, ProblemCode};
 use roadbook_server::engine;
 
 use crate::lease::Lent;
+use crate::lost_key::Copied;
 use crate::net::{Conn, End, Link};
 use crate::oracle;
 use crate::plan::Ending;
@@ -167,6 +168,8 @@ pub struct Device {
     pub saved_lease: Option<Lent>,
     /// What was unsent when it got the order to wipe.
     pub sealed: Vec<(ContactId, ChangeHash)>,
+    /// What it was when its key was lost.
+    pub copied: Option<Copied>,
 }
 
 /// The device's end of a connection.
@@ -514,6 +517,7 @@ impl World {
             ClientEffect::VoidAcknowledgements { .. } => self.cover.count("event.repair"),
             ClientEffect::Reoffer { .. } => self.cover.count("event.reoffered"),
             ClientEffect::Wipe(_) => self.note_unsent(index),
+            ClientEffect::RecordCopied(_) => self.note_copied(index),
             _ => {}
         }
         let lent = matches!(&effect, ClientEffect::Opened(_));
@@ -533,9 +537,13 @@ impl World {
             return;
         };
         let acknowledged = matches!(&effect, ClientEffect::RecordStored { .. });
+        let copying = matches!(&effect, ClientEffect::LoadCopy);
         match client.worker.perform(effect) {
             Ok(events) => {
                 self.note_purged(index, &events);
+                if copying && matches!(events[..], [ClientEvent::Copy(None)]) {
+                    self.check_copied(index);
+                }
                 if lent {
                     self.note_lent(index);
                 }

@@ -11,7 +11,7 @@ use roadbook_protocol::ids::ContactId;
 use roadbook_protocol::wire::Fate as WireFate;
 use roadbook_server::engine::{Engine, Step};
 use roadbook_server::store::proposals::{ItemState, Wanted};
-use roadbook_server::store::{EngineError, changes};
+use roadbook_server::store::{EngineError, changes, generations};
 
 use crate::device::Standing;
 use crate::net::End;
@@ -78,6 +78,11 @@ impl World {
             let still = quiet && cursor.is_some() && cursor == before;
             before = cursor;
             if still {
+                // What nobody can bring any more is given up by the office, and all goes on.
+                if self.give_up_generations() {
+                    before = None;
+                    continue;
+                }
                 break;
             }
             if round + 1 == ROUNDS_MAX {
@@ -90,6 +95,7 @@ impl World {
         self.check_erased_on_devices();
         self.check_returned();
         self.check_edits();
+        self.check_all_copied();
         self.check_equal();
     }
 
@@ -197,6 +203,7 @@ impl World {
                 return self.violated("the server's check is clean", error.to_string());
             }
         }
+        self.count_adopted();
         self.check_erased_at_server();
         let all = self.oracle.acknowledged.clone();
         self.verify(&all, "P2: an acknowledged change is durable");
@@ -217,7 +224,10 @@ impl World {
                     && !device.damaged
                     && !self.oracle.handed_over.contains(&(one.contact, device.user))
             });
-            if !holders.is_empty() && !self.is_listed(one, &holders) {
+            if !holders.is_empty()
+                && !self.is_listed(one, &holders)
+                && !self.is_in_listed_document(one, &holders)
+            {
                 due.push(one);
             }
         }
@@ -369,6 +379,7 @@ impl World {
                 let hash = self.present_hash(index, &edit, &mut hashes);
                 match self.came_to_nothing(&mut contents, &edit, hash, words.as_deref()) {
                     Ok(true) => continue,
+                    Ok(false) if receipt.is_none() && self.left_in_a_document(&edit) => continue,
                     Ok(false) => {}
                     Err(error) => return self.violated("the server can be read", error),
                 }
@@ -379,6 +390,7 @@ impl World {
             }
             match contents.count(&engine, self, &edit.contact, &edit.marker) {
                 Ok(1) => {}
+                Ok(0) if receipt.is_none() && self.left_in_a_document(&edit) => {}
                 Ok(times) => {
                     // Merged, taken back by a restore, and its number taken meanwhile: it is listed.
                     let hash = self.present_hash(index, &edit, &mut hashes);
@@ -420,8 +432,15 @@ impl World {
         }
         match words {
             Some(words) => contents.ever_had(&engine, self, &edit.contact, words),
-            // It took something away, and there was nothing to be taken away.
-            None => Ok(!self.oracle.ever_stored.contains(&(edit.contact, hash))),
+            // It took something away, and there was nothing to be taken away. What the server has stored is
+            // there to be found, unless a restore took it back: then its device authors it anew on what
+            // the server has now, where the same holds.
+            None => {
+                let is_it = |one: &Acknowledged| (one.contact, one.hash) == (edit.contact, hash);
+                Ok(!self.oracle.ever_stored.contains(&(edit.contact, hash))
+                    || self.oracle.taken_back.iter().any(is_it)
+                        && !self.oracle.acknowledged.iter().any(is_it))
+            }
         }
     }
 
@@ -594,7 +613,14 @@ impl Contents {
     ) -> Result<bool, String> {
         if !self.histories.contains_key(contact) {
             let doc = document_of(engine, world, contact)?;
-            let changes = doc.get_changes(&[]);
+            let mut changes = doc.get_changes(&[]);
+            // What was written before the document was begun anew stands in the archive.
+            let key = (world.server.workspace, *contact);
+            let kept = engine.read(|conn| generations::kept(conn, key));
+            for bytes in kept.map_err(|error: EngineError| error.to_string())? {
+                let old = Automerge::load(&bytes).map_err(|error| error.to_string())?;
+                changes.extend(old.get_changes(&[]));
+            }
             let texts = changes.iter().map(|change| format!("{:?}", change.decode().operations));
             self.histories.insert(*contact, texts.collect());
         }

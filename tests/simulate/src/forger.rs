@@ -7,7 +7,7 @@ use roadbook_protocol::document::{self, Applied, Author, EditOptions};
 use roadbook_protocol::guard::gate1;
 use roadbook_protocol::ids::{Actor, ContactId, DeviceId};
 use roadbook_protocol::wire::Fate;
-use roadbook_server::engine::{AppendRequest, Engine};
+use roadbook_server::engine::{AppendRequest, Engine, SealedBy};
 use roadbook_server::store::EngineError;
 
 use crate::words;
@@ -92,7 +92,7 @@ impl World {
             batch: 0,
             changes: vec![(contact, admitted, bytes)],
             vouched: None,
-            sealed: false,
+            sealed: SealedBy::Nobody,
         })
     }
 }

@@ -55,6 +55,8 @@ pub fn steps(seed: u64, shape: &Shape) -> Vec<Step> {
     steps.extend(rights(seed, shape));
     steps.extend(hostile(seed, shape));
     steps.extend(decisions(seed, shape));
+    steps.extend(lost_keys(seed, shape));
+    steps.extend(rewrites(seed, shape));
     steps.sort_by_key(|step| step.at);
     steps
 }
@@ -85,6 +87,23 @@ fn decisions(seed: u64, shape: &Shape) -> Vec<Step> {
     (0..count)
         .map(|_| Step { at: rng.i64(0..shape.span_ms), op: Op::Decide { salt: rng.u64(..) } })
         .collect()
+}
+
+/// Keys that are lost. They have a chance of their own too, for the same reason.
+fn lost_keys(seed: u64, shape: &Shape) -> Vec<Step> {
+    let mut rng = Rng::with_seed(seed ^ 0x5ea1_ed17);
+    let count = (shape.faults / 12).clamp(1, 12);
+    let mut step =
+        || Step { at: rng.i64(0..shape.span_ms), op: Op::LoseKey { device: rng.u32(..) } };
+    (0..count).map(|_| step()).collect()
+}
+
+/// Documents that are begun anew, with a chance of their own too.
+fn rewrites(seed: u64, shape: &Shape) -> Vec<Step> {
+    let mut rng = Rng::with_seed(seed ^ 0x6e57_0b5e);
+    let count = (shape.faults / 6).clamp(2, 20);
+    let op = |rng: &mut Rng| Op::Rewrite { contact: rng.u32(..) };
+    (0..count).map(|_| Step { at: rng.i64(0..shape.span_ms), op: op(&mut rng) }).collect()
 }
 
 fn right(rng: &mut Rng) -> Op {

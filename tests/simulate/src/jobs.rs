@@ -106,6 +106,9 @@ impl World {
             (ServerEffect::LoadProposals, Some(who)) => {
                 service::proposals(&engine, who).map(|parts| parts.map(ServerEvent::Proposals))
             }
+            (ServerEffect::LoadLists { known }, Some(who)) => {
+                service::lists(&engine, who, known).map(|parts| parts.map(ServerEvent::Lists))
+            }
             (ServerEffect::Decide(decide), Some(who)) => {
                 self.cover.count("event.decided_on_a_device");
                 service::decide(&engine, who, decide)

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use roadbook_protocol::ids::ContactId;
+use roadbook_protocol::ids::{ContactId, DeviceId};
 use roadbook_server::engine::backup;
 use roadbook_server::engine::ledger::LEDGER_FILE;
 use roadbook_server::store::{DATABASE_FILE, EngineError};
@@ -30,8 +30,8 @@ pub struct Backup {
     pub granted: usize,
     /// Which devices were revoked by then.
     pub revoked: Vec<usize>,
-    /// How many devices there were.
-    pub devices: usize,
+    /// The devices that there were; one that loses its key is another from then on.
+    pub devices: Vec<DeviceId>,
     /// What was erased by then.
     pub erased: BTreeSet<ContactId>,
     /// Who was in the team.
@@ -73,7 +73,7 @@ impl World {
             revoked: (0..self.devices.len())
                 .filter(|index| self.devices[*index].standing == Standing::Revoked)
                 .collect(),
-            devices: self.devices.len(),
+            devices: self.devices.iter().map(|device| device.id).collect(),
             erased: self.oracle.erasures.now().clone(),
             team: self.oracle.team.clone(),
             ledgers_lost: self.server.ledgers_lost,
@@ -102,7 +102,7 @@ impl World {
         let (path, rights) = (from.path.clone(), from.rights.clone());
         let absent = from.absent.clone();
         let (granted, regains) = (from.granted, from.regains.clone());
-        let (revoked, devices) = (from.revoked.clone(), from.devices);
+        let (revoked, devices) = (from.revoked.clone(), from.devices.clone());
         let (erased, team) = (from.erased.clone(), from.team.clone());
         // A ledger that was begun after the backup can't say what was before it.
         let keep_ledger = keep_ledger && from.ledgers_lost == self.server.ledgers_lost;
@@ -130,6 +130,10 @@ impl World {
         for device in &mut self.devices {
             // What was handed over sealed is lost with the rest, and the device has it no more.
             device.sealed.clear();
+            // Copies, only as far as they were; the rest is on the device still.
+            if device.copied.as_ref().is_some_and(|copied| copied.begun) {
+                device.copied = None;
+            }
         }
         if keep_ledger {
             self.cover.count("fault.server_restored_with_ledger");
@@ -150,7 +154,7 @@ impl World {
                 device.disk.disk.crash();
                 device.replica = None;
             }
-            if index >= devices && device.standing == Standing::Alive {
+            if devices.get(index) != Some(&device.id) && device.standing == Standing::Alive {
                 // Enrolled after the backup: the restored server knows it not, nor its edits.
                 device.standing = Standing::Lost;
                 device.online = false;

@@ -175,6 +175,7 @@ impl World {
             lease: None,
             saved_lease: None,
             sealed: Vec::new(),
+            copied: None,
         }
     }
 
@@ -312,7 +313,7 @@ impl World {
         self.lose_edits(index);
     }
 
-    fn lose_edits(&mut self, index: usize) {
+    pub(crate) fn lose_edits(&mut self, index: usize) {
         for record in self.oracle.edits.iter_mut().filter(|edit| edit.device == index) {
             record.fate = Fate::Lost;
         }

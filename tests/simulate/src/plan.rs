@@ -82,6 +82,9 @@ pub enum Op {
     Join { user: u32 },
     /// A device is revoked.
     Revoke { device: u32 },
+    /// The key store of a device loses its keys: nothing of its database can be read any more. Its user
+    /// enrols anew in the same place.
+    LoseKey { device: u32 },
     /// A device is lost: it never comes back.
     Lose { device: u32 },
     /// A device's app is older or newer from now on.
@@ -92,6 +95,8 @@ pub enum Op {
     OfficeEdit { contact: u32, times: u32, salt: u64 },
     /// Contacts get another owner.
     Assign { contact: u32, count: u32, user: u32 },
+    /// A contact's document is begun anew.
+    Rewrite { contact: u32 },
     /// A contact is erased.
     Erase { contact: u32, salt: u64 },
     /// A device stays away for so many days, by its own clock; then that is turned. Perhaps the office

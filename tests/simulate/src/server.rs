@@ -16,7 +16,8 @@ use roadbook_protocol::session::{
 use roadbook_protocol::wire::{ChangeFate, Fate, Frame, Problem, ProblemCode};
 use roadbook_server::engine::review;
 use roadbook_server::engine::{
-    AppendRequest, Appended, Engine, EngineError, EngineOptions, Event, Step, SystemEntropy,
+    AppendRequest, Appended, Engine, EngineError, EngineOptions, Event, SealedBy, Step,
+    SystemEntropy,
 };
 use roadbook_server::store::contacts;
 use roadbook_server::sync::service::{self, Identity, OfferRoom, Offers, Receipts};
@@ -412,6 +413,7 @@ impl World {
                             self.job(id, ServerEffect::LoadProposals);
                         }
                     }
+                    self.lists_changed(&users);
                 }
                 Ok(Event::Fates { device, fates, .. }) => self.fates(device, fates.to_vec()),
                 Ok(Event::Proposals { contacts, .. }) => self.tell_of_late_edits(&contacts),
@@ -427,6 +429,7 @@ impl World {
                         self.server_event(id, ServerEvent::Revoked);
                     }
                 }
+                Ok(Event::Lists { users, .. }) => self.lists_changed(&users),
                 Ok(Event::DeviceSeen { .. } | Event::Alert { .. } | Event::Released { .. }) => {}
                 Err(TryRecvError::Lagged(_)) => {
                     for id in self.seats(|_| true) {
@@ -434,6 +437,19 @@ impl World {
                     }
                 }
                 Err(_) => return,
+            }
+        }
+    }
+
+    /// The devices of these users are sent their lists anew, as the hub does.
+    fn lists_changed(&mut self, users: &[UserId]) {
+        for user in users {
+            for id in self.seats_of(*user) {
+                let end = self.conns.get(&id).and_then(|conn| conn.server.as_ref());
+                let load = end.and_then(|end| end.session.load_lists());
+                if let Some(load) = load {
+                    self.job(id, load);
+                }
             }
         }
     }
@@ -575,8 +591,15 @@ impl World {
         let not_held = self.not_held(id, &admitted);
         let (reply, answer) = oneshot::channel();
         let changes = admitted;
-        let request =
-            AppendRequest { workspace, device, user, batch, changes, vouched: None, sealed: false };
+        let request = AppendRequest {
+            workspace,
+            device,
+            user,
+            batch,
+            changes,
+            vouched: None,
+            sealed: SealedBy::Nobody,
+        };
         engine.append(request, reply);
         if !kept.is_empty() {
             let now = engine.now_ms();

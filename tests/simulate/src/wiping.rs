@@ -1,7 +1,7 @@
 //! Revoked devices that come back: what they had not sent reaches the server sealed, and nothing else is
 //! left on them (rule 20).
 
-use roadbook_client_core::Receipt;
+use roadbook_client_core::{Receipt, Replica};
 use roadbook_protocol::ChangeHash;
 use roadbook_protocol::ids::ContactId;
 use roadbook_server::store::{self, changes};
@@ -14,17 +14,10 @@ use crate::world::World;
 impl World {
     /// A device has the order to wipe: what it has that nobody else has.
     pub fn note_unsent(&mut self, index: usize) {
-        let device = &mut self.devices[index];
-        let Some(replica) = &device.replica else { return };
-        if replica.wipe_status().is_some() {
-            return;
+        let Some(replica) = &self.devices[index].replica else { return };
+        if replica.wipe_status().is_none() {
+            self.devices[index].sealed = unsent(replica);
         }
-        let outbox = replica.outbox(false).unwrap_or_default();
-        let unsent = outbox
-            .iter()
-            .filter(|entry| matches!(entry.receipt, Receipt::Saved | Receipt::Forked))
-            .filter_map(|entry| Some((entry.contact_id, entry.hash.parse().ok()?)));
-        device.sealed = unsent.collect();
     }
 
     /// The server knows that a device is wiped. That is its end.
@@ -45,7 +38,9 @@ impl World {
         }
         self.cover.count("event.wiped");
         let sealed = std::mem::take(&mut self.devices[index].sealed);
-        self.check_recovered(index, &sealed);
+        let promise = "P4: what a wiped device had not sent is recovered";
+        let recovered = self.check_recovered(index, &sealed, promise);
+        self.cover.add("event.sealed_edit_recovered", recovered);
         self.close_app(index);
         let written = self.oracle.erasures.everything();
         self.check_absent(index, &written, "P8: a wiped device holds nothing");
@@ -53,9 +48,14 @@ impl World {
         self.devices[index].online = false;
     }
 
-    /// Everything that was sealed is at the server, and stays there.
-    fn check_recovered(&mut self, index: usize, sealed: &[(ContactId, ChangeHash)]) {
-        let Some(engine) = self.server.engine() else { return };
+    /// Everything that was sealed is at the server, and stays there. How much that is.
+    pub fn check_recovered(
+        &mut self,
+        index: usize,
+        sealed: &[(ContactId, ChangeHash)],
+        promise: &'static str,
+    ) -> u64 {
+        let Some(engine) = self.server.engine() else { return 0 };
         let workspace = self.server.workspace;
         let erasures = &self.oracle.erasures;
         let due: Vec<Acknowledged> = sealed
@@ -77,17 +77,30 @@ impl World {
         });
         match missing {
             Ok(None) => {
-                self.cover.add("event.sealed_edit_recovered", due.len() as u64);
+                let recovered = due.len() as u64;
                 self.oracle.acknowledged.extend(due);
+                return recovered;
             }
             Ok(Some(one)) => {
                 let detail = format!(
-                    "device {index} was wiped, and its change {} of contact {} is not at the server",
+                    "device {index} has handed over what it had sealed, and its change {} of contact {} is \
+                     not at the server",
                     one.hash, one.contact
                 );
-                self.violated("P4: what a wiped device had not sent is recovered", detail);
+                self.violated(promise, detail);
             }
             Err(_) => {}
         }
+        0
     }
+}
+
+/// What a replica has that nobody else has.
+pub fn unsent(replica: &Replica) -> Vec<(ContactId, ChangeHash)> {
+    let outbox = replica.outbox(false).unwrap_or_default();
+    let unsent = outbox
+        .iter()
+        .filter(|entry| matches!(entry.receipt, Receipt::Saved | Receipt::Forked))
+        .filter_map(|entry| Some((entry.contact_id, entry.hash.parse().ok()?)));
+    unsent.collect()
 }

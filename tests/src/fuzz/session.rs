@@ -119,6 +119,7 @@ impl Script<'_> {
                 row: String::new(),
                 heads: self.hashes(),
                 signed: None,
+                generation: None,
             })
             .collect()
     }
@@ -135,6 +136,7 @@ impl Script<'_> {
                 row: String::new(),
                 heads: self.hashes(),
                 signed: self.hashes(),
+                generation: None,
             })
             .collect()
     }
@@ -172,6 +174,7 @@ impl Script<'_> {
                     pending: Vec::new(),
                     unsent: self.number() as u32,
                     incomplete: self.flag(),
+                    lists: Some(7),
                 }
                 .into()
             }
@@ -425,10 +428,12 @@ fn client_event(script: &mut Script<'_>, now: &mut i64) -> ClientEvent {
             pending: Vec::new(),
             unsent,
             missing: script.number() as u32,
+            lists: Some(7),
             offers: script.flag(),
             certificate: script.flag().then(|| vec![7; 80]),
             certified: script.flag(),
             wiped: script.byte() > 220,
+            copies: false,
         })),
         12 => ClientEvent::Signed(vec![1; 64]),
         13 | 14 => {

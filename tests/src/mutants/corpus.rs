@@ -65,6 +65,7 @@ fn tomorrow(doc: &mut Automerge, actor: Actor, by: UserId, rng: &mut Rng) -> Opt
         command: "set".to_owned(),
         replaces: Vec::new(),
         decision: None,
+        generation: None,
     };
     doc.set_actor(ActorId::from(actor));
     let mut tx = doc.transaction();

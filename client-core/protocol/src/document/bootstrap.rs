@@ -144,6 +144,7 @@ pub(crate) fn note_text() -> ObjId {
 pub(crate) fn is_reserved(name: &str) -> bool {
     name == "id"
         || name == "display_name"
+        || name == super::schema::GENERATION
         || CONTAINERS_1.iter().any(|(container, _)| *container == name)
 }
 

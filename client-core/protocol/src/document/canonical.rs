@@ -17,6 +17,7 @@ use automerge::{Automerge, ChangeHash, ObjId, ObjType, ROOT, ReadDoc, ScalarValu
 use ring::digest::{Context, SHA256, digest};
 
 use super::scan::View;
+use super::schema::GENERATION;
 use crate::ids::ContactId;
 use crate::limits::Limits;
 
@@ -25,7 +26,17 @@ const DEPTH_MAX: usize = Limits::DEFAULT.depth_max;
 
 /// SHA-256 of the canonical JSON of the content at `heads`, or now.
 pub fn content_hash(doc: &Automerge, heads: Option<&[ChangeHash]>) -> [u8; 32] {
-    let mut writer = Writer { view: View { doc, heads }, sink: Sink::Hash(Context::new(&SHA256)) };
+    hash(doc, heads, false)
+}
+
+/// The same without the generation: what a rewrite must leave as it is (rule 25).
+pub(crate) fn content_hash_of_any_generation(doc: &Automerge) -> [u8; 32] {
+    hash(doc, None, true)
+}
+
+fn hash(doc: &Automerge, heads: Option<&[ChangeHash]>, any_generation: bool) -> [u8; 32] {
+    let sink = Sink::Hash(Context::new(&SHA256));
+    let mut writer = Writer { view: View { doc, heads }, sink, any_generation };
     writer.object(&ROOT, ObjType::Map, 0);
     match writer.sink {
         Sink::Hash(context) => bytes(context.finish().as_ref()),
@@ -71,6 +82,7 @@ enum Sink {
 struct Writer<'d> {
     view: View<'d>,
     sink: Sink,
+    any_generation: bool,
 }
 
 impl Writer<'_> {
@@ -119,6 +131,9 @@ impl Writer<'_> {
         self.raw("{");
         let mut first = true;
         for item in self.view.map(obj) {
+            if self.any_generation && depth == 0 && item.key == GENERATION {
+                continue;
+            }
             if !first {
                 self.raw(",");
             }
@@ -195,7 +210,8 @@ mod tests {
     use super::*;
 
     fn canonical(doc: &Automerge) -> String {
-        let mut writer = Writer { view: View::now(doc), sink: Sink::Text(String::new()) };
+        let mut writer =
+            Writer { view: View::now(doc), sink: Sink::Text(String::new()), any_generation: false };
         writer.object(&ROOT, ObjType::Map, 0);
         let Sink::Text(text) = writer.sink else { panic!() };
         assert_eq!(content_hash(doc, None), bytes(digest(&SHA256, text.as_bytes()).as_ref()));

@@ -26,13 +26,19 @@ pub fn conflicts(id: ContactId, doc: &Automerge) -> Vec<Conflict> {
 
 /// Whether an entry is "deleted by A, changed by B".
 pub(crate) fn is_contested(doc: &Automerge, collection: Collection, id: EntryId) -> bool {
+    !beside_tombstone(doc, collection, id).is_empty()
+}
+
+/// The operations that a concurrent deletion of an entry hides: none where
+/// the entry is not "deleted by A, changed by B".
+pub(crate) fn beside_tombstone(doc: &Automerge, collection: Collection, id: EntryId) -> Vec<ObjId> {
     let view = View::now(doc);
     let maps = view.entry_maps(collection, id);
-    let mut contested = false;
+    let mut beside = Vec::new();
     scan::entry(view, collection, id, &maps, &mut |entry| {
-        contested = !changed_beside_tombstone(view, entry).is_empty();
+        beside = changed_beside_tombstone(view, entry);
     });
-    contested
+    beside
 }
 
 /// How many conflicts an entry has, for the projection.

@@ -194,6 +194,7 @@ impl Edit<'_> {
             command: self.label.clone(),
             replaces: self.options.replaces.clone(),
             decision,
+            generation: None,
         }
         .to_text();
         let max = self.limits.change_message_bytes_max;

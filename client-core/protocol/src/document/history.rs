@@ -51,7 +51,7 @@ pub fn history(_id: ContactId, doc: &Automerge, limit: usize) -> Vec<HistoryItem
         .collect()
 }
 
-/// All changes but bootstraps, newest first: by the claimed time, but never before what a change
+/// All changes but bootstraps and what only begins a generation, newest first: by the claimed time, but never before what a change
 /// depends on, so that a clock that is behind does not turn cause and effect around.
 pub(crate) fn newest_first(doc: &Automerge) -> Vec<ChangeHash> {
     let mut times: HashMap<ChangeHash, i64> = HashMap::new();
@@ -62,10 +62,13 @@ pub(crate) fn newest_first(doc: &Automerge) -> Vec<ChangeHash> {
             continue;
         }
         let message = meta.message.as_deref().and_then(|text| ChangeMessage::parse(text).ok());
+        let begins = message.as_ref().is_some_and(|message| message.generation.is_some());
         let deps = meta.deps.iter().filter_map(|dep| times.get(dep)).copied();
         let time = deps.chain(message.map(|message| message.at)).max().unwrap_or(0);
         times.insert(meta.hash, time);
-        order.push((time, meta.max_op, meta.hash));
+        if !begins {
+            order.push((time, meta.max_op, meta.hash));
+        }
     }
     order.sort_unstable_by(|a, b| b.cmp(a));
     order.into_iter().map(|(.., hash)| hash).collect()

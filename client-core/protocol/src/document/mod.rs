@@ -9,6 +9,8 @@
 //! | `conflict` | concurrent edits that wait for a decision |
 //! | `history` | what each change did |
 //! | `propose` | what late changes would do, field by field |
+//! | `generation` | which generation a document is, and which edits it stands for |
+//! | `rewrite` | the next generation: a fresh document of the present state |
 //! | `canonical` | the hash by which replicas compare |
 //! | `assign`, `name` | `field=value` of the command line and of CSV |
 //!
@@ -25,6 +27,7 @@ mod contact;
 mod diff;
 mod edit;
 mod error;
+mod generation;
 mod history;
 mod money;
 mod name;
@@ -32,6 +35,7 @@ mod note;
 mod path;
 mod propose;
 mod read;
+mod rewrite;
 mod scan;
 pub mod schema;
 mod undo;
@@ -48,6 +52,9 @@ pub(crate) use contact::DO_NOT_CONTACT;
 pub use contact::{Authorship, Conflict, ConflictValue, Contact, Entry, FieldChange, HistoryItem};
 pub use edit::{Applied, Author, EditOptions, NotReplayed, apply, replay};
 pub use error::CommandError;
+pub use generation::{
+    Generation, generation, generation_count, generation_mark, generation_number,
+};
 pub use history::history;
 pub use money::{minor_digits, parse_money};
 pub use name::split_name;
@@ -55,6 +62,7 @@ pub use note::{in_parts, note_splices, note_splices_from};
 pub use path::Path;
 pub use propose::{ProposedItem, ProposedKind, current, proposed};
 pub use read::{authorship, change_message, heads_before, read, read_at, read_with_deleted};
+pub use rewrite::{Rewrite, RewriteError, rewrite};
 pub use schema::Collection;
 pub use undo::inverse;
 pub use value::Value;

@@ -146,7 +146,7 @@ impl Visitor for Authors<'_> {
 
 /// The latest change that touched the note. Texts carry no index for this, so changes are decoded
 /// from the newest on, and not more than a page's worth.
-fn latest_note_change(doc: &Automerge) -> Option<ChangeHash> {
+pub(super) fn latest_note_change(doc: &Automerge) -> Option<ChangeHash> {
     if doc.text(note_text()).unwrap_or_default().is_empty() {
         return None;
     }

@@ -284,6 +284,9 @@ pub const CUSTOM: &str = "custom";
 pub const EXTERNAL_IDS: &str = "external_ids";
 /// The root text: the note of a contact.
 pub const NOTE: &str = "note";
+/// The root scalar that says of which generation a document is, absent in the first (rule 25). Not a
+/// field of the contact: nothing reads it but [`super::generation`].
+pub const GENERATION: &str = "#generation";
 /// The tombstone field of an entry.
 pub const DELETED: &str = "deleted";
 

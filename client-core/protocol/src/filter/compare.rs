@@ -133,6 +133,9 @@ impl Comparison<'_> {
                 let channel = (!self.is_word(&["none"])).then_some(channel);
                 Term::Consent { channel, position: self.value.at + 1 }
             }
+            Subject::List => {
+                Term::List { pattern: self.pattern(TextOf::Tags)?, position: self.value.at + 1 }
+            }
         };
         Ok(Node::Term(term))
     }

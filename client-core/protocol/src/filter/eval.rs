@@ -115,6 +115,7 @@ impl Reader<'_> {
             Term::Abc { class, .. } => {
                 self.office.standings.iter().any(|standing| standing.abc == *class)
             }
+            Term::List { .. } => false,
             Term::Consent { channel, .. } => match channel {
                 Some(channel) => self.office.consents.contains(&channel.as_str()),
                 None => self.office.consents.is_empty(),

@@ -72,11 +72,13 @@ pub struct Standing {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SqlTarget {
     /// A replica: there is no column `owner_login`, so `owner:` is an error, and so are classes of
-    /// customers and consents.
+    /// customers and consents. It has the tables `handed_list` (`id`, `name`) and `handed_contact`
+    /// (`list`, `contact`), and `p.id` is the id of the contact.
     Device,
     /// The server, which has the tables `standing` (`n`, `recency`, `frequency`, `monetary`, `class`)
     /// `consent` (`n`, `id`, `channel`, `given`, `at`)
-    /// and `interaction` (`n`, `id`, `at`, `nps`) too; `n` is the rowid of the projection.
+    /// and `interaction` (`n`, `id`, `at`, `nps`) too; `n` is the rowid of the projection. There are no
+    /// lists, so `list:` is an error.
     Server,
 }
 
@@ -132,12 +134,14 @@ impl Filter {
         Ok(Filter { root: parse::parse(text)? })
     }
 
-    /// Whether a row matches. Agrees with [`Filter::to_sql`] on every row.
+    /// Whether a row matches. Agrees with [`Filter::to_sql`] on every row; but a row does not say in which
+    /// lists its contact is, so it is in none here.
     pub fn eval(&self, row: &Row, office: &Office<'_>, ctx: &FilterContext) -> bool {
         eval::eval(&self.root, row, office, ctx)
     }
 
-    /// The same question as SQL. Fails on a device where the filter asks for the owner.
+    /// The same question as SQL. Fails on a device where the filter asks for what the office alone knows,
+    /// and at the server where it asks for a list, which devices alone have.
     pub fn to_sql(&self, ctx: &FilterContext, target: SqlTarget) -> Result<SqlFilter, FilterError> {
         sql::to_sql(&self.root, ctx, target)
     }
@@ -232,6 +236,8 @@ enum Term {
     Abc { class: char, position: usize },
     /// Consent for a channel, in lower case; `None` where there must be none for any.
     Consent { channel: Option<String>, position: usize },
+    /// In a list that the office handed over; on a device only.
+    List { pattern: Pattern, position: usize },
 }
 
 /// How a text is compared.

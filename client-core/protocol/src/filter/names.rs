@@ -110,6 +110,8 @@ pub(super) enum Subject {
     /// The latest answer to a survey.
     Nps,
     Consent,
+    /// A list that the office handed over.
+    List,
 }
 
 /// The parts of an address that a row has.
@@ -140,6 +142,9 @@ const SPECIAL: [&str; 21] = [
     "no",
 ];
 
+/// What only a device can ask for.
+const DEVICE: [&str; 1] = ["list"];
+
 /// What only the office can ask for.
 const OFFICE: [&str; 7] = ["owner", "recency", "frequency", "monetary", "abc", "nps", "consent"];
 
@@ -147,6 +152,7 @@ const OFFICE: [&str; 7] = ["owner", "recency", "frequency", "monetary", "abc", "
 pub fn names() -> Vec<String> {
     let mut names: Vec<String> = SPECIAL.iter().map(|name| (*name).to_owned()).collect();
     names.extend(OFFICE.map(str::to_owned));
+    names.extend(DEVICE.map(str::to_owned));
     names.extend(schema::FIELDS.iter().map(|spec| spec.name.to_owned()));
     names.extend(ADDRESS.iter().map(|name| (*name).to_owned()));
     names.extend(INTERACTIONS.iter().map(|kind| format!("{kind}s")));
@@ -190,6 +196,7 @@ pub(super) fn subject(name: &str) -> Option<Subject> {
         "abc" => Subject::Abc,
         "nps" => Subject::Nps,
         "consent" => Subject::Consent,
+        "list" => Subject::List,
         other => return field(other).or_else(|| interaction_count(other)),
     })
 }

@@ -62,6 +62,8 @@ impl Writer<'_> {
             Term::Text { of, pattern } => match of {
                 TextOf::Field(name) => self.pattern(&field(name), pattern),
                 TextOf::Address(part) => self.pattern(&top(part), pattern),
+                // The office keeps tags in an index beside the rows.
+                TextOf::Tags if self.target == SqlTarget::Server => self.tagged(pattern),
                 TextOf::Tags => self.each("tags", pattern),
                 TextOf::Stages => self.each("stages", pattern),
                 TextOf::Emails => self.each("emails", pattern),
@@ -149,6 +151,21 @@ impl Writer<'_> {
                         .to_owned(),
                 });
             }
+            Term::List { position, .. } if self.target == SqlTarget::Server => {
+                return Err(FilterError {
+                    position: *position,
+                    message: "`list:` asks for a list that was handed to a rep, and is known on \
+                              devices only; write the conditions of the segment instead"
+                        .to_owned(),
+                });
+            }
+            Term::List { pattern, .. } => {
+                let named = self.pattern("l.name", pattern);
+                format!(
+                    "p.id IN (SELECT m.contact FROM handed_contact AS m \
+                     JOIN handed_list AS l ON l.id = m.list WHERE {named})"
+                )
+            }
             Term::Class { of, range, .. } => {
                 let column = match of {
                     ClassOf::Recency => "s.recency",
@@ -208,6 +225,28 @@ impl Writer<'_> {
     fn each(&mut self, key: &str, pattern: &Pattern) -> String {
         let holds = self.pattern("e.value", pattern);
         format!("EXISTS (SELECT 1 FROM json_each(p.row, '$.{key}') AS e WHERE {holds})")
+    }
+
+    fn tagged(&mut self, pattern: &Pattern) -> String {
+        let holds = match pattern {
+            Pattern::Exactly(text) => {
+                self.text(text);
+                "g.tag = ?".to_owned()
+            }
+            Pattern::Folded(text) => {
+                self.text(text);
+                "g.folded = ?".to_owned()
+            }
+            Pattern::Starts(text) => {
+                self.text(text);
+                format!("substr(g.folded, 1, {}) = ?", text.chars().count())
+            }
+            Pattern::Contains(text) => {
+                self.text(text);
+                "instr(g.folded, ?) > 0".to_owned()
+            }
+        };
+        format!("p.rowid IN (SELECT g.n FROM contact_tag AS g WHERE {holds})")
     }
 
     fn digits(&mut self, expression: &str, needles: &[String]) -> String {
@@ -280,6 +319,9 @@ impl Writer<'_> {
             HasOf::RowText(name) => format!("COALESCE({}, '') <> ''", top(name)),
             HasOf::Address => {
                 ADDRESS.map(|part| format!("COALESCE({}, '') <> ''", top(part))).join(" OR ")
+            }
+            HasOf::RowList("tags") if self.target == SqlTarget::Server => {
+                "p.rowid IN (SELECT g.n FROM contact_tag AS g)".to_owned()
             }
             HasOf::RowList(key) => {
                 format!("EXISTS (SELECT 1 FROM json_each(p.row, '$.{key}'))")

@@ -8,7 +8,7 @@ use super::batch::Batch;
 use super::client_events::{
     ClientEffect, ClientEvent, CloseReason, LoadedOffer, OutboxChange, Standing,
 };
-use super::client_rights::{Drops, Proposing};
+use super::client_rights::{Copying, Drops, Proposing};
 use super::{
     BATCH_BYTES_MAX, BATCHES_IN_FLIGHT_MAX, FETCHES_IN_FLIGHT_MAX, HANDSHAKE_MS_MAX,
     HEADS_PART_MAX, OFFERS_IN_FLIGHT_MAX,
@@ -16,13 +16,15 @@ use super::{
 use crate::ids::{ContactId, TimelineId, UnixMs};
 use crate::limits::Limits;
 use crate::wire::{
-    Actors, Applied, CAPABILITY_DROPS, CAPABILITY_OFFERS, CAPABILITY_PROPOSALS, CAPABILITY_SEALS,
-    ChangeFate, Changes, ContactHeads, Fate, Fetch, Frame, Heads, Hello, Offer, Offered, PROTOCOL,
-    Problem, ProblemCode, Proof, UpChange, Welcome, challenge_text,
+    Actors, Applied, CAPABILITY_DROPS, CAPABILITY_GENERATIONS, CAPABILITY_LISTS, CAPABILITY_OFFERS,
+    CAPABILITY_PROPOSALS, CAPABILITY_SEALS, ChangeFate, Changes, ContactHeads, Fate, Fetch, Frame,
+    Heads, Hello, Offer, Offered, PROTOCOL, Problem, ProblemCode, Proof, UpChange, Welcome,
+    challenge_text,
 };
 
 use crate::wire::{
-    CAPABILITY_CERTIFICATE, CAPABILITY_ERASURES, CAPABILITY_WIPE, Purged, SealedStored, WipeOrder,
+    CAPABILITY_CERTIFICATE, CAPABILITY_COPIES, CAPABILITY_ERASURES, CAPABILITY_WIPE, Purged,
+    SealedStored, WipeOrder,
 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,6 +88,9 @@ pub struct ClientSession {
     down_idle: bool,
     drops: Drops,
     proposing: Proposing,
+    copying: Copying,
+    /// The lists of the office have not come yet on this connection.
+    lists_awaited: bool,
     /// Orders to purge that are being carried out.
     purging: usize,
 }
@@ -117,6 +122,8 @@ impl ClientSession {
             down_idle: false,
             drops: Drops::default(),
             proposing: Proposing::default(),
+            copying: Copying::default(),
+            lists_awaited: false,
             purging: 0,
         }
     }
@@ -140,6 +147,8 @@ impl ClientSession {
             && self.down_idle
             && self.drops.is_over()
             && self.proposing.is_over()
+            && self.copying.is_over()
+            && !self.lists_awaited
             && self.purging == 0
     }
 
@@ -160,6 +169,8 @@ impl ClientSession {
             && self.unanswered == 0
             && self.down_idle
             && self.proposing.is_over()
+            && self.copying.is_over()
+            && !self.lists_awaited
             && self.purging == 0
     }
 
@@ -221,6 +232,14 @@ impl ClientSession {
                 effects.push(ClientEffect::Send(wiped.into()));
             }
             ClientEvent::Sealed(_) | ClientEvent::AllSealed(_) => {}
+            ClientEvent::Copy(copy) => {
+                self.copying.loading = false;
+                if let Some(sealed) = copy {
+                    self.copying.unanswered = true;
+                    effects.push(ClientEffect::Send(sealed.into()));
+                }
+                self.pump(&mut effects);
+            }
             ClientEvent::Purged(contacts) => {
                 self.purging = self.purging.saturating_sub(1);
                 if !contacts.is_empty() && self.phase == Phase::Open {
@@ -255,6 +274,8 @@ impl ClientSession {
             CAPABILITY_WIPE.to_owned(),
             CAPABILITY_ERASURES.to_owned(),
             CAPABILITY_PROPOSALS.to_owned(),
+            CAPABILITY_GENERATIONS.to_owned(),
+            CAPABILITY_LISTS.to_owned(),
         ];
         if !standing.certified {
             capabilities.push(CAPABILITY_CERTIFICATE.to_owned());
@@ -288,6 +309,7 @@ impl ClientSession {
                 pending: standing.pending.clone(),
                 unsent: standing.unsent,
                 incomplete: standing.missing > 0,
+                lists: standing.lists,
             }
             .into(),
         ));
@@ -368,11 +390,23 @@ impl ClientSession {
                 self.proposing.awaited &= !proposals.last;
                 effects.push(ClientEffect::StoreProposals(proposals));
             }
+            (Phase::Open, Frame::Lists(lists)) => {
+                self.lists_awaited &= !lists.last;
+                if !lists.unchanged {
+                    effects.push(ClientEffect::StoreLists(lists));
+                }
+            }
             (Phase::Open, Frame::Decided(decided)) => {
                 self.proposing.unanswered = false;
                 // There may be another one behind it.
                 self.proposing.due = true;
                 effects.push(ClientEffect::RecordDecided(decided));
+                self.pump(effects);
+            }
+            (Phase::Open, Frame::SealedStored(stored)) if self.copying.unanswered => {
+                self.copying.unanswered = false;
+                self.copying.due = true;
+                effects.push(ClientEffect::RecordCopied(stored));
                 self.pump(effects);
             }
             (Phase::Open, Frame::Erasures(erasures)) => {
@@ -408,6 +442,7 @@ impl ClientSession {
             self.held = true;
             self.fetches.clear();
             self.proposing.awaited = false;
+            self.lists_awaited = false;
         }
         if problem.fatal {
             self.close(CloseReason::Problem(problem), effects);
@@ -436,6 +471,9 @@ impl ClientSession {
         self.takes_offers = welcome.capabilities.iter().any(|name| name == CAPABILITY_OFFERS);
         let proposes = welcome.capabilities.iter().any(|name| name == CAPABILITY_PROPOSALS);
         self.proposing = Proposing::begin(proposes);
+        self.copying.due = self.standing.as_ref().is_some_and(|standing| standing.copies)
+            && welcome.capabilities.iter().any(|name| name == CAPABILITY_COPIES);
+        self.lists_awaited = welcome.capabilities.iter().any(|name| name == CAPABILITY_LISTS);
         self.repair.comparing = repair;
         self.repair.offering =
             self.takes_offers && self.standing.as_ref().is_some_and(|standing| standing.offers);
@@ -475,6 +513,11 @@ impl ClientSession {
         if proposing.due && !proposing.loading && !proposing.unanswered {
             (proposing.due, proposing.loading) = (false, true);
             effects.push(ClientEffect::LoadDecision);
+        }
+        let copying = &mut self.copying;
+        if copying.due && !copying.loading && !copying.unanswered {
+            (copying.due, copying.loading) = (false, true);
+            effects.push(ClientEffect::LoadCopy);
         }
         let in_flight = self.batches.values().filter(|batch| !batch.stored).count();
         if !self.outbox_loading && !self.outbox_drained && in_flight < BATCHES_IN_FLIGHT_MAX {

@@ -7,7 +7,8 @@ use automerge::ChangeHash;
 use crate::ids::{Actor, ContactId, Cursor, DeviceId, TimelineId, WorkspaceId};
 use crate::wire::{
     ChangeFate, ContactHeads, Decide, Decided, Directory, Dropped, DropsKnown, Fetched, Frame,
-    KeyAlgorithm, Manifest, Need, OfferItem, Page, PendingChanges, Problem, Proposals, Welcome,
+    KeyAlgorithm, Lists, Manifest, Need, OfferItem, Page, PendingChanges, Problem, Proposals,
+    Welcome,
 };
 
 use crate::wire::{Erasures, Sealed, SealedStored, WipeOrder, Wiped};
@@ -37,12 +38,16 @@ pub struct Standing {
     pub missing: u32,
     /// Whether contacts of an earlier repair are still to be offered.
     pub offers: bool,
+    /// Which lists of the office it has, as the server named them.
+    pub lists: Option<u64>,
     /// The certificate of the enrolment, where the server said that it does not know the device.
     pub certificate: Option<Vec<u8>>,
     /// Whether there is such a certificate.
     pub certified: bool,
     /// Whether the replica is wiped: it has nothing but sealed edits to hand over.
     pub wiped: bool,
+    /// Whether there are sealed copies of an earlier device to hand over (rule 17).
+    pub copies: bool,
 }
 
 /// What is offered in one frame.
@@ -118,6 +123,8 @@ pub enum ClientEvent {
     Sealed(Sealed),
     /// Every sealed part is handed over (the other answer to these effects).
     AllSealed(Wiped),
+    /// The answer to [`ClientEffect::LoadCopy`]; `None` where none is left.
+    Copy(Option<Sealed>),
     /// Nothing of these erased contacts is left: answers [`ClientEffect::Purge`].
     Purged(Vec<ContactId>),
     /// The replica has taken new actors.
@@ -234,6 +241,9 @@ pub enum ClientEffect {
     /// Keep a part of the list of late edits; with the last one the list takes the place of the one
     /// before. No answer.
     StoreProposals(Proposals),
+    /// Keep a part of the lists of the office; with the last one they take the place of those before. No
+    /// answer.
+    StoreLists(Lists),
     /// Load the oldest decision about late edits that was not answered; answer with
     /// [`ClientEvent::Decision`].
     LoadDecision,
@@ -250,6 +260,10 @@ pub enum ClientEffect {
     RecordSealed(SealedStored),
     /// The server knows that the device is wiped: nothing is left to do. No answer.
     WipeConfirmed,
+    /// Load the next sealed copy of an earlier device; answer with [`ClientEvent::Copy`].
+    LoadCopy,
+    /// What became of it. No answer.
+    RecordCopied(SealedStored),
     /// Verify that the workspace signed it, destroy everything of these contacts in one transaction,
     /// scrub the files; then [`ClientEvent::Purged`] (with none where the signature does not hold).
     Purge(Erasures),

@@ -1,4 +1,5 @@
-//! Where a device's session stands with what rights bring: drops to confirm, late edits to decide about.
+//! Where a device's session stands with what rights bring: drops to confirm, late edits to decide about,
+//! sealed copies of an earlier device to hand over.
 
 /// Confirming that contacts which were taken away are gone (rule 18). One frame at a time.
 #[derive(Debug, Default)]
@@ -40,5 +41,21 @@ impl Proposing {
     /// Whether nothing of it is under way.
     pub(super) fn is_over(&self) -> bool {
         !self.awaited && !self.due && !self.loading && !self.unanswered
+    }
+}
+
+/// Sealed copies of an earlier device (rule 17). One at a time, each once on a connection.
+#[derive(Debug, Default)]
+pub(super) struct Copying {
+    /// There may be one to hand over, to a server that takes them.
+    pub(super) due: bool,
+    pub(super) loading: bool,
+    pub(super) unanswered: bool,
+}
+
+impl Copying {
+    /// Whether nothing of it is under way.
+    pub(super) fn is_over(&self) -> bool {
+        !self.due && !self.loading && !self.unanswered
     }
 }

@@ -18,9 +18,10 @@ use super::{
 };
 use crate::ids::{Cursor, UnixMs};
 use crate::wire::{
-    CAPABILITY_CERTIFICATE, CAPABILITY_DROPS, CAPABILITY_ERASURES, CAPABILITY_OFFERS,
-    CAPABILITY_PROPOSALS, CAPABILITY_SEALS, CAPABILITY_WIPE, Challenge, ContactHeads, Fetched,
-    Frame, Hello, Offered, PROTOCOL, Problem, ProblemCode, Proof, Welcome, challenge_text, verify,
+    CAPABILITY_CERTIFICATE, CAPABILITY_COPIES, CAPABILITY_DROPS, CAPABILITY_ERASURES,
+    CAPABILITY_GENERATIONS, CAPABILITY_LISTS, CAPABILITY_OFFERS, CAPABILITY_PROPOSALS,
+    CAPABILITY_SEALS, CAPABILITY_WIPE, Challenge, ContactHeads, Fetched, Frame, Hello, Offered,
+    PROTOCOL, Problem, ProblemCode, Proof, Welcome, challenge_text, verify,
 };
 
 #[derive(Debug)]
@@ -60,6 +61,14 @@ pub struct ServerSession {
     pub(super) purges: bool,
     /// Whether the device shows late edits to its user.
     pub(super) proposes: bool,
+    /// Whether the device takes documents of later generations.
+    pub(super) generations: bool,
+    /// Whether the device keeps lists of the office.
+    pub(super) keeps_lists: bool,
+    /// Which of them it has, or is on its way to.
+    pub(super) lists: Option<u64>,
+    /// Whether it was told of them on this connection.
+    pub(super) lists_told: bool,
     /// Everything up to it was sent.
     pub(super) sent: Cursor,
     pub(super) published: Cursor,
@@ -99,6 +108,10 @@ impl ServerSession {
             seals: false,
             purges: false,
             proposes: false,
+            generations: false,
+            keeps_lists: false,
+            lists: None,
+            lists_told: false,
             sent: 0,
             published: 0,
             page_loading: false,
@@ -187,6 +200,9 @@ impl ServerSession {
                 if last {
                     self.fetching = self.fetching.saturating_sub(1);
                 }
+                if self.is_beyond(&items, &mut effects) {
+                    return effects;
+                }
                 let items = items.into_iter().map(whole_item).collect();
                 let seal = seal.filter(|_| self.seals);
                 effects.push(ServerEffect::Send(Fetched { request, items, last, seal }.into()));
@@ -197,6 +213,7 @@ impl ServerSession {
             }
             ServerEvent::DropsNoted(known) => effects.push(ServerEffect::Send(known.into())),
             ServerEvent::Proposals(parts) => self.proposals(parts, &mut effects),
+            ServerEvent::Lists(parts) => self.lists(parts, &mut effects),
             ServerEvent::Decided(decided) => effects.push(ServerEffect::Send(decided.into())),
             ServerEvent::Directory(directory) => {
                 if self.is_open() {
@@ -468,6 +485,9 @@ impl ServerSession {
         self.seals = hello.capabilities.iter().any(|name| name == CAPABILITY_SEALS);
         self.purges = hello.capabilities.iter().any(|name| name == CAPABILITY_ERASURES);
         self.proposes = hello.capabilities.iter().any(|name| name == CAPABILITY_PROPOSALS);
+        self.generations = hello.capabilities.iter().any(|name| name == CAPABILITY_GENERATIONS);
+        self.keeps_lists = hello.capabilities.iter().any(|name| name == CAPABILITY_LISTS);
+        self.lists = proof.lists;
         let minimum = self.options.minimum_app.clone();
         let oldest = minimum.as_deref().and_then(|minimum| outdated(&hello.app, minimum));
         self.held = opening.hold.is_some() && oldest.is_none();
@@ -490,9 +510,15 @@ impl ServerSession {
                 lease: opening.lease,
                 sealing: opening.sealing,
                 certificate: opening.certificate,
-                capabilities: [CAPABILITY_OFFERS, CAPABILITY_DROPS, CAPABILITY_PROPOSALS]
-                    .map(str::to_owned)
-                    .into(),
+                capabilities: [
+                    CAPABILITY_OFFERS,
+                    CAPABILITY_DROPS,
+                    CAPABILITY_PROPOSALS,
+                    CAPABILITY_COPIES,
+                    CAPABILITY_LISTS,
+                ]
+                .map(str::to_owned)
+                .into(),
             }
             .into(),
         ));
@@ -538,6 +564,7 @@ impl ServerSession {
             if self.proposes {
                 effects.push(ServerEffect::LoadProposals);
             }
+            effects.extend(self.load_lists());
             if repair {
                 // Pages follow the manifest that answers the device's heads.
             } else if proof.timeline.is_none() {

@@ -2,17 +2,16 @@
 
 use automerge::ChangeHash;
 
-use crate::ids::EditId;
 use crate::ids::{Actor, ContactId, Cursor, DeviceId, TimelineId, UnixMs, UserId, WorkspaceId};
 use crate::limits::Limits;
 use crate::wire::Erasures;
 use crate::wire::{
     Access, ChangeFate, ContactHeads, Decide, Decided, Directory, Dropped, DropsKnown, Enrol,
-    Enrolled, Fate, Frame, KeyAlgorithm, Need, OfferItem, PendingChanges, Problem, Proposals, Seal,
-    UpChange,
+    Enrolled, Fate, Frame, KeyAlgorithm, Lists, Need, OfferItem, PendingChanges, Problem,
+    Proposals, Seal, UpChange,
 };
 
-use crate::wire::{Lease, Sealed, SealingKey, WipeOrder, Wiped};
+use crate::wire::{Lease, Sealed, SealedStored, SealingKey, WipeOrder, Wiped};
 
 /// What the server knows of a device that says hello.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,6 +98,8 @@ pub struct LoadedItem {
     pub heads: Vec<ChangeHash>,
     /// The tips that the page's seal covers; empty for an item that is not under it.
     pub signed: Vec<ChangeHash>,
+    /// Of which generation the document is; `None` for the first.
+    pub generation: Option<u64>,
 }
 
 /// A page as the store gives it.
@@ -141,7 +142,7 @@ pub enum ServerEvent {
     /// The answer to [`ServerEffect::LoadWipeOrder`].
     WipeOrder(WipeOrder),
     /// The answer to [`ServerEffect::StoreSealed`], after the commit; a problem where it is not taken.
-    SealedStored(Result<(EditId, u32), Problem>),
+    SealedStored(Result<SealedStored, Problem>),
     /// The answer to [`ServerEffect::NoteWiped`], after the commit.
     WipeNoted(Wiped),
     /// Something up to this cursor was published for this user. A hint.
@@ -183,6 +184,8 @@ pub enum ServerEvent {
     DropsNoted(DropsKnown),
     /// The answer to [`ServerEffect::LoadProposals`]: the whole list, in parts.
     Proposals(Vec<Proposals>),
+    /// The answer to [`ServerEffect::LoadLists`]: all of them, in parts; or one that says `unchanged`.
+    Lists(Vec<Lists>),
     /// The answer to [`ServerEffect::Decide`], after the commit.
     Decided(Decided),
     /// A directory to send.
@@ -217,6 +220,7 @@ impl ServerEvent {
                 | Self::Offered { .. }
                 | Self::DropsNoted(_)
                 | Self::Proposals(_)
+                | Self::Lists(_)
                 | Self::Decided(_)
                 | Self::Directory(_)
                 | Self::Hold(_)
@@ -320,6 +324,11 @@ pub enum ServerEffect {
     /// Load the late edits that wait for this user; answer with [`ServerEvent::Proposals`], on a new
     /// connection always, later where the list has changed.
     LoadProposals,
+    /// Load the lists that were handed to this user; answer with [`ServerEvent::Lists`].
+    LoadLists {
+        /// What the device has.
+        known: Option<u64>,
+    },
     /// Note how fresh the device is. No answer.
     Touch {
         /// Its cursor, if it said one.

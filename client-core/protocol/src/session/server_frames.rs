@@ -21,6 +21,7 @@ pub(super) fn whole_item(item: LoadedItem) -> PageItem {
         row: item.row,
         heads: item.heads,
         signed: None,
+        generation: item.generation,
     }
 }
 

@@ -6,9 +6,10 @@
 use super::PAGES_IN_FLIGHT_MAX;
 use super::server::ServerSession;
 use super::server_events::{LoadedItem, LoadedPage, Outcome, ServerEffect};
-use super::server_frames::runs;
+use super::server_frames::{problem, runs};
 use crate::wire::{
-    Access, ChangeFate, Exception, Fate, Fates, Need, Page, PageItem, Problem, Stored, Tips,
+    Access, ChangeFate, Exception, Fate, Fates, Need, Page, PageItem, Problem, ProblemCode, Stored,
+    Tips,
 };
 
 /// Merged changes that the device may hear of only behind a page that brings its cursor past them:
@@ -102,6 +103,27 @@ impl ServerSession {
         effects.push(ServerEffect::Send(Problem { fatal: false, ..problem }.into()));
     }
 
+    /// Whether there is a document that the device would take for what it is not: an older app mixes it
+    /// with the one it has. It is held back, with everything behind it, until the app is updated.
+    pub(super) fn is_beyond(
+        &mut self,
+        items: &[LoadedItem],
+        effects: &mut Vec<ServerEffect>,
+    ) -> bool {
+        let beyond = !self.generations && items.iter().any(|item| item.generation.is_some());
+        if beyond {
+            self.hold(
+                problem(
+                    ProblemCode::MinimumVersion,
+                    "a contact of this user has a document that this version of the app can't read; edits are \
+                     still taken: update the app",
+                ),
+                effects,
+            );
+        }
+        beyond
+    }
+
     /// What is to be told behind a page needs one, even an empty one.
     fn page_for_later(&mut self, effects: &mut Vec<ServerEffect>) {
         if !self.later.is_empty() {
@@ -128,6 +150,9 @@ impl ServerSession {
     /// Sends a page without what this connection uploaded itself; that these changes are in the
     /// page is how they are known to be merged.
     pub(super) fn page(&mut self, page: LoadedPage, effects: &mut Vec<ServerEffect>) {
+        if self.is_beyond(&page.items, effects) {
+            return;
+        }
         self.page_loading = false;
         let mut merged = std::mem::take(&mut self.behind_page);
         let sealed = self.seals && page.seal.is_some();
@@ -192,6 +217,7 @@ impl ServerSession {
             row: item.row,
             heads: item.heads,
             signed,
+            generation: item.generation,
         };
         if whole.snapshot.is_empty() || own > 0 {
             // Deltas only. The device follows the heads by itself: each merged change replaces its

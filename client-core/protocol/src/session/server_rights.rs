@@ -7,10 +7,10 @@
 use super::WIPE_MS_MAX;
 use super::server::{Phase, ServerSession};
 use super::server_events::ServerEffect;
-use crate::ids::{EditId, UnixMs};
+use crate::ids::UnixMs;
 use crate::wire::{
-    DECIDE_ITEMS_MAX, DROPS_MAX, Decide, Dropped, ERASURES_MAX, Erasures, Problem, Proposals,
-    Purged, SEALED_PARTS_MAX, Sealed, SealedStored, WipeOrder, Wiped,
+    DECIDE_ITEMS_MAX, DROPS_MAX, Decide, Dropped, ERASURES_MAX, Erasures, Lists, Problem,
+    Proposals, Purged, SEALED_PARTS_MAX, Sealed, SealedStored, WipeOrder, Wiped,
 };
 
 impl ServerSession {
@@ -48,14 +48,13 @@ impl ServerSession {
     pub(super) fn sealed_stored(
         &mut self,
         now: UnixMs,
-        stored: Result<(EditId, u32), Problem>,
+        stored: Result<SealedStored, Problem>,
         effects: &mut Vec<ServerEffect>,
     ) {
         match stored {
-            Ok((bundle, part)) => {
+            Ok(stored) => {
                 self.sealing = self.sealing.saturating_sub(1);
                 self.deadline = self.deadline.max(now + WIPE_MS_MAX);
-                let stored = SealedStored { bundle, part, confirmed: false };
                 effects.push(ServerEffect::Send(stored.into()));
             }
             Err(problem) => self.refuse(problem, effects),
@@ -64,7 +63,7 @@ impl ServerSession {
 
     pub(super) fn wipe_noted(&mut self, wiped: Wiped, effects: &mut Vec<ServerEffect>) {
         let Wiped { bundle, parts } = wiped;
-        let stored = SealedStored { bundle, part: parts, confirmed: true };
+        let stored = SealedStored { confirmed: true, ..SealedStored::taken(bundle, parts) };
         effects.push(ServerEffect::Send(stored.into()));
         self.close(1000, effects);
     }
@@ -105,6 +104,28 @@ impl ServerSession {
     pub(super) fn proposals(&mut self, parts: Vec<Proposals>, effects: &mut Vec<ServerEffect>) {
         if self.wants_proposals() {
             effects.extend(parts.into_iter().map(|part| ServerEffect::Send(part.into())));
+        }
+    }
+
+    /// The effect that loads the lists of the office anew, where this device keeps them and customer data
+    /// flows.
+    pub fn load_lists(&self) -> Option<ServerEffect> {
+        let wanted = self.is_open() && self.keeps_lists && !self.uploads_only && !self.held;
+        wanted.then_some(ServerEffect::LoadLists { known: self.lists })
+    }
+
+    pub(super) fn lists(&mut self, parts: Vec<Lists>, effects: &mut Vec<ServerEffect>) {
+        if self.load_lists().is_none() {
+            return;
+        }
+        // The first answer on a connection is waited for; that nothing has changed since is no news.
+        let first = !std::mem::replace(&mut self.lists_told, true);
+        for part in parts {
+            if part.unchanged && !first {
+                continue;
+            }
+            self.lists = Some(part.state);
+            effects.push(ServerEffect::Send(part.into()));
         }
     }
 

@@ -10,9 +10,10 @@ use crate::ids::{Actor, ContactId, DeviceId, EditId, TimelineId, UserId, Workspa
 use crate::limits::Limits;
 use crate::wire::{
     Access, ChangeFate, ContactHeads, Decide, Decided, Enrol, Fate, Frame, Hello, KeyAlgorithm,
-    OfferItem, PendingChanges, ProblemCode, Proposals, decode, encode,
+    Lists, OfferItem, PendingChanges, ProblemCode, Proposals, decode, encode,
 };
 
+mod refusing;
 mod rights;
 
 const NONCE: [u8; 32] = [7; 32];
@@ -69,12 +70,21 @@ struct Bench {
     decided: Vec<EditId>,
     /// Whether the list of late edits is answered when it is asked for.
     tells_late_edits: bool,
+    /// Which lists of the office there are, and those that the device was given.
+    lists: u64,
+    lists_kept: Vec<u64>,
 }
 
 /// A part of an empty list.
 fn late_edits(last: bool) -> Proposals {
     let (sets, users) = (Vec::new(), Vec::new());
     Proposals { cursor: 0, first: true, last, sets, users, left_out: 0 }
+}
+
+/// All lists of the office, in one part.
+fn lists(state: u64, unchanged: bool) -> Lists {
+    let lists = Vec::new();
+    Lists { cursor: 0, first: true, last: true, lists, state, unchanged, left_out: 0 }
 }
 
 impl Bench {
@@ -108,6 +118,8 @@ impl Bench {
             decisions: Vec::new(),
             decided: Vec::new(),
             tells_late_edits: true,
+            lists: 1,
+            lists_kept: Vec::new(),
         }
     }
 
@@ -132,10 +144,12 @@ impl Bench {
             pending: Vec::new(),
             unsent: self.outbox.len() as u32,
             missing: self.missing.len() as u32,
+            lists: self.lists_kept.last().copied(),
             offers: !self.offers.is_empty(),
             certificate: None,
             certified: true,
             wiped: false,
+            copies: false,
         })
     }
 
@@ -232,6 +246,7 @@ impl Bench {
             ClientEffect::LoadDecision => {
                 self.to_client.push_back(ClientEvent::Decision(self.decisions.pop()));
             }
+            ClientEffect::StoreLists(part) => self.lists_kept.push(part.state),
             ClientEffect::RecordDecided(decided) => self.decided.push(decided.id),
             ClientEffect::Reoffer { .. } => self.to_client.push_back(ClientEvent::Edited),
             ClientEffect::LoadOffer => {
@@ -251,6 +266,8 @@ impl Bench {
             | ClientEffect::RecordDropsKnown(_)
             | ClientEffect::Wipe(_)
             | ClientEffect::RecordSealed(_)
+            | ClientEffect::RecordCopied(_)
+            | ClientEffect::LoadCopy
             | ClientEffect::WipeConfirmed
             | ClientEffect::ReplaceActors(_) => {}
         }
@@ -328,6 +345,7 @@ impl Bench {
                         row: String::new(),
                         heads: Vec::new(),
                         signed: Vec::new(),
+                        generation: None,
                     })
                     .collect();
                 let cursor = self.log.len() as u64;
@@ -360,6 +378,7 @@ impl Bench {
                         row: "{}".into(),
                         heads: vec![hash(5)],
                         signed: Vec::new(),
+                        generation: None,
                     })
                     .collect();
                 let seal = None;
@@ -394,6 +413,10 @@ impl Bench {
                 if self.tells_late_edits {
                     self.to_server.push_back(ServerEvent::Proposals(vec![late_edits(true)]));
                 }
+            }
+            ServerEffect::LoadLists { known } => {
+                let unchanged = known == Some(self.lists);
+                self.to_server.push_back(ServerEvent::Lists(vec![lists(self.lists, unchanged)]));
             }
             ServerEffect::Decide(decide) => {
                 let refused = Vec::new();
@@ -624,29 +647,6 @@ fn an_old_app_may_upload_but_gets_no_customer_data() {
     assert!(bench.frames_down.iter().any(
         |f| matches!(f, Frame::Problem(p) if p.code == ProblemCode::MinimumVersion && !p.fatal)
     ));
-}
-
-#[test]
-fn a_handshake_that_stalls_is_ended() {
-    let mut server = ServerSession::new(0, ServerOptions::default());
-    assert!(server.handle(HANDSHAKE_MS_MAX, ServerEvent::Tick).is_empty());
-    let effects = server.handle(HANDSHAKE_MS_MAX + 1, ServerEvent::Tick);
-    assert!(matches!(effects[..], [ServerEffect::Send(_), ServerEffect::Close { code: 1008 }]));
-}
-
-#[test]
-fn frames_out_of_place_are_refused_with_the_place() {
-    let mut server = ServerSession::new(0, ServerOptions::default());
-    let effects = server.handle(
-        0,
-        ServerEvent::Received(crate::wire::Applied { cursor: 1, unsent: 0, missing: 0 }.into()),
-    );
-    let [ServerEffect::Send(Frame::Problem(problem)), ServerEffect::Close { .. }] = &effects[..]
-    else {
-        panic!("{effects:?}")
-    };
-    assert_eq!(problem.code, ProblemCode::Protocol);
-    assert!(problem.message.contains("Applied is out of place while waiting for Hello"));
 }
 
 #[test]

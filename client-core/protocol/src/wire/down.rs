@@ -7,6 +7,10 @@ use super::codec;
 use super::evidence::{Seal, Tips};
 use crate::ids::{Actor, ContactId, Cursor, UserId};
 
+/// A device with this capability takes a document of a later generation in the place of its own
+/// (rule 25). One without it is told to update its app as soon as it is to get such a document.
+pub const CAPABILITY_GENERATIONS: &str = "generations";
+
 /// How a contact is held on this device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
 #[cbor(index_only)]
@@ -57,6 +61,9 @@ pub struct PageItem {
     /// changes came from this very connection and are left out.
     #[n(8)]
     pub signed: Option<Tips>,
+    /// Of which generation the contact's document is (rule 25); absent in the first.
+    #[n(9)]
+    pub generation: Option<u64>,
 }
 
 /// What is new, in the order of cursors. The device answers [`Applied`] when it is durable.

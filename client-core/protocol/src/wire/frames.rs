@@ -11,6 +11,7 @@ use super::drops::{Dropped, DropsKnown};
 use super::erasures::{Erasures, Purged};
 use super::evidence::{Offer, Offered};
 use super::handshake::{Challenge, Enrol, Enrolled, Hello, Problem, Proof, Welcome};
+use super::lists::Lists;
 use super::proposals::{Decide, Decided, Proposals};
 use super::up::{Changes, Fates, Need, Stored};
 use super::wipe::{Sealed, SealedStored, WipeOrder, Wiped};
@@ -138,4 +139,6 @@ frames! {
     Proposals = 81,
     /// server -> device: what became of a decision.
     Decided = 82,
+    /// server -> device: the lists that the office has handed to this user.
+    Lists = 83,
 }

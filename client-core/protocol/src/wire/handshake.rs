@@ -156,6 +156,9 @@ pub struct Proof {
     #[n(6)]
     #[cbor(default)]
     pub incomplete: bool,
+    /// Which lists of the office the device has: what the last part of [`super::Lists`] said.
+    #[n(7)]
+    pub lists: Option<u64>,
 }
 
 /// Changes of one contact whose fate is asked for.

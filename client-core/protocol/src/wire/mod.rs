@@ -11,23 +11,27 @@
 
 mod certificate;
 mod codec;
+mod copies;
 mod down;
 mod drops;
 mod erasures;
 mod evidence;
 mod frames;
 mod handshake;
+mod lists;
 mod proposals;
 mod up;
 mod wipe;
 
 pub use certificate::*;
+pub use copies::*;
 pub use down::*;
 pub use drops::*;
 pub use erasures::*;
 pub use evidence::*;
 pub use frames::Frame;
 pub use handshake::*;
+pub use lists::*;
 pub use proposals::*;
 pub use up::*;
 pub use wipe::*;

@@ -82,6 +82,7 @@ fn every_prefix_of_a_message_is_an_error_and_no_panic() {
             row: String::new(),
             heads: vec![automerge::ChangeHash([9; 32])],
             signed: None,
+            generation: None,
         }],
         more: false,
         seal: None,

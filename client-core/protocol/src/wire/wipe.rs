@@ -8,7 +8,7 @@ use automerge::ChangeHash;
 use minicbor::{Decode, Encode};
 
 use super::codec;
-use super::{KeyAlgorithm, WireError, decompress, verify};
+use super::{KeyAlgorithm, Origin, WireError, decompress, verify};
 use crate::ids::{Actor, ContactId, DeviceId, EditId, UnixMs, UserId, WorkspaceId};
 use crate::sealing::{self, OpeningKey, SealingError};
 
@@ -229,9 +229,13 @@ pub struct Sealed {
     #[n(5)]
     #[cbor(default)]
     pub edits: u32,
+    /// Whose it is; `None`: of the device that hands it over.
+    #[n(6)]
+    pub origin: Option<Origin>,
 }
 
-/// A part is durable at the server: the device may delete it.
+/// What became of a sealed part: it is durable at the server, and the device may delete it, unless
+/// `code` says that it was refused.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub struct SealedStored {
@@ -245,6 +249,43 @@ pub struct SealedStored {
     #[n(2)]
     #[cbor(default)]
     pub confirmed: bool,
+    /// Why a copy of another device was not taken, a stable short code: `not_yours`, `unknown_device`,
+    /// `forged`. Empty: it was taken.
+    #[n(3)]
+    #[cbor(default)]
+    pub code: String,
+    /// The reason, for a person.
+    #[n(4)]
+    #[cbor(default)]
+    pub reason: String,
+    /// How many edits of a copy became part of their contacts, or were that already.
+    #[n(5)]
+    #[cbor(default)]
+    pub taken: u32,
+    /// How many wait for a decision.
+    #[n(6)]
+    #[cbor(default)]
+    pub proposed: u32,
+    /// How many the office keeps and nobody decides about: it may look at them.
+    #[n(7)]
+    #[cbor(default)]
+    pub kept: u32,
+}
+
+impl SealedStored {
+    /// A part that was taken.
+    pub fn taken(bundle: EditId, part: u32) -> Self {
+        Self {
+            bundle,
+            part,
+            confirmed: false,
+            code: String::new(),
+            reason: String::new(),
+            taken: 0,
+            proposed: 0,
+            kept: 0,
+        }
+    }
 }
 
 /// The device's data is destroyed, and what it had not sent is handed over.
@@ -356,7 +397,7 @@ impl Sealed {
         let text = minicbor::to_vec(Text { edits }).unwrap_or_default();
         let text = zstd::bulk::compress(&text, super::COMPRESS_LEVEL).unwrap_or_default();
         let bytes = sealing::seal(key, &bound(whose, bundle, part, parts), &text, random)?;
-        Ok(Sealed { bundle, part, parts, key: key.to_vec(), bytes, edits: count })
+        Ok(Sealed { bundle, part, parts, key: key.to_vec(), bytes, edits: count, origin: None })
     }
 
     /// The edits in it.

@@ -136,6 +136,30 @@ pub enum EraseCommand {
     },
 }
 
+/// `rewrite`
+#[derive(Debug, Args)]
+pub struct RewriteArgs {
+    /// The contact: its id, or a unique beginning of it.
+    pub id: String,
+    /// A short code that is kept for ever and tells nothing of anybody, such as request-2026/17.
+    #[arg(long, value_name = "CODE", required_unless_present_any = ["dry_run", "give_up"])]
+    pub reason: Option<String>,
+    /// The past goes for good, here and on every device: the old document, what is left of deleted
+    /// entries, the words of late edits and of changes that were set aside. Edit the mention out first.
+    #[arg(long)]
+    pub purge: bool,
+    /// With --purge: changes in quarantine lose their words too; export them first.
+    #[arg(long, requires = "purge")]
+    pub quarantined_too: bool,
+    /// Only say what would be done.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// After a restore: go on with the document that is here, although the contact was begun anew after
+    /// the backup, since no device is left that has that document.
+    #[arg(long, conflicts_with_all = ["purge", "dry_run"])]
+    pub give_up: bool,
+}
+
 /// `retention`
 #[derive(Debug, Subcommand)]
 pub enum RetentionCommand {

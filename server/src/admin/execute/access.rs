@@ -16,6 +16,7 @@ use super::{Job, moment};
 use crate::admin::request::{Answer, Failure, FailureKind};
 use crate::admin::zip::Zip;
 use crate::engine::{EngineError, SetAside};
+use crate::store::handed::{self, Handed};
 use crate::store::proposals::{self, Proposal};
 use crate::store::{changes, contacts, people as users};
 
@@ -30,6 +31,7 @@ history.json      every change, newest first: author, time as that device claime
 rights.json       who has the contact on their devices, and who had
 set_aside.json    edits that could not become part of the contact, with the reason
 proposals.json    late edits that wait for a decision, or were decided
+lists.json        lists on people's devices that the contact is in
 ";
 
 /// What goes into the archive.
@@ -38,6 +40,7 @@ struct Collected {
     history: Vec<HistoryItem>,
     set_aside: Vec<(SetAside, Vec<u8>)>,
     proposals: Vec<Proposal>,
+    lists: Vec<Handed>,
     rights: Vec<(UserId, Access)>,
     names: BTreeMap<UserId, String>,
 }
@@ -58,6 +61,7 @@ impl Job<'_> {
             ("rights.json", pretty(&all.rights_json())?),
             ("set_aside.json", pretty(&all.set_aside_json())?),
             ("proposals.json", pretty(&json!(all.proposals))?),
+            ("lists.json", pretty(&all.lists_json())?),
         ];
         let mut zip = Zip::new(io::BufWriter::new(output), self.engine.now_ms());
         files
@@ -102,6 +106,7 @@ impl Job<'_> {
                 history: document::history(contact, &doc, usize::MAX),
                 set_aside,
                 proposals: proposals::list(conn, workspace, wanted)?,
+                lists: handed::of_contact(conn, workspace, contact)?,
                 rights: contacts::accesses(conn, workspace, contact)?,
                 names,
             })
@@ -127,6 +132,14 @@ impl Collected {
             json
         });
         Json::Array(items.collect())
+    }
+
+    fn lists_json(&self) -> Json {
+        let lists = self.lists.iter().map(|list| {
+            let to: Vec<String> = list.to.iter().map(|user| self.name(user)).collect();
+            json!({ "name": list.name, "by": self.name(&list.by), "at": list.at, "to": to })
+        });
+        Json::Array(lists.collect())
     }
 
     fn rights_json(&self) -> Json {

@@ -5,7 +5,7 @@
 //! for them.
 
 use super::Job;
-use crate::admin::request::{Failure, Request};
+use crate::admin::request::{Failure, ListCommand, Request};
 use crate::rights::{Action, Scope};
 
 /// What a command asks for.
@@ -23,12 +23,14 @@ fn need(request: &Request) -> Need {
         | Request::UserChange(_)
         | Request::SecondFactorOff { .. }
         | Request::TeamSet { .. } => Need::May(Action::ManagePeople),
-        Request::UserList | Request::TeamList | Request::DeviceList { .. } => {
-            Need::May(Action::Enter)
-        }
-        Request::Invite { .. } | Request::DeviceRevoke { .. } | Request::Assign(_) => {
-            Need::May(Action::Create)
-        }
+        Request::UserList
+        | Request::TeamList
+        | Request::DeviceList { .. }
+        | Request::List(ListCommand::Show) => Need::May(Action::Enter),
+        Request::Invite { .. }
+        | Request::DeviceRevoke { .. }
+        | Request::Assign(_)
+        | Request::List(_) => Need::May(Action::Create),
         Request::AuditList { .. } | Request::AuditVerify { .. } | Request::AuditExport { .. } => {
             Need::May(Action::ReadAudit)
         }

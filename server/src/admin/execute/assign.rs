@@ -91,7 +91,7 @@ impl Job<'_> {
     }
 
     /// The person who is to get contacts; somebody out of reach does not exist.
-    fn receiver(&self, rights: &Rights, login: &str) -> Result<UserId, Failure> {
+    pub(super) fn receiver(&self, rights: &Rights, login: &str) -> Result<UserId, Failure> {
         let user = self.user(rights.workspace, login)?;
         match rights.on_person(Action::GiveTo, user.id) {
             Decision::Allow => Ok(user.id),

@@ -297,6 +297,9 @@ fn mentions_text(mentions: &[Mention]) -> String {
             mention.contact, mention.display_name, mention.at, mention.by
         );
     }
+    text.push_str(
+        "  (to take one out for good, past and all: edit it out, then `rewrite ID --purge --reason CODE`)\n",
+    );
     text
 }
 

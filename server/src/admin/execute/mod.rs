@@ -7,11 +7,13 @@
 //! | `audit` | the audit log: list, verify, export |
 //! | `teams` | teams, roles, disabling |
 //! | `assign` | who gets which contacts |
+//! | `lists` | lists that people are given |
 //! | `contacts`, `export` | which contacts are meant; import, export |
 //! | `allowed` | what somebody named with `--as` may do |
 //! | `api_keys` | keys of the HTTP API |
 //! | `erase` | erasure, its report, mentions of the person |
 //! | `access` | everything about one person in one archive |
+//! | `rewrite` | a contact's document is begun anew |
 //! | `retention` | rules by which contacts are erased after a time |
 //! | `watch`, `canary` | alerts, how much may be read, planted contacts |
 //! | `webhooks` | addresses to which events are sent |
@@ -34,11 +36,13 @@ mod erase;
 mod export;
 mod keep;
 mod lease;
+pub(crate) mod lists;
 mod minimum;
 mod people;
 mod proposals;
 mod retention;
 mod review;
+mod rewrite;
 mod teams;
 mod watch;
 mod webhooks;
@@ -57,7 +61,6 @@ use crate::store::workspaces::Workspace;
 
 pub(crate) use audit::write_out;
 pub use people::first_sign_in;
-pub(crate) use watch::what as alert_text;
 
 /// The name of the workspace that is made when there is none.
 const FIRST_WORKSPACE: &str = "Roadbook";
@@ -122,6 +125,7 @@ pub fn execute(
         Request::ApiKey(command) => job.api_key(&command),
         Request::Webhook(command) => job.webhook(&command),
         Request::Review(command) => job.review(&command),
+        Request::List(command) => job.list(&command),
         Request::Assign(wanted) => job.assign(&wanted, files),
         Request::Import(options) => job.import(&options, files),
         Request::Export { format, filter } => job.export(format, filter.as_deref(), output),
@@ -136,6 +140,7 @@ pub fn execute(
         Request::Erase { id, reason, dry_run } => job.erase(&id, reason.as_deref(), dry_run),
         Request::EraseReport { id } => job.erase_report(id.as_deref()),
         Request::EraseSettle { id, other, how } => job.erase_settle(&id, &other, how),
+        Request::Rewrite(wanted) => job.rewrite(&wanted),
         Request::Access { id } => job.access(&id, output),
         Request::RetentionSet { name, filter, months } => job.retention_set(&name, &filter, months),
         Request::RetentionRemove { name } => job.retention_remove(&name),

@@ -180,7 +180,7 @@ fn may_see(rights: &Rights, alert: &Alert) -> bool {
 }
 
 /// What happened, in words.
-pub(crate) fn what(alert: &Alert) -> String {
+fn what(alert: &Alert) -> String {
     let Alert { contacts, most, .. } = alert;
     let too_many = |done: &str| format!("{contacts} contacts {done}, {most} are usual");
     match (alert.kind.as_str(), alert.how.as_str()) {

@@ -125,7 +125,10 @@ function adopt(html, { force = "" } = {}) {
     });
     list.replaceChildren(...lines);
   }
+  takeRows(page);
   document.title = page.title;
+  picked();
+  watchMore();
   askAgain();
 }
 
@@ -134,7 +137,10 @@ async function refresh(options = {}) {
   reading?.abort();
   const mine = (reading = new AbortController());
   try {
-    const answer = await fetch(location.href, { signal: mine.signal, headers: { "x-office": "units" } });
+    const url = new URL(location.href);
+    const rows = $("#rows");
+    if (rows && rows.children.length > Number(rows.dataset.window)) url.searchParams.set("rows", rows.children.length);
+    const answer = await fetch(url, { signal: mine.signal, headers: { "x-office": "units" } });
     if (answer.redirected && !answer.url.startsWith(location.origin + location.pathname)) return location.reload();
     adopt(await answer.text(), options);
   } catch (error) {
@@ -151,11 +157,11 @@ function hinted() {
   due = setTimeout(() => { due = null; if (again) { again = false; hinted(); } }, 400);
 }
 
-/** Totals are counted anew when something was merged, but not for every edit of a busy day. */
+/** Totals are counted anew when something was merged, and a list is read for what came into it, but not for every edit of a busy day. */
 let countsDue = null;
 const COUNTS_EVERY_MS = 2000;
 function counted() {
-  if (countsDue || !$("[data-counts]")) return;
+  if (countsDue || !$("[data-counts], #rows[data-window]")) return;
   countsDue = setTimeout(() => { countsDue = null; hinted(); }, COUNTS_EVERY_MS);
 }
 
@@ -203,6 +209,8 @@ function happened(kind, data, id) {
   if (only) { if (only === hint.contact) hinted(); return; }
   const row = document.getElementById(`c-${hint.contact}`);
   counted();
+  // A list with columns of its own reads its row as it has it.
+  if (row && row.closest("#rows") && location.pathname === "/contacts") { rowHinted(hint.contact); return; }
   if (row && hint.row) { put(row, hint.row); return; }
   feed(hint);
   if ($("[data-live=figures], [data-live=conflicts]")) hinted();
@@ -272,8 +280,116 @@ function put(row, html) {
   const fresh = template.content.firstElementChild;
   if (!fresh || fresh.dataset.rev === row.dataset.rev) return;
   localise(fresh);
+  keepPick(row, fresh);
   row.replaceWith(fresh);
   fresh.classList.add("flash");
+}
+
+// --- the rows of a list: swapped one by one, and more of them as one scrolls ---------------------------
+/** Who was chosen stays chosen. */
+function keepPick(old, fresh) {
+  const [was, is] = [$(".pick input", old), $(".pick input", fresh)];
+  if (was && is) is.checked = was.checked;
+}
+
+/** Takes the rows that a page has now; those of windows that were added below stay where they are. */
+function takeRows(page) {
+  const [list, fresh] = [$("#rows"), $("#rows", page)];
+  if (!list || !fresh || list.dataset.rows !== fresh.dataset.rows) return;
+  const had = [...list.children];
+  const there = new Map(had.map((row) => [row.id, row]));
+  const rows = [...fresh.children].map((row) => {
+    const old = there.get(row.id);
+    if (old && old.dataset.rev === row.dataset.rev) return old;
+    const copy = document.importNode(row, true);
+    localise(copy);
+    if (old) keepPick(old, copy);
+    copy.classList.add("flash");
+    return copy;
+  });
+  const shown = new Set(rows.map((row) => row.id));
+  const last = had.findIndex((row) => row.id === rows.at(-1)?.id);
+  const below = $("#more", page) ? had.slice(last < 0 ? rows.length : last + 1).filter((row) => !shown.has(row.id)) : [];
+  const all = [...rows, ...below];
+  if (all.length !== had.length || all.some((row, i) => row !== had[i])) {
+    const focused = list.contains(document.activeElement) ? document.activeElement : null;
+    const at = focused && [focused.closest("tr").id, focused.matches("input") ? ".pick input" : "a.name"];
+    list.replaceChildren(...all);
+    if (at) $(at[1], document.getElementById(at[0]) ?? list)?.focus({ preventScroll: true });
+  }
+  if (!below.length) takeMore(page);
+}
+
+/** The link to what follows, as a page has it. */
+function takeMore(page) {
+  const [old, fresh] = [$("#more"), $("#more", page)];
+  if (old && fresh) { if (old.href !== fresh.href) old.replaceWith(document.importNode(fresh, true)); }
+  else if (old) old.remove();
+  else if (fresh) $("nav.pager .bar")?.append(document.importNode(fresh, true));
+  watchMore();
+}
+
+/** Reads the next window and puts its rows below. */
+async function readMore() {
+  const [link, list] = [$("#more"), $("#rows")];
+  if (!link || !list || link.dataset.reading !== undefined) return;
+  link.dataset.reading = "";
+  const key = list.dataset.rows;
+  try {
+    const answer = await fetch(link.href, { headers: { "x-office": "units" } });
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const fresh = $("#rows", page);
+    if (!answer.ok || !fresh) throw new Error("no rows");
+    if ($("#rows")?.dataset.rows !== key) return;
+    for (const row of [...fresh.children]) {
+      if (document.getElementById(row.id)) continue;
+      const copy = document.importNode(row, true);
+      localise(copy);
+      $("#rows").append(copy);
+    }
+    takeMore(page);
+    picked();
+  } catch {
+    // The link itself still leads there.
+    delete link.dataset.reading;
+    say(WORDS.unreachable);
+  }
+}
+const atEnd = new IntersectionObserver((seen) => { if (seen.some((one) => one.isIntersecting)) readMore(); }, { rootMargin: "600px" });
+function watchMore() {
+  atEnd.disconnect();
+  const link = $("#more");
+  if (link) atEnd.observe(link);
+}
+
+/** Rows that changed are read together. */
+const dueRows = new Set();
+let rowsDue = null;
+const ROWS_AT_ONCE = 50;
+function rowHinted(id) {
+  dueRows.add(id);
+  rowsDue ??= setTimeout(readRows, 150);
+}
+async function readRows() {
+  rowsDue = null;
+  const ids = [...dueRows].slice(0, ROWS_AT_ONCE);
+  for (const id of ids) dueRows.delete(id);
+  const url = new URL(location.href);
+  url.searchParams.delete("after");
+  url.searchParams.set("only", ids.join(","));
+  try {
+    const answer = await fetch(url, { headers: { "x-office": "units" } });
+    if (!answer.ok) return hinted();
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    for (const id of ids) {
+      const [row, fresh] = [document.getElementById(`c-${id}`), page.getElementById(`c-${id}`)];
+      if (row && fresh) put(row, fresh.outerHTML);
+      // It is none of this list any more.
+      else if (row) { row.remove(); hinted(); }
+    }
+    picked();
+  } catch { state("behind", WORDS.notLive); }
+  if (dueRows.size) rowsDue ??= setTimeout(readRows, 150);
 }
 
 /** The newest change stands on top of the feed at once; the figures follow a moment later. */
@@ -366,7 +482,9 @@ function say(text) {
 let wait = null;
 let asking = null;
 async function ask(find) {
-  const query = new URLSearchParams([...new FormData(find)].filter(([, value]) => value !== ""));
+  // Beside a view what is empty says so; else the view's own would hold.
+  const view = Boolean(find.elements.view);
+  const query = new URLSearchParams([...new FormData(find)].filter(([, value]) => view || value !== ""));
   const url = `${find.getAttribute("action")}${query.size ? `?${query}` : ""}`;
   asking?.abort();
   const mine = (asking = new AbortController());
@@ -389,6 +507,30 @@ document.addEventListener("submit", (event) => {
   event.preventDefault();
   clearTimeout(wait);
   ask(event.target);
+});
+
+// --- many contacts at once: how many are chosen, and the box that chooses all of the page ---------------
+function picked() {
+  const box = $("#bulk-box");
+  if (!box) return;
+  const boxes = $$("tbody .pick input");
+  const n = boxes.filter((input) => input.checked).length;
+  const chip = $("[data-picked]", box);
+  chip.hidden = n === 0;
+  chip.textContent = chip.dataset.picked.replace("{n}", n);
+  const all = $("[data-pick-all]");
+  if (!all) return;
+  all.hidden = boxes.length === 0;
+  all.checked = n > 0 && n === boxes.length;
+  all.indeterminate = n > 0 && n < boxes.length;
+}
+document.addEventListener("change", (event) => {
+  const input = event.target;
+  if (input.matches?.("[data-pick-all]")) {
+    for (const box of $$("tbody .pick input")) box.checked = input.checked;
+  } else if (!input.matches?.("tbody .pick input")) return;
+  if (input.checked) $("#bulk-box").open = true;
+  picked();
 });
 
 // --- the board: a deal is dragged to another stage; the form on it does the same ------------------
@@ -482,6 +624,8 @@ document.addEventListener("toggle", (event) => {
 
 localise(document);
 zones(document);
+picked();
+watchMore();
 askAgain();
 if (location.hash === "#q") $("input[type=search]")?.focus();
 listen();

@@ -97,6 +97,32 @@ async fn a_deal_is_moved_by_the_manager_and_never_over_somebody_elses_move() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn much_that_comes_together_is_one_line_that_tells_of_visits_and_moved_deals() {
+    let house = House::new();
+    let (manager, browser) = house.manager().await;
+    let contact = house.contact(house.workspace, manager, None, &[("company", "Firm")]);
+    let visit = |id, summary: &str| {
+        let fields = [("kind", "visit".into()), ("at", 5.into()), ("summary", summary.into())];
+        vec![put(Collection::Interactions, id, &fields)]
+    };
+    let deal = |stage: &str| {
+        vec![put(Collection::Deals, 9, &[("title", "Press".into()), ("stage", stage.into())])]
+    };
+    // All of them arrive at once, as after hours offline.
+    let authored = [visit(1, "tasted"), visit(2, "ordered"), deal("lead"), deal("offer")]
+        .into_iter()
+        .chain((0..3).map(|n| vec![set("city", &format!("Town {n}"))]))
+        .map(|commands| Authored::edit(contact, commands))
+        .collect();
+    house.engine.author(house.workspace, manager, authored).unwrap();
+    let page = browser.get("/").await;
+    page.assert_has("2 visits · 1 new contact · 2 deals moved")
+        .assert_has("ordered")
+        .assert_has("Stage: Offer")
+        .assert_lacks("Town 1");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_segment_is_built_saved_shared_exported_and_assigned() {
     let house = House::new();
     let (manager, browser) = house.manager().await;

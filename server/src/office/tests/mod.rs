@@ -1,13 +1,16 @@
 //! The pages over a real engine in a directory of their own, through the router as browsers use it.
 
 mod account;
+mod bulk;
 mod edits;
 mod entry;
+mod handed;
 mod insight;
 mod late;
 mod pages;
 mod rights;
 mod settings;
+mod views;
 mod watch;
 
 use std::sync::Arc;
@@ -25,7 +28,7 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use super::{OfficeOptions, OfficeState, router};
-use crate::engine::{AppendRequest, AuthorOutcome, Authored, Engine, EngineOptions};
+use crate::engine::{AppendRequest, AuthorOutcome, Authored, Engine, EngineOptions, SealedBy};
 use crate::store::devices::{self, Device};
 use crate::store::people::{self, NewUser, Purpose, Role};
 use crate::store::{contacts, documents};
@@ -217,7 +220,7 @@ impl House {
             batch: 1,
             changes: vec![(contact, admitted, bytes)],
             vouched: None,
-            sealed: false,
+            sealed: SealedBy::Nobody,
         };
         self.engine.append(request, reply);
         answer.await.unwrap().unwrap();

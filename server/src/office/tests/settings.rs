@@ -62,7 +62,7 @@ async fn a_key_is_shown_once_and_opens_nothing_after_it_was_revoked() {
     assert_eq!(list(&house)[0].revoked_at, None);
     browser.post(&format!("/settings/keys/{id}/revoke"), &[]).await;
     assert!(list(&house)[0].revoked_at.is_some());
-    browser.get("/audit").await.assert_has("<b>api_key.revoke</b>").assert_lacks(&key);
+    browser.get("/audit").await.assert_has("<b>API key revoked</b>").assert_lacks(&key);
     let none = browser.post("/settings/keys", &[("name", "x"), ("rate", "60")]).await;
     assert_eq!(none.status, StatusCode::UNPROCESSABLE_ENTITY, "a key for nothing");
 }

@@ -144,7 +144,8 @@ async fn opening_and_editing_a_planted_contact_at_the_office_is_told_and_figures
     let boss = house.browser(workspace, admin).await;
     boss.get("/alerts")
         .await
-        .assert_has(&format!("planted contact {bird} opened"))
+        .assert_has("A planted contact was opened.")
+        .assert_has(&bird.to_string())
         .assert_has("Sign out everywhere");
     boss.post(&format!("/people/{by}/sign-out"), &[]).await;
     assert_eq!(browser.get("/").await.status, StatusCode::SEE_OTHER, "signed out");

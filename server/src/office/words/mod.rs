@@ -62,7 +62,7 @@ macro_rules! areas {
 /// All areas of a language, so that no language can lack one.
 macro_rules! every_area {
     ($language:literal) => {
-        areas!($language: "frame" "entry" "settings" "fields" "people" "decide" "order" "figures" "segments" "today" "contact")
+        areas!($language: "frame" "entry" "settings" "audit" "fields" "people" "decide" "order" "figures" "segments" "today" "contact" "bulk" "views")
     };
 }
 
@@ -167,7 +167,7 @@ pub(super) fn text_with(id: &str, args: &[(&'static str, FluentValue<'_>)]) -> S
 /// The message of a family, such as the names of fields, or what stands for it where it has none: what
 /// a later version or the workspace itself named.
 pub(super) fn text_or(family: &str, name: &str, otherwise: impl FnOnce() -> String) -> String {
-    let id = format!("{family}-{}", name.replace('_', "-"));
+    let id = format!("{family}-{}", name.replace(['_', '.'], "-"));
     if BUNDLES[current() as usize].has_message(&id) { text(&id) } else { otherwise() }
 }
 

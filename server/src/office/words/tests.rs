@@ -9,7 +9,10 @@ use fluent_syntax::ast::{Entry, Expression, InlineExpression, Pattern, PatternEl
 use super::*;
 
 /// Messages whose ids are put together, from the part of it that stands first.
-const FAMILIES: [&str; 18] = [
+const FAMILIES: [&str; 21] = [
+    "did-",
+    "col-",
+    "bulk-why-",
     "what-",
     "field-",
     "choice-",

@@ -304,6 +304,7 @@ impl Phone {
             pending: Vec::new(),
             unsent: 0,
             incomplete: false,
+            lists: None,
         }
     }
 

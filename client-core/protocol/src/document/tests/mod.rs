@@ -9,6 +9,7 @@ mod looking_back;
 mod noting;
 mod projecting;
 mod replaying;
+mod rewriting;
 
 use std::collections::BTreeMap;
 

@@ -8,7 +8,7 @@ use rusqlite::{Connection, params_from_iter};
 
 use super::*;
 use crate::document::Value;
-use crate::fold::{SQL_FUNCTIONS, sort_key, sort_name, tests as fold_tests};
+use crate::fold::{SQL_FUNCTIONS, fold, sort_key, sort_name, tests as fold_tests};
 use crate::projection::COLUMNS;
 
 /// 2026-06-15T12:00:00Z, a Monday.
@@ -77,6 +77,7 @@ impl Store {
              owner_login TEXT, {});
              CREATE TABLE standing (n INTEGER, recency INTEGER, frequency INTEGER, monetary INTEGER, class TEXT);
              CREATE TABLE consent (n INTEGER, id INTEGER, channel TEXT, given INTEGER, at INTEGER);
+             CREATE TABLE contact_tag (folded TEXT, tag TEXT, n INTEGER);
              CREATE TABLE interaction (n INTEGER, id INTEGER, at INTEGER, nps INTEGER)",
             columns.join(", ")
         ))
@@ -121,6 +122,10 @@ impl Store {
             names.join(", ")
         );
         self.db.execute(&sql, params_from_iter(values)).unwrap();
+        for tag in &row.tags {
+            let tagged = (fold(tag), tag, rowid);
+            self.db.execute("INSERT INTO contact_tag VALUES (?, ?, ?)", tagged).unwrap();
+        }
         fold_tests::index(&self.db, rowid, row);
     }
 

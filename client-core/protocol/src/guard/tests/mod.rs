@@ -36,6 +36,7 @@ pub(super) fn message(command: &str) -> String {
         command: command.to_owned(),
         replaces: Vec::new(),
         decision: None,
+        generation: None,
     }
     .to_text()
 }

@@ -37,6 +37,7 @@ fn sealed(part: u32, parts: u32) -> Frame {
         key: vec![],
         bytes: vec![],
         edits: 1,
+        origin: None,
     }
     .into()
 }
@@ -58,6 +59,7 @@ fn a_revoked_device_may_hand_over_what_is_sealed_and_nothing_else() {
             pending: Vec::new(),
             unsent: 3,
             incomplete: false,
+            lists: None,
         };
         let effects = bench.server.handle(0, ServerEvent::Received(proof.into()));
         assert_eq!(effects, [ServerEffect::LoadWipeOrder], "no place among the live, no page");
@@ -69,7 +71,7 @@ fn a_revoked_device_may_hand_over_what_is_sealed_and_nothing_else() {
     let effects = bench.server.handle(0, ServerEvent::Received(sealed(0, 1)));
     assert!(matches!(effects[..], [ServerEffect::StoreSealed(_)]), "{effects:?}");
     assert!(bench.server.is_saturated(), "one part at a time");
-    let stored = ServerEvent::SealedStored(Ok((EditId::from_bytes([5; 16]), 0)));
+    let stored = ServerEvent::SealedStored(Ok(SealedStored::taken(EditId::from_bytes([5; 16]), 0)));
     let effects = bench.server.handle(0, stored);
     assert!(matches!(effects[..], [ServerEffect::Send(Frame::SealedStored(_))]), "{effects:?}");
     let wiped = Wiped { bundle: EditId::from_bytes([5; 16]), parts: 1 };
@@ -102,16 +104,8 @@ fn a_revoked_device_that_can_not_wipe_is_sent_away_as_before() {
     assert_eq!(problem.code, ProblemCode::Revoked);
 }
 
-#[test]
-fn a_wiped_device_hands_its_parts_over_also_to_a_server_that_has_forgotten_the_order() {
-    let mut bench = Bench::new();
-    let standing = Box::new(Standing { wiped: true, ..*bench.standing(None, 0) });
-    bench.client.handle(0, ClientEvent::Connected(standing));
-    let nonce = vec![1; 32];
-    let challenge = Challenge { protocol: PROTOCOL, nonce, algorithm: KeyAlgorithm::Ed25519 };
-    bench.client.handle(0, ClientEvent::Received(challenge.into()));
-    bench.client.handle(0, ClientEvent::Signed(vec![1; 64]));
-    let welcome = Welcome {
+fn welcome() -> Welcome {
+    Welcome {
         timeline: TimelineId::from_bytes([9; 16]),
         cursor: 5,
         server_time: 0,
@@ -128,8 +122,19 @@ fn a_wiped_device_hands_its_parts_over_also_to_a_server_that_has_forgotten_the_o
         lease: None,
         sealing: None,
         certificate: Vec::new(),
-    };
-    let effects = bench.client.handle(0, ClientEvent::Received(welcome.into()));
+    }
+}
+
+#[test]
+fn a_wiped_device_hands_its_parts_over_also_to_a_server_that_has_forgotten_the_order() {
+    let mut bench = Bench::new();
+    let standing = Box::new(Standing { wiped: true, ..*bench.standing(None, 0) });
+    bench.client.handle(0, ClientEvent::Connected(standing));
+    let nonce = vec![1; 32];
+    let challenge = Challenge { protocol: PROTOCOL, nonce, algorithm: KeyAlgorithm::Ed25519 };
+    bench.client.handle(0, ClientEvent::Received(challenge.into()));
+    bench.client.handle(0, ClientEvent::Signed(vec![1; 64]));
+    let effects = bench.client.handle(0, ClientEvent::Received(welcome().into()));
     assert_eq!(effects, [ClientEffect::Wipe(None)]);
     // Customer data that such a server sends is not even looked at.
     let page = Page { cursor: 9, items: Vec::new(), more: false, seal: None };
@@ -137,7 +142,8 @@ fn a_wiped_device_hands_its_parts_over_also_to_a_server_that_has_forgotten_the_o
     let Frame::Sealed(part) = sealed(0, 1) else { unreachable!() };
     let effects = bench.client.handle(0, ClientEvent::Sealed(part));
     assert!(matches!(effects[..], [ClientEffect::Send(Frame::Sealed(_))]));
-    let confirmed = SealedStored { bundle: EditId::from_bytes([5; 16]), part: 1, confirmed: true };
+    let stored = SealedStored::taken(EditId::from_bytes([5; 16]), 1);
+    let confirmed = SealedStored { confirmed: true, ..stored };
     let effects = bench.client.handle(0, ClientEvent::Received(confirmed.into()));
     assert_eq!(effects, [ClientEffect::WipeConfirmed, ClientEffect::Close(CloseReason::Wiped)]);
 }
@@ -201,6 +207,7 @@ fn the_server_takes_confirmations_up_to_the_limit_and_tells_of_erasures_who_can_
             pending: Vec::new(),
             unsent: 0,
             incomplete: false,
+            lists: None,
         };
         for effect in bench.server.handle(0, ServerEvent::Received(proof.into())) {
             bench.server_effect(effect);
@@ -280,4 +287,85 @@ fn late_edits_go_to_devices_that_show_them_and_not_while_customer_data_is_held_b
     assert!(!bench.server.wants_proposals());
     let effects = bench.server.handle(0, ServerEvent::Proposals(vec![late_edits(true)]));
     assert_eq!(effects, []);
+}
+
+#[test]
+fn sealed_copies_go_one_by_one_to_a_server_that_takes_them_and_end_the_work_with_the_last() {
+    for takes in [true, false] {
+        let mut bench = Bench::new();
+        let standing = Box::new(Standing { copies: true, ..*bench.standing(None, 0) });
+        bench.client.handle(0, ClientEvent::Connected(standing));
+        let nonce = vec![1; 32];
+        let challenge = Challenge { protocol: PROTOCOL, nonce, algorithm: KeyAlgorithm::Ed25519 };
+        bench.client.handle(0, ClientEvent::Received(challenge.into()));
+        bench.client.handle(0, ClientEvent::Signed(vec![1; 64]));
+        let capabilities = if takes { vec!["copies".to_owned()] } else { Vec::new() };
+        let welcome = Welcome { capabilities, ..welcome() };
+        let effects = bench.client.handle(0, ClientEvent::Received(welcome.into()));
+        assert_eq!(effects.contains(&ClientEffect::LoadCopy), takes, "{effects:?}");
+        if !takes {
+            continue;
+        }
+        assert!(!bench.client.is_delivered());
+        for part in 0..2 {
+            let Frame::Sealed(copy) = sealed(part, 2) else { unreachable!() };
+            let effects = bench.client.handle(0, ClientEvent::Copy(Some(copy)));
+            assert!(matches!(effects[..], [ClientEffect::Send(Frame::Sealed(_))]), "{effects:?}");
+            let stored = SealedStored::taken(EditId::from_bytes([5; 16]), part);
+            let effects = bench.client.handle(0, ClientEvent::Received(stored.clone().into()));
+            assert_eq!(effects, [ClientEffect::RecordCopied(stored), ClientEffect::LoadCopy]);
+        }
+        assert!(bench.client.handle(0, ClientEvent::Copy(None)).is_empty());
+        // An answer to what was not handed over is none.
+        let stored = SealedStored::taken(EditId::from_bytes([5; 16]), 9);
+        let effects = bench.client.handle(0, ClientEvent::Received(stored.into()));
+        assert!(matches!(effects[..], [ClientEffect::Close(CloseReason::Protocol(_))]));
+    }
+}
+
+#[test]
+fn lists_of_the_office_come_once_and_again_when_they_change_and_only_to_devices_that_keep_them() {
+    let mut bench = Bench::new();
+    bench.connect(None, 0);
+    bench.run();
+    assert_eq!(bench.lists_kept, [1]);
+    assert!(bench.client.is_idle());
+
+    // Nothing has changed: nothing is sent. Something has: it is.
+    let sent = |bench: &Bench| {
+        bench.frames_down.iter().filter(|frame| matches!(frame, Frame::Lists(_))).count()
+    };
+    for (state, frames) in [(1, 1), (2, 2), (2, 2)] {
+        bench.lists = state;
+        let load = bench.server.load_lists().unwrap();
+        assert_eq!(load, ServerEffect::LoadLists { known: bench.lists_kept.last().copied() });
+        bench.to_server.push_back(ServerEvent::Lists(vec![lists(
+            state,
+            bench.lists_kept.last() == Some(&state),
+        )]));
+        bench.run();
+        assert_eq!(sent(&bench), frames, "{state}");
+    }
+    assert_eq!(bench.lists_kept, [1, 2]);
+
+    // The next connection begins with what the device has: it is told that nothing has changed, and is
+    // not done before it knows.
+    let (kept, mut next) = (bench.lists_kept.clone(), Bench::new());
+    (next.lists_kept, next.lists) = (kept, 2);
+    next.connect(None, 0);
+    next.run();
+    assert_eq!((sent(&next), next.lists_kept.as_slice()), (1, &[1, 2][..]));
+    assert!(next.client.is_idle());
+
+    // An app that does not keep them.
+    let mut old = Bench::new();
+    let standing = old.standing(None, 0);
+    for effect in old.client.handle(0, ClientEvent::Connected(standing)) {
+        let ClientEffect::Send(Frame::Hello(mut hello)) = effect else { panic!("{effect:?}") };
+        hello.capabilities.retain(|name| name != crate::wire::CAPABILITY_LISTS);
+        old.client_effect(ClientEffect::Send(hello.into()));
+    }
+    old.run();
+    assert_eq!((sent(&old), old.server.load_lists()), (0, None));
+    assert!(old.server.handle(0, ServerEvent::Lists(vec![lists(9, false)])).is_empty());
 }

@@ -87,7 +87,6 @@ contacts-none = Ingen kontakter endnu
 contacts-none-text = Importér en fil med { $command }, eller indtast den første med “Ny kontakt”.
 contacts-of = { $part } af { $all }
 contacts-cut = ; de bedste af de første { $n } vises, skriv mere for at indsnævre
-page-number = Side { $page }
 contacts-new = Ny kontakt
 contacts-create = Opret
 contacts-no-owner-yet = Den har ingen ansvarlig, før den tildeles.

@@ -59,6 +59,34 @@ segments-assign-n = Tildel { $n ->
         [one] { $n } kontakt
        *[other] { $n } kontakter
     }
+lists-hand = Udlever som liste
+lists-name = Listens navn
+lists-to = Til hvem
+lists-each-owner = Alle, der er ansvarlige for en kontakt i det
+lists-see = Se, hvem der får hvad
+lists-title = Udlever et segment som liste
+lists-would-go = Listen “{ $name }” ville komme frem på disse personers enheder. Hver får de kontakter, som de har.
+lists-replaces = Den træder i stedet for den liste, der har navnet nu.
+lists-empty = Ingen af dem har en kontakt i segmentet. Tildel kontakterne først.
+lists-nobody = { $n ->
+        [one] { $n } kontakt findes
+       *[other] { $n } kontakter findes
+    } hos ingen af dem og kommer ikke med på listen.
+lists-hint = Listen beholder det, som segmentet finder nu. Kontakter, der skifter hænder eller slettes, forlader den af sig selv; andre kommer med, når den udleveres igen.
+lists-hand-n = Udlever til { $n ->
+        [one] { $n } person
+       *[other] { $n } personer
+    }
+lists-went = Listen “{ $name }” er udleveret. Tilsluttede enheder har den nu, de andre ved næste forbindelse.
+lists-handed = Udleveret
+lists-none = Ingen liste er udleveret.
+lists-to-whom = til { $to }
+lists-by = af { $by }, { $time }
+lists-back = Tag tilbage
+lists-back-label = Tag listen { $name } tilbage
+lists-back-confirm = Tag listen { $name } tilbage? Den forsvinder fra enhederne; kontakterne bliver.
+lists-no-name = Giv listen et navn på højst 80 tegn med bogstaver eller cifre i.
+lists-nobody-chosen = Vælg, hvem listen går til.
 assign = Tildel
 segments-no-name = Giv segmentet et navn på højst 80 tegn.
 segments-no-field = Der er intet felt “{ $field }” at vælge.

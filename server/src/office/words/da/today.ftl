@@ -35,6 +35,23 @@ feed-sent = { $person } sendte { $edits ->
     }
 feed-merged = { $n } flettet
 feed-aside = { $n } lagt til side
+feed-newest = Af de nyeste { $n }: { $what }
+feed-n-visits = { $n ->
+        [one] { $n } besøg
+       *[other] { $n } besøg
+    }
+feed-n-new = { $n ->
+        [one] { $n } ny kontakt
+       *[other] { $n } nye kontakter
+    }
+feed-n-moved = { $n ->
+        [one] { $n } salg flyttet
+       *[other] { $n } salg flyttet
+    }
+feed-n-others = { $n ->
+        [one] { $n } opkald eller besked
+       *[other] { $n } opkald og beskeder
+    }
 feed-a-contact = en kontakt
 feed-removed = fjernet
 verb-create = Ny kontakt { $name }
@@ -50,6 +67,7 @@ verb-note = Note om { $name }
 verb-resolve = Konflikt afgjort for { $name }
 verb-import = Importeret: { $name }
 verb-edited = Ændret: { $name }
+verb-moved = Salg flyttet hos { $name }
 verb-other = { $what }: { $name }
 
 # The history of a contact.

@@ -87,7 +87,6 @@ contacts-none = Noch keine Kontakte
 contacts-none-text = Importieren Sie eine Datei mit { $command }, oder geben Sie den ersten mit „Neuer Kontakt“ ein.
 contacts-of = { $part } von { $all }
 contacts-cut = ; gezeigt werden die besten der ersten { $n }, mehr Buchstaben grenzen ein
-page-number = Seite { $page }
 contacts-new = Neuer Kontakt
 contacts-create = Anlegen
 contacts-no-owner-yet = Niemand ist zuständig, bis er zugewiesen wird.

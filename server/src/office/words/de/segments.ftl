@@ -59,6 +59,34 @@ segments-assign-n = { $n ->
         [one] { $n } Kontakt
        *[other] { $n } Kontakte
     } zuweisen
+lists-hand = Als Liste ausgeben
+lists-name = Name der Liste
+lists-to = An wen
+lists-each-owner = Alle, die für einen Kontakt darin zuständig sind
+lists-see = Ansehen, wer was bekommt
+lists-title = Ein Segment als Liste ausgeben
+lists-would-go = Die Liste „{ $name }“ würde auf den Geräten dieser Personen erscheinen. Jede bekommt die Kontakte, die sie hat.
+lists-replaces = Sie tritt an die Stelle der Liste, die jetzt so heißt.
+lists-empty = Niemand von ihnen hat einen Kontakt des Segments. Weisen Sie die Kontakte zuerst zu.
+lists-nobody = { $n ->
+        [one] { $n } Kontakt liegt
+       *[other] { $n } Kontakte liegen
+    } bei niemandem von ihnen und wird nicht in der Liste stehen.
+lists-hint = Die Liste behält, was das Segment jetzt findet. Kontakte, die den Besitzer wechseln oder gelöscht werden, verlassen sie von selbst; andere kommen hinzu, wenn sie erneut ausgegeben wird.
+lists-hand-n = An { $n ->
+        [one] { $n } Person
+       *[other] { $n } Personen
+    } ausgeben
+lists-went = Die Liste „{ $name }“ ist ausgegeben. Verbundene Geräte haben sie jetzt, die anderen bei der nächsten Verbindung.
+lists-handed = Ausgegeben
+lists-none = Es ist keine Liste ausgegeben.
+lists-to-whom = an { $to }
+lists-by = von { $by }, { $time }
+lists-back = Zurücknehmen
+lists-back-label = Die Liste { $name } zurücknehmen
+lists-back-confirm = Die Liste { $name } zurücknehmen? Sie verschwindet von den Geräten; die Kontakte bleiben.
+lists-no-name = Geben Sie der Liste einen Namen mit höchstens 80 Zeichen, darunter Buchstaben oder Ziffern.
+lists-nobody-chosen = Wählen Sie, an wen die Liste geht.
 assign = Zuweisen
 segments-no-name = Geben Sie dem Segment einen Namen von höchstens 80 Zeichen.
 segments-no-field = Das Feld „{ $field }“ gibt es nicht.

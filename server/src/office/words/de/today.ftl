@@ -35,6 +35,23 @@ feed-sent = { $person } hat { $edits ->
     } gesendet
 feed-merged = { $n } zusammengeführt
 feed-aside = { $n } zurückgestellt
+feed-newest = Von den neuesten { $n }: { $what }
+feed-n-visits = { $n ->
+        [one] { $n } Besuch
+       *[other] { $n } Besuche
+    }
+feed-n-new = { $n ->
+        [one] { $n } neuer Kontakt
+       *[other] { $n } neue Kontakte
+    }
+feed-n-moved = { $n ->
+        [one] { $n } Deal in neuer Phase
+       *[other] { $n } Deals in neuer Phase
+    }
+feed-n-others = { $n ->
+        [one] { $n } Anruf oder Nachricht
+       *[other] { $n } Anrufe und Nachrichten
+    }
 feed-a-contact = ein Kontakt
 feed-removed = entfernt
 verb-create = Neuer Kontakt { $name }
@@ -50,6 +67,7 @@ verb-note = Notiz zu { $name }
 verb-resolve = Konflikt entschieden bei { $name }
 verb-import = Importiert: { $name }
 verb-edited = Geändert: { $name }
+verb-moved = Deal in neuer Phase bei { $name }
 verb-other = { $what }: { $name }
 
 # The history of a contact.

@@ -87,7 +87,6 @@ contacts-none = No contacts yet
 contacts-none-text = Import a file with { $command }, or enter the first one with “New contact”.
 contacts-of = { $part } of { $all }
 contacts-cut = ; the best of the first { $n } are shown, type more to narrow them
-page-number = Page { $page }
 contacts-new = New contact
 contacts-create = Create
 contacts-no-owner-yet = It has no owner until it is assigned.

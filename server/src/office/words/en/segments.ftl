@@ -59,6 +59,34 @@ segments-assign-n = Assign { $n ->
         [one] { $n } contact
        *[other] { $n } contacts
     }
+lists-hand = Hand out as a list
+lists-name = Name of the list
+lists-to = To whom
+lists-each-owner = Everybody who owns a contact in it
+lists-see = See who gets what
+lists-title = Hand out a segment as a list
+lists-would-go = The list “{ $name }” would appear on the devices of these people. Each gets the contacts that they hold.
+lists-replaces = It takes the place of the list that has this name now.
+lists-empty = None of these people holds a contact of the segment. Assign the contacts first.
+lists-nobody = { $n ->
+        [one] { $n } contact is
+       *[other] { $n } contacts are
+    } held by none of them and will not be in the list.
+lists-hint = The list keeps what the segment finds now. Contacts that change hands or are erased leave it by themselves; others come in when it is handed out again.
+lists-hand-n = Hand it to { $n ->
+        [one] { $n } person
+       *[other] { $n } people
+    }
+lists-went = The list “{ $name }” is handed out. Connected devices have it now, the others at their next connection.
+lists-handed = Handed out
+lists-none = No list has been handed out.
+lists-to-whom = to { $to }
+lists-by = by { $by }, { $time }
+lists-back = Take back
+lists-back-label = Take back the list { $name }
+lists-back-confirm = Take back the list { $name }? It disappears from the devices; the contacts stay.
+lists-no-name = Give the list a name of up to 80 characters, with letters or digits in it.
+lists-nobody-chosen = Choose to whom the list goes.
 assign = Assign
 segments-no-name = Give the segment a name of up to 80 letters.
 segments-no-field = There is no field “{ $field }” to choose.

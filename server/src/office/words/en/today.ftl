@@ -35,6 +35,23 @@ feed-sent = { $person } sent { $edits ->
     }
 feed-merged = { $n } merged
 feed-aside = { $n } set aside
+feed-newest = Of the newest { $n }: { $what }
+feed-n-visits = { $n ->
+        [one] { $n } visit
+       *[other] { $n } visits
+    }
+feed-n-new = { $n ->
+        [one] { $n } new contact
+       *[other] { $n } new contacts
+    }
+feed-n-moved = { $n ->
+        [one] { $n } deal moved
+       *[other] { $n } deals moved
+    }
+feed-n-others = { $n ->
+        [one] { $n } call or message
+       *[other] { $n } calls and messages
+    }
 feed-a-contact = a contact
 feed-removed = removed
 verb-create = New contact { $name }
@@ -50,6 +67,7 @@ verb-note = Note on { $name }
 verb-resolve = Conflict decided for { $name }
 verb-import = Imported { $name }
 verb-edited = Edited { $name }
+verb-moved = Deal moved at { $name }
 verb-other = { $what } of { $name }
 
 # The history of a contact.

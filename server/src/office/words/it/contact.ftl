@@ -87,7 +87,6 @@ contacts-none = Ancora nessun contatto
 contacts-none-text = Importi un file con { $command }, o inserisca il primo con «Nuovo contatto».
 contacts-of = { $part } su { $all }
 contacts-cut = ; si mostrano i migliori dei primi { $n }, scriva di più per restringere
-page-number = Pagina { $page }
 contacts-new = Nuovo contatto
 contacts-create = Crea
 contacts-no-owner-yet = Non ha titolare finché non viene assegnato.

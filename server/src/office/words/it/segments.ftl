@@ -59,6 +59,34 @@ segments-assign-n = Assegna { $n ->
         [one] { $n } contatto
        *[other] { $n } contatti
     }
+lists-hand = Consegna come elenco
+lists-name = Nome dell’elenco
+lists-to = A chi
+lists-each-owner = Tutti i titolari di un contatto del segmento
+lists-see = Vedi chi riceve che cosa
+lists-title = Consegna un segmento come elenco
+lists-would-go = L’elenco “{ $name }” comparirebbe sui dispositivi di queste persone. Ognuna riceve i contatti che ha.
+lists-replaces = Prende il posto dell’elenco che ora ha questo nome.
+lists-empty = Nessuna di queste persone ha un contatto del segmento. Assegna prima i contatti.
+lists-nobody = { $n ->
+        [one] { $n } contatto non è
+       *[other] { $n } contatti non sono
+    } di nessuna di queste persone: resta fuori dall’elenco.
+lists-hint = L’elenco conserva ciò che il segmento trova adesso. I contatti che cambiano titolare o vengono cancellati ne escono da soli; altri entrano quando viene consegnato di nuovo.
+lists-hand-n = Consegna a { $n ->
+        [one] { $n } persona
+       *[other] { $n } persone
+    }
+lists-went = L’elenco “{ $name }” è consegnato. I dispositivi connessi lo hanno già, gli altri alla prossima connessione.
+lists-handed = Consegnati
+lists-none = Nessun elenco è stato consegnato.
+lists-to-whom = a { $to }
+lists-by = da { $by }, { $time }
+lists-back = Ritira
+lists-back-label = Ritira l’elenco { $name }
+lists-back-confirm = Ritirare l’elenco { $name }? Scompare dai dispositivi; i contatti restano.
+lists-no-name = Dai all’elenco un nome di al massimo 80 caratteri, con lettere o cifre.
+lists-nobody-chosen = Scegli a chi va l’elenco.
 assign = Assegna
 segments-no-name = Dia al segmento un nome di al massimo 80 lettere.
 segments-no-field = Non c’è un campo «{ $field }» da scegliere.

@@ -35,6 +35,23 @@ feed-sent = { $person } ha inviato { $edits ->
     }
 feed-merged = { $n } unite
 feed-aside = { $n } messe da parte
+feed-newest = Tra gli ultimi { $n }: { $what }
+feed-n-visits = { $n ->
+        [one] { $n } visita
+       *[other] { $n } visite
+    }
+feed-n-new = { $n ->
+        [one] { $n } nuovo contatto
+       *[other] { $n } nuovi contatti
+    }
+feed-n-moved = { $n ->
+        [one] { $n } trattativa spostata
+       *[other] { $n } trattative spostate
+    }
+feed-n-others = { $n ->
+        [one] { $n } chiamata o messaggio
+       *[other] { $n } chiamate e messaggi
+    }
 feed-a-contact = un contatto
 feed-removed = rimosso
 verb-create = Nuovo contatto { $name }
@@ -50,6 +67,7 @@ verb-note = Nota su { $name }
 verb-resolve = Conflitto deciso per { $name }
 verb-import = Importato { $name }
 verb-edited = Modificato { $name }
+verb-moved = Trattativa spostata presso { $name }
 verb-other = { $what }: { $name }
 
 # The history of a contact.

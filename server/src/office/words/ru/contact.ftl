@@ -89,7 +89,6 @@ contacts-none = Контактов пока нет
 contacts-none-text = Импортируйте файл командой { $command } или введите первый через «Новый контакт».
 contacts-of = { $part } из { $all }
 contacts-cut = ; показаны лучшие из первых { $n }, уточните запрос
-page-number = Страница { $page }
 contacts-new = Новый контакт
 contacts-create = Создать
 contacts-no-owner-yet = У него нет владельца, пока его не назначат.

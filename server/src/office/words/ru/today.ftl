@@ -39,6 +39,27 @@ feed-sent = { $person }: { $edits ->
     }
 feed-merged = объединено: { $n }
 feed-aside = отложено: { $n }
+feed-newest = Из последних { $n }: { $what }
+feed-n-visits = { $n ->
+        [one] { $n } визит
+        [few] { $n } визита
+       *[other] { $n } визитов
+    }
+feed-n-new = { $n ->
+        [one] { $n } новый контакт
+        [few] { $n } новых контакта
+       *[other] { $n } новых контактов
+    }
+feed-n-moved = { $n ->
+        [one] { $n } сделка на новом этапе
+        [few] { $n } сделки на новом этапе
+       *[other] { $n } сделок на новом этапе
+    }
+feed-n-others = { $n ->
+        [one] { $n } звонок или сообщение
+        [few] { $n } звонка и сообщения
+       *[other] { $n } звонков и сообщений
+    }
 feed-a-contact = контакт
 feed-removed = удалено
 verb-create = Новый контакт: { $name }
@@ -54,6 +75,7 @@ verb-note = Заметка: { $name }
 verb-resolve = Конфликт решён: { $name }
 verb-import = Импорт: { $name }
 verb-edited = Изменено: { $name }
+verb-moved = Сделка на новом этапе: { $name }
 verb-other = { $what }: { $name }
 
 # The history of a contact.
