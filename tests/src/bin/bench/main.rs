@@ -12,6 +12,7 @@ mod w1;
 mod w2;
 mod w4;
 mod w7;
+mod w8;
 mod world;
 
 use clap::Parser;
@@ -21,8 +22,8 @@ use crate::measure::Table;
 /// Measures the workloads.
 #[derive(Debug, Parser)]
 struct Args {
-    /// Which: W1 (a day in the air), W2 (a new phone), W4 (live), W7 (in the hand); all if none is
-    /// given.
+    /// Which: W1 (a day in the air), W2 (a new phone), W4 (live), W7 (in the hand), W8 (the
+    /// office); all if none is given.
     workloads: Vec<String>,
     /// Print JSON instead of tables.
     #[arg(long)]
@@ -33,11 +34,14 @@ struct Args {
     /// Contacts of W2 and W7.
     #[arg(long, default_value_t = 10_000)]
     contacts: usize,
+    /// Contacts of W8, of 20 reps.
+    #[arg(long, default_value_t = 100_000)]
+    base: usize,
 }
 
 fn main() {
     let args = Args::parse();
-    let known = ["W1", "W2", "W4", "W7"];
+    let known = ["W1", "W2", "W4", "W7", "W8"];
     for name in &args.workloads {
         if !known.contains(&name.to_uppercase().as_str()) {
             eprintln!("bench: `{name}` is not a workload; there are {}", known.join(", "));
@@ -69,6 +73,9 @@ fn main() {
     }
     if wanted("W7") {
         done(runtime.block_on(w7::run(args.contacts)));
+    }
+    if wanted("W8") {
+        done(runtime.block_on(w8::run(args.base)));
     }
     if args.json {
         let machine = measure::machine();

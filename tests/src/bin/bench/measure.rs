@@ -18,6 +18,7 @@ struct Row {
     median: f64,
     lowest: f64,
     highest: f64,
+    p95: f64,
     p99: f64,
     samples: usize,
     target: &'static str,
@@ -46,6 +47,7 @@ impl Table {
             median: at(0.5),
             lowest: at(0.0),
             highest: at(1.0),
+            p95: at(0.95),
             p99: at(0.99),
             samples: samples.len(),
             target,
@@ -56,16 +58,17 @@ impl Table {
     pub fn print(&self) {
         println!("\n{}", self.title);
         println!(
-            "  {:<46} {:>10} {:>10} {:>10} {:>10}  {:<5} {:>4}  target",
-            "", "median", "lowest", "highest", "p99", "unit", "n"
+            "  {:<46} {:>10} {:>10} {:>10} {:>10} {:>10}  {:<5} {:>4}  target",
+            "", "median", "lowest", "highest", "p95", "p99", "unit", "n"
         );
         for row in &self.rows {
             println!(
-                "  {:<46} {:>10.2} {:>10.2} {:>10.2} {:>10.2}  {:<5} {:>4}  {}",
+                "  {:<46} {:>10.2} {:>10.2} {:>10.2} {:>10.2} {:>10.2}  {:<5} {:>4}  {}",
                 row.what,
                 row.median,
                 row.lowest,
                 row.highest,
+                row.p95,
                 row.p99,
                 row.unit,
                 row.samples,

@@ -18,7 +18,8 @@ pub struct World {
     /// The link of the device under measurement, which counts bytes.
     pub link: Proxy,
     address: SocketAddr,
-    fingerprint: String,
+    /// Of the server's certificate, if it has one.
+    fingerprint: Option<String>,
     dir: TempDir,
 }
 
@@ -29,11 +30,24 @@ impl World {
         let data = dir.path().join("server");
         let args = ["--tls-self-signed", "--listen", "127.0.0.1:0"];
         let server = ServerProcess::start_with(&data, &args, &[]);
-        let fingerprint = server.fingerprint().expect("the server prints its fingerprint");
+        assert!(server.fingerprint().is_some(), "the server prints its fingerprint");
+        Self::around(dir, server, reps).await
+    }
+
+    /// A server without TLS, whose pages [`roadbook_tests::http::Http`] can read.
+    pub async fn plain(reps: &[&str]) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let server = ServerProcess::start(&dir.path().join("server"));
+        Self::around(dir, server, reps).await
+    }
+
+    async fn around(dir: TempDir, server: ServerProcess, reps: &[&str]) -> Self {
         for login in reps {
             server.admin(&["user", "add", login, "--role", "rep"]).ok();
         }
-        let address: SocketAddr = server.url.trim_start_matches("https://").parse().unwrap();
+        let (_, address) = server.url.split_once("://").expect("an address with its scheme");
+        let address: SocketAddr = address.parse().unwrap();
+        let fingerprint = server.fingerprint();
         let link = Proxy::start(address).await;
         Self { server, link, address, fingerprint, dir }
     }
@@ -62,13 +76,21 @@ impl World {
     ) -> Device {
         let code = self.server.admin(&["invite", login]).last_line();
         let device = Device::open(&self.home(name), durability);
-        device.enrol(&format!("https://{address}"), &code, Some(&self.fingerprint), name).await;
+        let scheme = if self.fingerprint.is_some() { "https" } else { "http" };
+        device
+            .enrol(&format!("{scheme}://{address}"), &code, self.fingerprint.as_deref(), name)
+            .await;
         device
     }
 
     /// Fills the server with generated contacts of this rep, through a device of theirs that is
     /// thrown away.
     pub async fn fill(&self, login: &str, count: usize, seed: u64) -> Vec<ContactId> {
+        self.filled(login, count, seed).await.1
+    }
+
+    /// The same, and the device, which is for preparing only: it does not wait for its disk.
+    pub async fn filled(&self, login: &str, count: usize, seed: u64) -> (Device, Vec<ContactId>) {
         let device = self.other(&format!("seed-{login}"), login, Durability::Off).await;
         let mut generator = Generator::new(seed);
         let mut ids = Vec::with_capacity(count);
@@ -80,6 +102,6 @@ impl World {
         }
         device.sync().await;
         assert_eq!(device.replica.status().unwrap().unsent, 0);
-        ids
+        (device, ids)
     }
 }
