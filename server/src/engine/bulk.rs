@@ -122,12 +122,17 @@ impl Engine {
             if undo {
                 bulk::set_undo_by(tx, n, by)?;
             }
+            // Ids and codes alone: a tag or a search may hold words about a person, and this stays for ever.
+            let value = match &bulk.what {
+                What::Assign(_) | What::Status(_) => Some(bulk.what.value()),
+                What::Tag(_) | What::Untag(_) => None,
+            };
             let detail = json!({
                 "what": bulk.what.kind(),
-                "value": bulk.what.value(),
+                "value": value,
                 "chosen": bulk.chosen,
-                "asked": bulk.asked,
             });
+            bulk::forget_asked(tx, n)?;
             audit::append(tx, workspace, now, Some(by), action, &n.to_string(), &detail)?;
             Ok(true)
         })

@@ -21,7 +21,7 @@ use super::types::Event;
 use crate::store::erasures::{self, NewErasure};
 use crate::store::feed::{self, Happened, Holders, Kind};
 use crate::store::ledger::{self, Record};
-use crate::store::{EngineError, Result, audit, contacts, workspaces};
+use crate::store::{EngineError, Result, audit, bulk, contacts, workspaces};
 
 /// How often the write-ahead log is tried to be emptied while readers are in the way.
 const SCRUBS_MAX: usize = 6;
@@ -213,6 +213,7 @@ pub(super) fn erase_one(
     }
     let cursor = workspaces::assign_cursors(tx, workspace, 1)?;
     let rows = erasures::take_out(tx, workspace, &found)?;
+    bulk::forget_all_asked(tx, workspace)?;
     let held = erasures::leave_id(tx, workspace, &found, cursor, new.at)?;
     let devices = erasures::record(tx, workspace, new, &held)?;
     let happened = Happened {

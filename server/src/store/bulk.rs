@@ -20,7 +20,7 @@ CREATE TABLE bulk (
     user      BLOB NOT NULL,                -- who
     what      TEXT NOT NULL CHECK (what IN ('assign', 'tag', 'untag', 'status')),
     value     TEXT NOT NULL,                -- the new owner's id, the tag, the status; may be empty
-    asked     TEXT NOT NULL,                -- the address of the list that it was chosen from
+    asked     TEXT NOT NULL,                -- the list that it was chosen from, until it is confirmed
     chosen    INTEGER NOT NULL,             -- contacts
     stage     TEXT NOT NULL
         CHECK (stage IN ('listing', 'listed', 'doing', 'done', 'undoing', 'undone')),
@@ -49,6 +49,8 @@ CREATE INDEX bulk_item_by_contact ON bulk_item (contact);
 pub const CONTACTS_MAX: usize = 50_000;
 /// An action can be taken back for so long; then it is forgotten.
 pub const KEPT_MS: UnixMs = 90 * 24 * 60 * 60 * 1000;
+/// Where all contacts are listed.
+const LIST: &str = "/contacts";
 /// A list that nobody confirmed is forgotten after this time.
 const UNCONFIRMED_MS: UnixMs = 24 * 60 * 60 * 1000;
 
@@ -183,7 +185,7 @@ pub struct Bulk {
     pub user: UserId,
     /// What is done to each contact.
     pub what: What,
-    /// The address of the list that the contacts were chosen from.
+    /// The address of the list that the contacts were chosen from; once it is confirmed, of all contacts.
     pub asked: String,
     /// How many contacts were chosen.
     pub chosen: u64,
@@ -399,6 +401,26 @@ pub fn set_stage(
         )?
         .execute(params![n, from.as_str(), to.as_str(), ended])?;
     Ok(changed > 0)
+}
+
+/// Forgets the list that an action was chosen from, once it is confirmed: what was searched for there may
+/// be somebody's name, and the action is kept for long.
+///
+/// # Errors
+/// What the database says.
+pub fn forget_asked(tx: &Transaction<'_>, n: i64) -> Result<()> {
+    tx.prepare_cached("UPDATE bulk SET asked = ? WHERE n = ?")?.execute(params![LIST, n])?;
+    Ok(())
+}
+
+/// The same for all actions of a workspace that wait to be confirmed, as one of its contacts is erased.
+///
+/// # Errors
+/// What the database says.
+pub fn forget_all_asked(tx: &Transaction<'_>, workspace: WorkspaceId) -> Result<()> {
+    tx.prepare_cached("UPDATE bulk SET asked = ?1 WHERE workspace = ?2 AND asked <> ?1")?
+        .execute(params![LIST, workspace.as_bytes()])?;
+    Ok(())
 }
 
 /// Notes who takes an action back.

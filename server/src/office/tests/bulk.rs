@@ -326,3 +326,32 @@ async fn who_was_kept_out_meanwhile_changes_nothing_more() {
     let tally = house.engine.read(|conn| bulk::tally(conn, n)).unwrap();
     assert_eq!((tally[0].state, tally[0].why.as_str()), (ItemState::Refused, "rights"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn neither_what_was_searched_for_nor_a_tag_stays_in_the_audit_log_or_after_an_erasure() {
+    let house = House::new();
+    let (manager, browser) = house.manager().await;
+    let workspace = house.workspace;
+    let one = house.contact(workspace, manager, None, &[("company", "Quillfeather")]);
+    let listed = |n: i64| {
+        house.engine.read(|conn| bulk::find(conn, workspace, n)).unwrap().unwrap().asked
+    };
+    let number = |path: &str| path.rsplit('/').next().unwrap().parse::<i64>().unwrap();
+
+    let wanted =
+        [("all", "1"), ("q", "quillfeather"), ("what", "tag"), ("tag", "friend of Quillfeather")];
+    let (done, _) = browser.preview(&wanted).await;
+    assert!(listed(number(&done)).contains("quillfeather"), "the way back, until it is confirmed");
+    browser.until_done(&done, "do").await.assert_has("1 contact was changed");
+    assert_eq!(listed(number(&done)), "/contacts");
+    let ask = audit::Ask { action: Some("contacts.bulk".into()), ..audit::Ask::default() };
+    let rows = house.engine.read(|conn| audit::list(conn, workspace, &ask, 10, 0)).unwrap();
+    assert_eq!(rows.len(), 1);
+    let detail = rows[0].detail.to_string();
+    assert!(detail.contains("\"tag\"") && !detail.to_lowercase().contains("quill"), "{detail}");
+
+    let (waits, _) = browser.preview(&wanted).await;
+    let gone = crate::engine::Erase { contact: one, mentions: Vec::new() };
+    house.engine.erase(workspace, Some(manager), vec![gone], "request-1").unwrap();
+    assert_eq!(listed(number(&waits)), "/contacts");
+}
