@@ -231,7 +231,7 @@ impl Incarnation {
     /// A new one for the database as it lies here.
     pub(crate) fn new(database: &Path, machine_id: &str, entropy: &dyn Entropy) -> Result<Self> {
         Ok(Self {
-            marker: hex(&random16(entropy)),
+            marker: hex::encode(random16(entropy)),
             machine: machine_digest(machine_id),
             file: file_identity(database)?,
         })
@@ -250,7 +250,7 @@ impl Incarnation {
 
 fn machine_digest(machine_id: &str) -> String {
     let text = format!("roadbook incarnation\0{machine_id}");
-    hex(&digest::digest(&digest::SHA256, text.as_bytes()).as_ref()[..16])
+    hex::encode(&digest::digest(&digest::SHA256, text.as_bytes()).as_ref()[..16])
 }
 
 /// The id of this machine; empty where the system has none to give.
@@ -281,24 +281,4 @@ fn file_identity(path: &Path) -> Result<String> {
     }
     #[cfg(not(unix))]
     Ok(format!("{}", born.unwrap_or_default()))
-}
-
-/// Lower-case hexadecimal.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
-
-/// The bytes that a text of hexadecimal digits stands for.
-pub(crate) fn unhex(text: &str) -> Option<Vec<u8>> {
-    if !text.len().is_multiple_of(2) || !text.is_ascii() {
-        return None;
-    }
-    (0..text.len())
-        .step_by(2)
-        .map(|at| u8::from_str_radix(text.get(at..at + 2)?, 16).ok())
-        .collect()
 }

@@ -9,7 +9,6 @@ use rusqlite::params;
 use serde::Serialize;
 
 use crate::error::{Error, Result};
-use crate::identity::hex;
 use crate::receipt::Receipt;
 use crate::replica::Replica;
 
@@ -83,7 +82,7 @@ fn late(conn: &rusqlite::Connection, all: bool) -> Result<Vec<OutboxEntry>> {
             at: row.get(3)?,
             receipt: Receipt::Proposed,
             reason: Some(row.get(5)?),
-            hash: hex(&row.get::<_, [u8; 32]>(6)?),
+            hash: hex::encode(row.get::<_, [u8; 32]>(6)?),
             decision: Some(code)
                 .filter(|code| matches!(code.as_str(), "accepted" | "declined" | "in_part")),
         })
@@ -144,7 +143,7 @@ impl Replica {
                     at: row.get::<_, Option<i64>>(4)?.unwrap_or_default(),
                     receipt: Receipt::from_name(row.get_ref(5)?.as_str()?),
                     reason: row.get(6)?,
-                    hash: hex(&row.get::<_, [u8; 32]>(7)?),
+                    hash: hex::encode(row.get::<_, [u8; 32]>(7)?),
                     decision: None,
                 })
             })?;
@@ -202,13 +201,13 @@ impl Replica {
                 contact_id: ContactId::from_bytes(row.get(0)?),
                 display_name: row.get(1)?,
                 edit_id: row.get::<_, Option<[u8; 16]>>(2)?.map(EditId::from_bytes),
-                hash: row.get::<_, Option<[u8; 32]>>(3)?.map(|hash| hex(&hash)),
+                hash: row.get::<_, Option<[u8; 32]>>(3)?.map(hex::encode),
                 command: row.get(4)?,
                 commands: serde_json::from_str(row.get_ref(5)?.as_str()?).unwrap_or_default(),
                 at: row.get(6)?,
                 code: row.get(7)?,
                 reason: row.get(8)?,
-                bytes: row.get::<_, Option<Vec<u8>>>(9)?.map(|bytes| hex(&bytes)),
+                bytes: row.get::<_, Option<Vec<u8>>>(9)?.map(|bytes| hex::encode(&bytes)),
             })
         })?;
         Ok(rows.collect::<Result<_, _>>()?)

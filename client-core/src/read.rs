@@ -252,8 +252,8 @@ impl Replica {
         {
             return Err(missing());
         }
-        let low = bytes_of(&format!("{wanted:0<32}"));
-        let high = bytes_of(&format!("{wanted:f<32}"));
+        let low = hex::decode(format!("{wanted:0<32}")).unwrap_or_default();
+        let high = hex::decode(format!("{wanted:f<32}")).unwrap_or_default();
         self.read(|conn| {
             let mut statement = conn.prepare_cached(
                 "SELECT id FROM contact WHERE id BETWEEN ?1 AND ?2 ORDER BY id LIMIT 100",
@@ -358,12 +358,4 @@ fn param(value: &SqlValue) -> SqlParam {
         SqlValue::Real(n) => SqlParam::Real(*n),
         SqlValue::Null => SqlParam::Null,
     }
-}
-
-/// The bytes of 32 hexadecimal digits.
-fn bytes_of(hex: &str) -> Vec<u8> {
-    hex.as_bytes()
-        .chunks(2)
-        .filter_map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok())
-        .collect()
 }

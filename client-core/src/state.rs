@@ -297,7 +297,7 @@ impl Replica {
         })?;
         Ok(StateHash {
             hash: document::state_hash(items.iter().copied()),
-            each: items.iter().map(|(id, hash)| (*id, crate::identity::hex(hash))).collect(),
+            each: items.iter().map(|(id, hash)| (*id, hex::encode(hash))).collect(),
             unmerged,
         })
     }

@@ -21,6 +21,7 @@ pub mod api;
 pub mod config;
 pub mod engine;
 mod files;
+mod filtered;
 pub mod http;
 pub mod insight;
 pub mod office;

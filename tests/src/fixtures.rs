@@ -118,7 +118,7 @@ impl Fixture {
     pub fn samples(&self) -> Vec<Sample> {
         let read = |entry: &Value| Sample {
             name: entry["name"].as_str().unwrap().to_owned(),
-            message: crate::tree::unhex(entry["message"].as_str().unwrap()),
+            message: hex::decode(entry["message"].as_str().unwrap()).unwrap(),
             tree: Tree::from_json(&entry["tree"]),
             shape: Shape::from_json(&entry["shape"]),
         };

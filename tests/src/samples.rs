@@ -1,6 +1,6 @@
 //! One message of each type with every field in it, and what this version reads of it.
 
-use crate::tree::{Shape, Tree, hex};
+use crate::tree::{Shape, Tree};
 use automerge::ChangeHash;
 use roadbook_protocol::ids::{
     Actor, ContactId, DeviceId, EditId, ListId, TimelineId, UserId, WorkspaceId,
@@ -25,7 +25,7 @@ pub fn frames() -> Value {
         let message = wire::encode(frame);
         let tree = Tree::of_message(&message);
         let shape = Shape::probe(&tree).to_json();
-        json!({"name": frame.name(), "message": hex(&message), "tree": tree.to_json(), "shape": shape})
+        json!({"name": frame.name(), "message": hex::encode(&message), "tree": tree.to_json(), "shape": shape})
     };
     json!({
         "protocol": wire::PROTOCOL,

@@ -131,7 +131,7 @@ impl Tree {
             Tree::Null => Value::Null,
             Tree::Bool(yes) => json!(yes),
             Tree::Int(n) => json!(n),
-            Tree::Bytes(bytes) => json!({"bytes": hex(bytes)}),
+            Tree::Bytes(bytes) => json!({"bytes": hex::encode(bytes)}),
             Tree::Text(text) => json!(text),
             Tree::List(items) => items.iter().map(Tree::to_json).collect(),
             Tree::Map(fields) => Value::Object(
@@ -152,7 +152,7 @@ impl Tree {
             Value::String(text) => Tree::Text(text.clone()),
             Value::Array(items) => Tree::List(items.iter().map(Tree::from_json).collect()),
             Value::Object(fields) => match fields.get("bytes") {
-                Some(text) => Tree::Bytes(unhex(text.as_str().unwrap())),
+                Some(text) => Tree::Bytes(hex::decode(text.as_str().unwrap()).unwrap()),
                 None => Tree::Map(
                     fields
                         .iter()
@@ -384,18 +384,4 @@ impl Shape {
 /// Wide enough for what either end sends.
 fn limits() -> Limits {
     Limits { message_bytes_max: 64 << 20, message_inflated_bytes_max: 64 << 20, ..Limits::DEFAULT }
-}
-
-/// Lower-case hexadecimal.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// The bytes of hexadecimal digits.
-pub fn unhex(text: &str) -> Vec<u8> {
-    assert!(text.len().is_multiple_of(2), "pairs of digits");
-    (0..text.len())
-        .step_by(2)
-        .map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap())
-        .collect()
 }

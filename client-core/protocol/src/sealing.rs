@@ -143,10 +143,7 @@ mod tests {
     use super::*;
 
     fn bytes(hex: &str) -> Vec<u8> {
-        (0..hex.len())
-            .step_by(2)
-            .map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap())
-            .collect()
+        hex::decode(hex).unwrap()
     }
 
     fn array(hex: &str) -> [u8; 32] {

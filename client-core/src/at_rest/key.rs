@@ -5,7 +5,6 @@ use rusqlite::Connection;
 use zeroize::Zeroizing;
 
 use crate::error::Result;
-use crate::identity::hex;
 
 pub(super) const KEY_BYTES: usize = 32;
 pub(super) const SALT_BYTES: usize = 16;
@@ -33,13 +32,13 @@ impl DataKey {
     /// Tells this key from others.
     pub(super) fn check(&self) -> String {
         let key = hmac::Key::new(hmac::HMAC_SHA256, self.key.as_ref());
-        hex(&hmac::sign(&key, b"roadbook data key").as_ref()[..16])
+        hex::encode(&hmac::sign(&key, b"roadbook data key").as_ref()[..16])
     }
 
     /// As SQLCipher takes a raw key: nothing is derived from it at each opening.
     pub(super) fn text(&self) -> Zeroizing<String> {
-        let key = Zeroizing::new(hex(self.key.as_ref()));
-        Zeroizing::new(format!("x'{}{}'", key.as_str(), hex(&self.salt)))
+        let key = Zeroizing::new(hex::encode(self.key.as_ref()));
+        Zeroizing::new(format!("x'{}{}'", key.as_str(), hex::encode(self.salt)))
     }
 
     /// Gives the key to a connection that has read nothing yet.

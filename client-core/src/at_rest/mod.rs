@@ -28,7 +28,7 @@ use crate::env::OpenOptions;
 use crate::error::{Error, Result};
 use crate::failpoint::failpoint;
 use crate::files;
-use crate::identity::{Home, hex, unhex};
+use crate::identity::Home;
 use crate::keys::{DATA_KEY, KeptBy};
 use crate::replica::Replica;
 use crate::store::salvage;
@@ -73,13 +73,13 @@ impl Header {
     }
 
     fn save(home: &Home, key: &DataKey) -> Result<()> {
-        let header = Header { format: FORMAT, salt: hex(key.salt()), check: key.check() };
+        let header = Header { format: FORMAT, salt: hex::encode(key.salt()), check: key.check() };
         home.write_beside(HEADER, &serde_json::to_vec(&header).unwrap_or_default())
     }
 
     /// The key, if it is this one.
     fn key(&self, secret: &[u8]) -> Option<DataKey> {
-        let salt: [u8; SALT_BYTES] = unhex(&self.salt)?.try_into().ok()?;
+        let salt: [u8; SALT_BYTES] = hex::decode(&self.salt).ok()?.try_into().ok()?;
         DataKey::new(secret, salt).filter(|key| key.check() == self.check)
     }
 }

@@ -16,7 +16,6 @@ use zeroize::Zeroizing;
 use super::{KeptBy, KeyStore, KeyStoreError, SECRETS};
 use crate::error::{Error, Result};
 use crate::files;
-use crate::identity::hex;
 
 /// The file, in the replica's directory.
 pub(crate) const FILE: &str = "keyring";
@@ -85,7 +84,7 @@ impl KeyringKeys {
         SystemRandom::new()
             .fill(&mut random)
             .expect("the operating system always has random bytes; without them no key is safe");
-        Ok(Self { keyring, replica: hex(&random), home: absolute(directory)? })
+        Ok(Self { keyring, replica: hex::encode(random), home: absolute(directory)? })
     }
 
     /// From now on the secrets of the directory are these.
@@ -105,7 +104,7 @@ impl KeyringKeys {
         }
         // The same for everybody who finds it here: two programs that start at once do the same.
         let text = format!("roadbook keyring\0{}\0{}", marker.replica, home.display());
-        let replica = hex(&digest::digest(&digest::SHA256, text.as_bytes()).as_ref()[..16]);
+        let replica = hex::encode(&digest::digest(&digest::SHA256, text.as_bytes()).as_ref()[..16]);
         let old =
             Self { keyring: Arc::clone(&keyring), replica: marker.replica, home: marker.home };
         let new = Self { keyring, replica, home };

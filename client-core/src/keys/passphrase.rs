@@ -16,7 +16,6 @@ use zeroize::Zeroizing;
 
 use super::{KeptBy, KeyStore, KeyStoreError, Passphrase};
 use crate::files;
-use crate::identity::{hex, unhex};
 
 /// The file, in the replica's directory.
 pub(crate) const FILE: &str = "keys";
@@ -100,7 +99,7 @@ impl PassphraseKeys {
             format: FORMAT,
             kdf: KDF.to_owned(),
             cost: COST,
-            salt: hex(&random::<SALT_BYTES>()),
+            salt: hex::encode(random::<SALT_BYTES>()),
             check: String::new(),
             secrets: BTreeMap::new(),
         };
@@ -188,7 +187,7 @@ fn derive(
     if memory_kib > COST_MAX.memory_kib || passes > COST_MAX.passes || lanes > COST_MAX.lanes {
         return Err(damaged(path, "it demands more work than any passphrase needs"));
     }
-    let salt = unhex(&sealed.salt).ok_or_else(|| damaged(path, "its salt can't be read"))?;
+    let salt = hex::decode(&sealed.salt).map_err(|_| damaged(path, "its salt can't be read"))?;
     let mut key = Zeroizing::new([0; 32]);
     let params = Params::new(memory_kib, passes, lanes, Some(key.len()));
     let params = params.map_err(|error| damaged(path, &error.to_string()))?;
@@ -214,11 +213,11 @@ fn seal(key: &LessSafeKey, name: &str, secret: &[u8]) -> String {
         &mut bytes,
     )
     .expect("a secret is far below the limit of the algorithm");
-    hex(&nonce) + &hex(&bytes)
+    hex::encode(nonce) + &hex::encode(&bytes)
 }
 
 fn open(key: &LessSafeKey, name: &str, text: &str) -> Option<Vec<u8>> {
-    let mut bytes = unhex(text)?;
+    let mut bytes = hex::decode(text).ok()?;
     let (nonce, sealed) = bytes.split_at_mut_checked(NONCE_LEN)?;
     let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
     key.open_in_place(nonce, Aad::from(name.as_bytes()), sealed).ok().map(|secret| secret.to_vec())
@@ -266,7 +265,7 @@ mod tests {
         PassphraseKeys::create(dir.path(), &right, &secrets()).unwrap();
         let path = dir.path().join(FILE);
         let mut sealed = load(&path).unwrap();
-        assert!(!sealed.secrets["data.key"].contains(&hex(&[7; 8])));
+        assert!(!sealed.secrets["data.key"].contains(&hex::encode([7; 8])));
         // A secret under another's name does not open.
         let moved = sealed.secrets["data.key"].clone();
         sealed.secrets.insert("device.key".into(), moved);

@@ -9,7 +9,6 @@ use rusqlite::{Connection, OptionalExtension};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
-use crate::identity::hex;
 use crate::store::meta::{self, key};
 
 /// Set by an enrolment, and by nothing else.
@@ -112,5 +111,5 @@ fn copy(conn: &Connection) -> Result<Option<Copy>> {
 }
 
 fn checksum(text: &str) -> String {
-    hex(digest::digest(&digest::SHA256, text.as_bytes()).as_ref())
+    hex::encode(digest::digest(&digest::SHA256, text.as_bytes()).as_ref())
 }

@@ -14,7 +14,6 @@ use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme
 
 use super::dates::{Dated, Time};
 use crate::error::{Error, Result};
-use crate::identity::hex;
 
 /// The SHA-256 of a certificate's public key (its SubjectPublicKeyInfo, DER).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,25 +29,19 @@ impl Fingerprint {
         let digits =
             lower.strip_prefix("sha256:").or(lower.strip_prefix("sha-256:")).unwrap_or(&lower);
         let digits: String = digits.chars().filter(|c| !matches!(c, ':' | ' ' | '-')).collect();
-        let bytes: Option<Vec<u8>> = (digits.len() == 64 && digits.is_ascii())
-            .then(|| {
-                (0..64)
-                    .step_by(2)
-                    .map(|at| u8::from_str_radix(&digits[at..at + 2], 16).ok())
-                    .collect()
-            })
-            .flatten();
-        bytes.and_then(|bytes| bytes.try_into().ok()).map(Fingerprint).ok_or_else(|| Error::Untrusted {
+        let mut bytes = [0; 32];
+        hex::decode_to_slice(digits, &mut bytes).map_err(|_| Error::Untrusted {
             reason: format!(
                 "`{text}` is not a fingerprint; it has 64 hexadecimal digits, the server prints it when it starts"
             ),
-        })
+        })?;
+        Ok(Fingerprint(bytes))
     }
 }
 
 impl std::fmt::Display for Fingerprint {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&hex(&self.0))
+        f.write_str(&hex::encode(self.0))
     }
 }
 
@@ -133,7 +126,7 @@ impl ServerCertVerifier for Pinned {
             "its key has the fingerprint {}, expected was {}; if you are in a hotel or on a train, open a \
              browser and sign in to the network first; if the server got a new key on purpose, enrol \
              again with the new fingerprint (your edits are kept)",
-            hex(found.as_ref()),
+            hex::encode(found.as_ref()),
             self.pin
         )))
     }

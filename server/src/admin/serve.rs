@@ -156,7 +156,7 @@ fn note_configuration(engine: &Engine, config: &Config) -> Result<(), EngineErro
     let print = crate::store::sql::sha256(format!("{config:?}").as_bytes());
     let detail = serde_json::json!({
         "version": env!("CARGO_PKG_VERSION"),
-        "fingerprint": audit::hex(&print),
+        "fingerprint": hex::encode(print),
         "plain": config.plain,
         "trusted_proxies": config.trusted_proxies.len(),
         "code_minutes": config.code_minutes,

@@ -4,7 +4,7 @@ use automerge::Automerge;
 use axum::http::{StatusCode, header};
 use ring::digest;
 use roadbook_protocol::document;
-use roadbook_protocol::filter::{Filter, FilterContext, SqlTarget, SqlValue};
+use roadbook_protocol::filter::Filter;
 use roadbook_protocol::ids::{ContactId, UnixMs, UserId};
 use roadbook_protocol::projection::Row as Projection;
 use rusqlite::types::Value as Sql;
@@ -14,6 +14,7 @@ use serde_json::{Map, Value, json};
 
 use super::call::{Call, Outcome, json as answer, matches, not_modified, raw};
 use super::problem::Problem;
+use crate::filtered::Filtered;
 use crate::rights::Rights;
 use crate::store::contacts::Contact;
 use crate::store::sql::{id_column, id_column_or_null};
@@ -73,18 +74,11 @@ struct Mark {
 impl Mark {
     fn text(&self) -> String {
         let bytes = serde_json::to_vec(self).unwrap_or_default();
-        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+        hex::encode(bytes)
     }
     fn parse(text: &str) -> Option<Mark> {
-        serde_json::from_slice(&unhex(text)?).ok()
+        serde_json::from_slice(&hex::decode(text).ok()?).ok()
     }
-}
-
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    if !text.len().is_multiple_of(2) || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
-        return None;
-    }
-    (0..text.len() / 2).map(|i| u8::from_str_radix(&text[2 * i..2 * i + 2], 16).ok()).collect()
 }
 
 /// 16 hexadecimal digits of the SHA-256 of some parts.
@@ -94,7 +88,7 @@ fn short_digest(parts: &[&[u8]]) -> String {
         context.update(&(part.len() as u64).to_be_bytes());
         context.update(part);
     }
-    context.finish().as_ref().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(&context.finish().as_ref()[..8])
 }
 
 /// Members that were asked for.
@@ -319,14 +313,9 @@ pub(super) async fn list(call: Call) -> Outcome {
     })?;
     let text = call.query("filter").unwrap_or_default();
     let filter = Filter::parse(text).map_err(bad_filter)?;
-    let now = call.state.now();
-    let context = FilterContext {
-        today: chrono::DateTime::from_timestamp_millis(now).unwrap_or_default().date_naive(),
-        now_ms: now,
-    };
-    let live = !filter.mentions_archived();
     let classes = filter.mentions_classes();
-    let sql = filter.to_sql(&context, SqlTarget::Server).map_err(bad_filter)?;
+    let mut conditions =
+        Filtered::seen(&call.access.rights, &filter, call.state.now()).map_err(bad_filter)?;
     let digest = short_digest(&[text.as_bytes()]);
     let after = match call.query("cursor") {
         None => None,
@@ -341,41 +330,28 @@ pub(super) async fn list(call: Call) -> Outcome {
                 })?,
         ),
     };
-    let rights = call.access.rights.clone();
+    if let Some((key, n)) = after {
+        let (column, beyond) = (sort.column, if sort.down { "<" } else { ">" });
+        conditions.and(
+            &format!("{column} {beyond}= ? AND ({column} {beyond} ? OR p.n > ?)"),
+            [key.clone(), key, Sql::Integer(n)],
+        );
+    }
+    let workspace = call.access.rights.workspace;
     let found = call
         .state
         .engine_do(move |engine| {
             if classes {
-                engine.refresh_standings(rights.workspace)?;
+                engine.refresh_standings(workspace)?;
             }
             engine.read(|conn| {
-            let mut text = "p.workspace = ?".to_owned();
-            let mut params = vec![Sql::Blob(rights.workspace.as_bytes().to_vec())];
-            // Spelled as the partial indexes have it, so that they are used.
-            if live {
-                text.push_str(" AND p.archived = 0");
-            }
-            text.push_str(&rights.and_seen("p.id"));
-            if let Some((key, n)) = after {
-                let beyond = if sort.down { "<" } else { ">" };
-                let column = sort.column;
-                text.push_str(&format!(
-                    " AND {column} {beyond}= ? AND ({column} {beyond} ? OR p.n > ?)"
-                ));
-                params.extend([key.clone(), key, Sql::Integer(n)]);
-            }
-            text.push_str(" AND ");
-            text.push_str(&sql.clause);
-            params.extend(sql.params.into_iter().map(|value| match value {
-                SqlValue::Text(text) => Sql::Text(text),
-                SqlValue::Int(n) => Sql::Integer(n),
-                SqlValue::Real(n) => Sql::Real(n),
-                SqlValue::Null => Sql::Null,
-            }));
             let by = match sort.index {
-                Some(index) if live || index == "projection_by_touch" => format!("INDEXED BY {index}"),
-                _ => String::new(),
+                // Archived ones are in it too.
+                Some("projection_by_touch") => "INDEXED BY projection_by_touch".to_owned(),
+                Some(index) => conditions.by(index),
+                None => String::new(),
             };
+            let Filtered { text, params, .. } = conditions;
             let (column, down) = (sort.column, if sort.down { " DESC" } else { "" });
             let order = match column {
                 "p.n" => format!("p.n{down}"),
@@ -421,14 +397,14 @@ fn bad_filter(error: roadbook_protocol::filter::FilterError) -> Problem {
 fn key_text(value: &Sql) -> String {
     match value {
         Sql::Integer(n) => n.to_string(),
-        Sql::Blob(bytes) => bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
+        Sql::Blob(bytes) => hex::encode(bytes),
         _ => String::new(),
     }
 }
 
 fn key_of(sort: &Sort, text: &str) -> Option<Sql> {
     match sort.column {
-        "p.sort_key" => Some(Sql::Blob(unhex(text)?)),
+        "p.sort_key" => Some(Sql::Blob(hex::decode(text).ok()?)),
         _ => Some(Sql::Integer(text.parse().ok()?)),
     }
 }

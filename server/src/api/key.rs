@@ -29,14 +29,10 @@ const KEYS_MAX: usize = 10_000;
 
 /// A new key: its public part, the whole key as it is printed once, and the hash that is stored.
 pub fn new_key(engine: &Engine) -> (String, String, [u8; 32]) {
-    let id = hex(&engine.random::<8>());
-    let secret = hex(&engine.random::<32>());
+    let id = hex::encode(engine.random::<8>());
+    let secret = hex::encode(engine.random::<32>());
     let whole = format!("{BEGINNING}{id}_{secret}");
     (id, whole, sha256(secret.as_bytes()))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Who asks: a key that was shown to be valid for this request, and what its person may.

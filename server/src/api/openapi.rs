@@ -17,8 +17,7 @@ pub(super) fn answer() -> Response {
     static TEXT: OnceLock<(String, String)> = OnceLock::new();
     let (text, etag) = TEXT.get_or_init(|| {
         let text = document().to_string();
-        let tag: String =
-            sha256(text.as_bytes()).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        let tag = hex::encode(&sha256(text.as_bytes())[..8]);
         (text, format!("\"{tag}\""))
     });
     let headers = [

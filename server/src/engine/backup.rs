@@ -287,7 +287,7 @@ fn digest(path: &Path) -> Result<(String, u64)> {
         bytes += read as u64;
     }
     let digest = context.finish();
-    Ok((digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect(), bytes))
+    Ok((hex::encode(digest), bytes))
 }
 
 /// Only the owner may read a copy of the customer base.

@@ -18,7 +18,7 @@ use ring::digest::{Context, SHA256};
 use roadbook_protocol::ids::UnixMs;
 
 use crate::files;
-use crate::store::ledger::{Noted, hex, unhex};
+use crate::store::ledger::Noted;
 use crate::store::{EngineError, Result};
 
 /// The file in the data directory, unless another is named.
@@ -129,7 +129,7 @@ impl Ledger {
             _ => {}
         }
         let mut file = options.open(&part).map_err(io)?;
-        let header = format!("{HEADER}{}\n", hex(&random));
+        let header = format!("{HEADER}{}\n", hex::encode(random));
         file.write_all(header.as_bytes()).and_then(|()| file.sync_all()).map_err(io)?;
         std::fs::hard_link(&part, path)
             .and_then(|()| std::fs::remove_file(&part))
@@ -236,7 +236,7 @@ impl Ledger {
             head.hash = digest(&head.hash, line.as_bytes());
             text.push_str(&line);
             text.push(' ');
-            text.push_str(&hex(&head.hash));
+            text.push_str(&hex::encode(head.hash));
             text.push('\n');
         }
         head.bytes += text.len() as u64;
@@ -303,7 +303,7 @@ fn parse(head: &Head, line: &[u8]) -> std::result::Result<Entry, String> {
     let text = std::str::from_utf8(line).map_err(|_| "it is no text".to_owned())?;
     let (said, hash) = text.rsplit_once(' ').ok_or("it has one word")?;
     let expected = digest(&head.hash, said.as_bytes());
-    if unhex(hash).as_deref() != Some(&expected[..]) {
+    if hex::decode(hash).ok().as_deref() != Some(&expected[..]) {
         return Err("its hash does not follow from what stands before it".to_owned());
     }
     let mut words = said.splitn(3, ' ');
@@ -332,7 +332,7 @@ fn is_torn(reader: &mut impl BufRead, whole: bool, line: &[u8]) -> std::io::Resu
             return Ok(true);
         }
         let text = std::str::from_utf8(&next).unwrap_or_default();
-        let hash = text.rsplit_once(' ').and_then(|(_, hash)| unhex(hash));
+        let hash = text.rsplit_once(' ').and_then(|(_, hash)| hex::decode(hash).ok());
         if whole && hash.is_some_and(|hash| hash.len() == 32) && !next.contains(&0) {
             return Ok(false);
         }

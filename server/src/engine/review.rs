@@ -18,7 +18,6 @@ use super::handle::Engine;
 use super::ledger::Hash;
 use super::types::Event;
 use crate::store::devices::{self, Device};
-use crate::store::ledger::{hex, unhex};
 use crate::store::people::{self, User};
 use crate::store::{EngineError, Result, audit, workspaces};
 
@@ -71,7 +70,7 @@ pub(super) fn begin(
     (seq, hash): (u64, Hash),
 ) -> Result<()> {
     workspaces::set_setting(tx, workspace, SETTING, Some(&now.to_string()))?;
-    let mark = format!("{seq} {}", hex(&hash));
+    let mark = format!("{seq} {}", hex::encode(hash));
     workspaces::set_setting(tx, workspace, LOST_MARK, Some(&mark))?;
     audit::append(tx, workspace, now, None, "review.begin", "ledger", &json!({}))
 }
@@ -83,9 +82,9 @@ pub(super) fn begin(
 pub(super) fn lost_mark(conn: &Connection) -> Result<Option<(u64, Hash)>> {
     for workspace in workspaces::list(conn)? {
         if let Some(text) = workspaces::setting(conn, workspace.id, LOST_MARK)? {
-            let parts = text
-                .split_once(' ')
-                .and_then(|(seq, hash)| Some((seq.parse().ok()?, unhex(hash)?.try_into().ok()?)));
+            let parts = text.split_once(' ').and_then(|(seq, hash)| {
+                Some((seq.parse().ok()?, hex::decode(hash).ok()?.try_into().ok()?))
+            });
             return Ok(parts);
         }
     }
@@ -156,7 +155,7 @@ pub fn read(conn: &Connection, workspace: WorkspaceId) -> Result<Option<Review>>
         text.extend_from_slice(user.role.as_str().as_bytes());
         text.extend_from_slice(&count.to_be_bytes());
     }
-    let code = hex(&digest(&SHA256, &text).as_ref()[..6]);
+    let code = hex::encode(&digest(&SHA256, &text).as_ref()[..6]);
     let unowned = owned.get(&None).copied().unwrap_or(0);
     Ok(Some(Review { since, known_until, devices, people, unowned, code }))
 }

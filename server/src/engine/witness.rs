@@ -98,7 +98,7 @@ pub fn read(dir: &Path) -> Result<Vec<(WorkspaceId, i64, audit::Hash)>> {
 fn write(dir: &Path, heads: &[Head]) -> Result<()> {
     let text: String = heads
         .iter()
-        .map(|head| format!("{} {} {}\n", head.workspace, head.n, audit::hex(&head.hash)))
+        .map(|head| format!("{} {} {}\n", head.workspace, head.n, hex::encode(head.hash)))
         .collect();
     let path = dir.join(FILE);
     files::write_whole(&path, text.as_bytes(), files::ORDINARY)

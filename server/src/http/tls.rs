@@ -93,11 +93,7 @@ pub enum TlsError {
 pub fn spki_fingerprint(certificate: &CertificateDer<'_>) -> Result<String, TlsError> {
     let parsed = ParsedCertificate::try_from(certificate)
         .map_err(|error| TlsError::Library(error.to_string()))?;
-    Ok(hex(digest(&SHA256, parsed.subject_public_key_info().as_ref()).as_ref()))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    Ok(hex::encode(digest(&SHA256, parsed.subject_public_key_info().as_ref()).as_ref()))
 }
 
 /// The certificate in use; exchanged as a whole.

@@ -20,7 +20,7 @@ struct Asset {
 impl Asset {
     fn new(stem: &str, ending: &str, mime: &'static str, body: &'static [u8]) -> Asset {
         let digest = ring::digest::digest(&ring::digest::SHA256, body);
-        let hash: String = digest.as_ref()[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+        let hash = hex::encode(&digest.as_ref()[..8]);
         let address = format!("/assets/{stem}.{hash}.{ending}");
         // Built once per process and never freed.
         let name: &'static str = Box::leak(address["/assets/".len()..].to_owned().into_boxed_str());

@@ -245,15 +245,13 @@ fn read(
     rights: &Rights,
     viewer: &Viewer,
     address: Address,
-    now: UnixMs,
-) -> store::Result<(Ask, Found, Beside)> {
+) -> store::Result<(Ask, Beside)> {
     let (workspace, user) = (viewer.workspace, viewer.user);
     let views = saved::visible(conn, workspace, user)?;
     let own = saved::columns(conn, workspace, user)?;
     let ask = Ask::read(address, &views, own.as_deref());
-    let found = find(conn, rights, &ask, ask.columns.need_rows(), now)?;
     let receivers = if viewer.edits() { bulk::receivers(conn, rights)? } else { Vec::new() };
-    Ok((ask, found, Beside { receivers, views }))
+    Ok((ask, Beside { receivers, views }))
 }
 
 /// `GET /contacts`
@@ -266,14 +264,13 @@ pub(super) async fn page(
     let (rights, reader) = (viewer.rights.clone(), viewer.clone());
     let (ask, found, beside) = state
         .engine_do(move |engine| {
-            let (ask, mut found, beside) =
-                engine.read(|conn| read(conn, &rights, &reader, address, now))?;
+            // Which filter it is, a view may say; and a filter of classes has them looked after first.
+            let (ask, beside) = engine.read(|conn| read(conn, &rights, &reader, address))?;
             if Filter::parse(&ask.filter).is_ok_and(|filter| filter.mentions_classes()) {
-                // Which filter it is, a view says: the classes are looked after, and the list read anew.
                 engine.refresh_standings(rights.workspace)?;
-                found =
-                    engine.read(|conn| find(conn, &rights, &ask, ask.columns.need_rows(), now))?;
             }
+            let found =
+                engine.read(|conn| find(conn, &rights, &ask, ask.columns.need_rows(), now))?;
             Ok((ask, found, beside))
         })
         .await?;

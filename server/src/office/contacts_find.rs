@@ -6,7 +6,7 @@
 //! none is left out or shown twice while others write. Only the best matches of a search, which are ranked
 //! and few, go by their place.
 
-use roadbook_protocol::filter::{Filter, FilterContext, SqlTarget, SqlValue};
+use roadbook_protocol::filter::Filter;
 use roadbook_protocol::fold;
 use roadbook_protocol::ids::{ContactId, Cursor, UnixMs};
 use roadbook_protocol::projection;
@@ -15,7 +15,9 @@ use rusqlite::{Connection, Row, params_from_iter};
 
 use super::contacts::{Ask, Line};
 use super::decide;
+use crate::filtered::Filtered;
 use crate::rights::Rights;
+use crate::rights::scope::blob;
 use crate::store::{self, workspaces};
 
 /// Rows of a window.
@@ -88,15 +90,12 @@ pub(super) const SORTS: [Sort; 10] = [
     Sort { descending: true, ..by("touched", "p.touched_at", "projection_by_touch") },
     Sort {
         descending: true,
-        only: " AND p.last_contact_at IS NOT NULL",
+        only: "p.last_contact_at IS NOT NULL",
         ..by("contacted", "p.last_contact_at", "projection_by_contact")
     },
     Sort { nulls_first: true, ..by("silent", "p.last_contact_at", "projection_by_contact") },
-    Sort {
-        only: " AND p.next_visit IS NOT NULL",
-        ..by("visit", "p.next_visit", "projection_by_visit")
-    },
-    Sort { only: " AND p.next_due IS NOT NULL", ..by("due", "p.next_due", "projection_by_due") },
+    Sort { only: "p.next_visit IS NOT NULL", ..by("visit", "p.next_visit", "projection_by_visit") },
+    Sort { only: "p.next_due IS NOT NULL", ..by("due", "p.next_due", "projection_by_due") },
     by("company", "coalesce(nullif(rb_fold(p.company), ''), char(1114111))", "projection_list"),
     by("city", "coalesce(nullif(rb_fold(p.city), ''), char(1114111))", "projection_list"),
     by("status", "coalesce(nullif(p.status, ''), char(1114111))", "projection_list"),
@@ -115,8 +114,8 @@ impl After {
     fn text(&self) -> String {
         let key = match &self.key {
             Sql::Integer(n) => format!("i{n}"),
-            Sql::Text(text) => format!("t{}", hex(text.as_bytes())),
-            Sql::Blob(bytes) => format!("b{}", hex(bytes)),
+            Sql::Text(text) => format!("t{}", hex::encode(text)),
+            Sql::Blob(bytes) => format!("b{}", hex::encode(bytes)),
             _ => "z".to_owned(),
         };
         format!("{key}.{}", self.n)
@@ -129,24 +128,13 @@ impl After {
         let (kind, rest) = key.split_at_checked(1)?;
         let key = match kind {
             "i" => Sql::Integer(rest.parse().ok()?),
-            "t" => Sql::Text(String::from_utf8(unhex(rest)?).ok()?),
-            "b" => Sql::Blob(unhex(rest)?),
+            "t" => Sql::Text(String::from_utf8(hex::decode(rest).ok()?).ok()?),
+            "b" => Sql::Blob(hex::decode(rest).ok()?),
             "z" if rest.is_empty() => Sql::Null,
             _ => return None,
         };
         Some(After { key, n })
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    if !text.is_ascii() || !text.len().is_multiple_of(2) {
-        return None;
-    }
-    (0..text.len() / 2).map(|i| u8::from_str_radix(&text[2 * i..2 * i + 2], 16).ok()).collect()
 }
 
 /// How many there are.
@@ -171,54 +159,13 @@ pub(super) struct Found {
     pub cursor: Cursor,
 }
 
-/// The conditions of a list, with their parameters in order.
-struct Conditions {
-    text: String,
-    params: Vec<Sql>,
-    /// Whether archived contacts are left out: the partial indexes hold.
-    live: bool,
-    /// Whether nothing else is asked.
-    plain: bool,
-}
-
-impl Conditions {
-    /// Told which index to take: without statistics the planner may read 100,000 wide rows instead.
-    fn by(&self, index: &str) -> String {
-        if self.live { format!("INDEXED BY {index}") } else { String::new() }
-    }
-}
-
-fn conditions(
-    rights: &Rights,
-    filter: &str,
-    sort: &Sort,
-    now: UnixMs,
-) -> Result<Conditions, String> {
-    let plain = filter.trim().is_empty() && sort.only.is_empty();
+fn conditions(rights: &Rights, filter: &str, sort: &Sort, now: UnixMs) -> Result<Filtered, String> {
     let filter = Filter::parse(filter).map_err(|error| error.to_string())?;
-    let context = FilterContext {
-        today: chrono::DateTime::from_timestamp_millis(now).unwrap_or_default().date_naive(),
-        now_ms: now,
-    };
-    let mut text = "p.workspace = ?".to_owned();
-    let mut params = vec![Sql::Blob(rights.workspace.as_bytes().to_vec())];
-    // Spelled as the partial indexes have it, so that they are used.
-    let live = !filter.mentions_archived();
-    if live {
-        text.push_str(" AND p.archived = 0");
+    let mut conditions = Filtered::seen(rights, &filter, now).map_err(|error| error.to_string())?;
+    if !sort.only.is_empty() {
+        conditions.and(sort.only, []);
     }
-    text.push_str(sort.only);
-    text.push_str(&rights.and_seen("p.id"));
-    let sql = filter.to_sql(&context, SqlTarget::Server).map_err(|error| error.to_string())?;
-    text.push_str(" AND ");
-    text.push_str(&sql.clause);
-    params.extend(sql.params.into_iter().map(|value| match value {
-        SqlValue::Text(text) => Sql::Text(text),
-        SqlValue::Int(n) => Sql::Integer(n),
-        SqlValue::Real(n) => Sql::Real(n),
-        SqlValue::Null => Sql::Null,
-    }));
-    Ok(Conditions { text, params, live, plain })
+    Ok(conditions)
 }
 
 /// The contacts of a list, one more than `max` at most; the problem where its filter can't be read.
@@ -382,7 +329,7 @@ fn window(ask: &Ask) -> u64 {
 
 fn browse(
     conn: &Connection,
-    conditions: &Conditions,
+    conditions: &Filtered,
     sort: &Sort,
     ask: &Ask,
     rows: bool,
@@ -406,7 +353,7 @@ fn browse(
     let (lines, next) = windows(conn, conditions, sort, after.as_ref(), limit, rows)?;
     found.lines = lines;
     let read = found.lines.len() as u64;
-    found.total = if conditions.plain {
+    found.total = if ask.filter().trim().is_empty() && sort.only.is_empty() {
         // Without a filter the number of all is known already.
         Total::Exactly(found.base)
     } else if next.is_none() && after.is_none() {
@@ -430,7 +377,7 @@ fn browse(
 /// The rows behind a key, and where the next begin if there are more.
 fn windows(
     conn: &Connection,
-    conditions: &Conditions,
+    conditions: &Filtered,
     sort: &Sort,
     after: Option<&After>,
     limit: u64,
@@ -446,35 +393,32 @@ fn windows(
     let mut all: Vec<(Line, After)> = Vec::new();
     let mut after = after;
     for part in parts {
-        let mut params = conditions.params.clone();
-        let mut text = conditions.text.clone();
+        let mut conditions = conditions.clone();
         if !part.is_empty() {
-            text.push_str(&format!(" AND {} {part}", sort.key));
+            conditions.and(&format!("{} {part}", sort.key), []);
         }
         // Only the first part begins in its middle.
         match after.take() {
-            Some(After { key: Sql::Null, n }) => {
-                text.push_str(" AND p.n > ?");
-                params.push(Sql::Integer(*n));
-            }
+            Some(After { key: Sql::Null, n }) => conditions.and("p.n > ?", [Sql::Integer(*n)]),
             Some(After { key, n }) => {
                 let than = if sort.descending { "<" } else { ">" };
-                text.push_str(&format!(" AND ({}, p.n) {than} (?, ?)", sort.key));
-                params.extend([key.clone(), Sql::Integer(*n)]);
+                let behind = format!("({}, p.n) {than} (?, ?)", sort.key);
+                conditions.and(&behind, [key.clone(), Sql::Integer(*n)]);
             }
             None => {}
         }
         let left = wanted - all.len() as u64;
         let order = sort.order();
         let sql = format!(
-            "SELECT {}, at, hit FROM (SELECT p.n AS hit, {} AS at FROM projection p {} WHERE {text} ORDER BY {order} LIMIT {left}) \
+            "SELECT {}, at, hit FROM (SELECT p.n AS hit, {} AS at FROM projection p {} WHERE {} ORDER BY {order} LIMIT {left}) \
              JOIN projection p ON p.n = hit {OWNER} ORDER BY {order}",
             line(rows),
             sort.key,
             conditions.by(sort.index),
+            conditions.text,
         );
         let mut statement = conn.prepare_cached(&sql)?;
-        let read = statement.query_map(params_from_iter(params), |row| {
+        let read = statement.query_map(params_from_iter(conditions.params), |row| {
             let after = After { key: row.get(LINE_COLUMNS)?, n: row.get(LINE_COLUMNS + 1)? };
             Ok((Line::read(row)?, after))
         })?;
@@ -494,21 +438,20 @@ fn windows(
 /// The ids of rows that are read one by one, in hexadecimal.
 fn only(ask: &Ask) -> Option<String> {
     let ids = ask.only().split(',').filter_map(|id| id.parse::<ContactId>().ok());
-    let ids: Vec<String> =
-        ids.take(ONLY_MAX).map(|id| format!("x'{}'", hex(id.as_bytes()))).collect();
+    let ids: Vec<String> = ids.take(ONLY_MAX).map(|id| blob(id.as_bytes())).collect();
     (!ask.only().is_empty()).then(|| ids.join(", "))
 }
 
 fn search(
     conn: &Connection,
-    conditions: &Conditions,
+    conditions: &Filtered,
     query: &str,
     sort: &Sort,
     ask: &Ask,
     rows: bool,
     found: &mut Found,
 ) -> store::Result<()> {
-    let Conditions { text, params, .. } = conditions;
+    let Filtered { text, params, .. } = conditions;
     let weights = fold::FTS_COLUMNS
         .iter()
         .map(|(_, weight)| weight.to_string())

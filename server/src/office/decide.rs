@@ -254,8 +254,8 @@ pub(super) async fn export(
             for change in aside(conn, &rights, EXPORT_MAX)? {
                 contacts.push(change.contact);
                 let bytes = changes::bytes(conn, rights.workspace, change.seq)?.unwrap_or_default();
-                let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-                items.push(serde_json::json!({ "change": change, "bytes_hex": hex }));
+                items
+                    .push(serde_json::json!({ "change": change, "bytes_hex": hex::encode(bytes) }));
             }
             contacts.sort_unstable();
             contacts.dedup();

@@ -337,7 +337,7 @@ pub(super) async fn remove(
     posted: Posted,
 ) -> Result<Response, OfficeError> {
     let missing = || OfficeError::NotFound { what: "segment" };
-    let id = u128::from_str_radix(&id, 16).map_err(|_| missing())?.to_be_bytes();
+    let id = url::read_id(&id).ok_or_else(missing)?;
     let (workspace, owner) = (posted.viewer.workspace, posted.viewer.user);
     if !state.write(move |tx| segments::remove(tx, workspace, id, owner)).await? {
         return Err(missing());

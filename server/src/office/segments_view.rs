@@ -184,7 +184,7 @@ fn lists(viewer: &Viewer, segments: &Segments) -> Markup {
                 div.seg-row {
                     (entry(&segment.name, &what, &segment.filter, *count, segment.filter == segments.filter))
                     @if own {
-                        form method="post" action={ "/segments/" (format!("{:032x}", u128::from_be_bytes(segment.id))) "/remove" } data-confirm=(t!("segments-remove-confirm", name = segment.name.as_str())) {
+                        form method="post" action={ "/segments/" (hex::encode(segment.id)) "/remove" } data-confirm=(t!("segments-remove-confirm", name = segment.name.as_str())) {
                             (layout::csrf(viewer))
                             button.tag-x title=(t!("remove")) aria-label=(t!("segments-remove-label", name = segment.name.as_str())) { "×" }
                         }

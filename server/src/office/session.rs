@@ -282,7 +282,7 @@ pub(super) fn random_token() -> Result<String, OfficeError> {
     ring::rand::SystemRandom::new()
         .fill(&mut bytes)
         .map_err(|_| OfficeError::failed("the operating system gave no random bytes"))?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex::encode(bytes))
 }
 
 #[cfg(test)]

@@ -43,6 +43,12 @@ pub(super) fn local(next: &str) -> &str {
     if safe { next } else { "/" }
 }
 
+/// 16 bytes of an address, in hexadecimal.
+pub(super) fn read_id(text: &str) -> Option<[u8; 16]> {
+    let mut id = [0; 16];
+    hex::decode_to_slice(text, &mut id).ok().map(|()| id)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -26,7 +26,7 @@ const NAME_CHARS_MAX: usize = 80;
 
 /// The id of a view as it stands in addresses.
 pub(super) fn id_text(view: &View) -> String {
-    format!("{:032x}", u128::from_be_bytes(view.id))
+    hex::encode(view.id)
 }
 
 fn address(view: &View) -> String {
@@ -35,10 +35,6 @@ fn address(view: &View) -> String {
 
 fn missing() -> OfficeError {
     OfficeError::NotFound { what: "thing" }
-}
-
-fn read_id(text: &str) -> Result<[u8; 16], OfficeError> {
-    u128::from_str_radix(text, 16).map(u128::to_be_bytes).map_err(|_| missing())
 }
 
 /// The hidden fields that carry a list into a form.
@@ -160,7 +156,11 @@ pub(super) async fn set_columns(
     };
     let text = if columns.are_usual() { String::new() } else { columns.text() };
     let (workspace, user, now) = (posted.viewer.workspace, posted.viewer.user, state.now());
-    let view = if form.has("view") { Some(read_id(form.text("view"))?) } else { None };
+    let view = if form.has("view") {
+        Some(url::read_id(form.text("view")).ok_or_else(missing)?)
+    } else {
+        None
+    };
     state
         .write(move |tx| {
             let Some(id) = view else { return views::set_columns(tx, workspace, user, &text) };
@@ -231,7 +231,7 @@ pub(super) async fn change(
     Path(id): Path<String>,
     posted: Posted,
 ) -> Result<Response, OfficeError> {
-    let id = read_id(&id)?;
+    let id = url::read_id(&id).ok_or_else(missing)?;
     let (workspace, user) = (posted.viewer.workspace, posted.viewer.user);
     let seen = state.read(move |conn| views::visible(conn, workspace, user)).await?;
     if !seen.iter().any(|view| view.id == id && view.owner == user) {
@@ -247,7 +247,7 @@ pub(super) async fn remove(
     Path(id): Path<String>,
     posted: Posted,
 ) -> Result<Response, OfficeError> {
-    let id = read_id(&id)?;
+    let id = url::read_id(&id).ok_or_else(missing)?;
     let (workspace, owner) = (posted.viewer.workspace, posted.viewer.user);
     if !state.write(move |tx| views::remove(tx, workspace, id, owner)).await? {
         return Err(missing());

@@ -4,6 +4,7 @@ use maud::{Markup, html};
 use roadbook_protocol::ids::{UserId, WorkspaceId};
 use rusqlite::Connection;
 
+use crate::rights::scope::blob;
 use crate::rights::{Action, Decision, Rights, Scope};
 use crate::store::people::{self, User};
 use crate::store::{self, teams};
@@ -101,11 +102,6 @@ impl Chosen {
     pub(super) fn workspace(&self) -> WorkspaceId {
         self.rights.workspace
     }
-}
-
-fn blob(bytes: &[u8; 16]) -> String {
-    let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("x'{digits}'")
 }
 
 /// What a period of so many days is called.

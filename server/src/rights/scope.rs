@@ -184,7 +184,7 @@ impl Rights {
     }
 }
 
-fn blob(bytes: &[u8; 16]) -> String {
-    let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("x'{digits}'")
+/// Bytes as SQL writes them.
+pub(crate) fn blob(bytes: &[u8; 16]) -> String {
+    format!("x'{}'", hex::encode(bytes))
 }

@@ -248,7 +248,7 @@ pub fn note_gap(
     n: i64,
     hash: &Hash,
 ) -> Result<()> {
-    let detail = serde_json::json!({ "n": n, "hash": hex(hash) });
+    let detail = serde_json::json!({ "n": n, "hash": hex::encode(hash) });
     append(tx, workspace, now, None, GAP, &n.to_string(), &detail)
 }
 
@@ -369,7 +369,7 @@ pub fn verify(
     for gap in &mut report.gaps {
         gap.accepted = accepted.contains(&gap.n.to_string());
     }
-    (report.n, report.hash) = (at_n, hex(&last));
+    (report.n, report.hash) = (at_n, hex::encode(last));
     Ok(report)
 }
 
@@ -473,7 +473,7 @@ fn entry_row(row: &Row<'_>) -> rusqlite::Result<Entry> {
         action: row.get(3)?,
         subject: row.get(4)?,
         detail: row.get(5)?,
-        hash: row.get::<_, Option<Hash>>(6)?.map(|hash| hex(&hash)),
+        hash: row.get::<_, Option<Hash>>(6)?.map(hex::encode),
     })
 }
 
@@ -559,19 +559,8 @@ impl Fields<'_> {
     }
 }
 
-/// A hash in hexadecimal.
-pub fn hex(hash: &Hash) -> String {
-    hash.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 /// A hash from hexadecimal.
 pub fn parse_hex(text: &str) -> Option<Hash> {
     let mut hash = BEGINNING;
-    if text.len() != 64 || !text.is_ascii() {
-        return None;
-    }
-    for (byte, digits) in hash.iter_mut().zip(text.as_bytes().chunks(2)) {
-        *byte = u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
-    }
-    Some(hash)
+    hex::decode_to_slice(text, &mut hash).ok().map(|()| hash)
 }

@@ -144,7 +144,11 @@ impl fmt::Display for Noted {
                     KeyAlgorithm::Ed25519 => "ed25519",
                     KeyAlgorithm::EcdsaP256 => "ecdsa_p256",
                 };
-                write!(f, "enrol {workspace} {device} {user} {algorithm} {}", hex(public_key))
+                write!(
+                    f,
+                    "enrol {workspace} {device} {user} {algorithm} {}",
+                    hex::encode(public_key)
+                )
             }
             Record::Actor { device, actor } => write!(f, "actor {workspace} {device} {actor}"),
             Record::Revoke { device } => write!(f, "revoke {workspace} {device}"),
@@ -195,7 +199,7 @@ impl FromStr for Noted {
                 },
                 public_key: {
                     let word = next()?;
-                    unhex(word).ok_or_else(|| format!("`{word}` is no key"))?
+                    hex::decode(word).map_err(|_| format!("`{word}` is no key"))?
                 },
             },
             "actor" => Record::Actor { device: id(next()?)?, actor: id(next()?)? },
@@ -223,21 +227,6 @@ impl FromStr for Noted {
             Some(word) => Err(format!("`{word}` is one word too many")),
         }
     }
-}
-
-/// Lower-case hexadecimal.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// The bytes of lower-case hexadecimal digits.
-pub(crate) fn unhex(text: &str) -> Option<Vec<u8>> {
-    let digit = |byte: u8| char::from(byte).to_digit(16).map(|digit| digit as u8);
-    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
-    if !rest.is_empty() {
-        return None;
-    }
-    pairs.iter().map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?)).collect()
 }
 
 /// Notes a record for the ledger. It is in the ledger, durably, when the transaction is committed.

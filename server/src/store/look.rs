@@ -72,7 +72,7 @@ pub fn set_logo(
 ) -> Result<()> {
     let hash = logo.map(|(_, bytes)| {
         let digest = digest::digest(&digest::SHA256, bytes);
-        digest.as_ref()[..8].iter().map(|byte| format!("{byte:02x}")).collect::<String>()
+        hex::encode(&digest.as_ref()[..8])
     });
     tx.execute(
         "INSERT INTO look (workspace, logo_kind, logo, logo_hash) VALUES (?1, ?2, ?3, ?4)

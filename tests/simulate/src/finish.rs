@@ -522,7 +522,8 @@ impl World {
                 let id = self.server.users[user];
                 match engine.state_hash(self.server.workspace, Some(id), None) {
                     Ok(state) => {
-                        let each = state.each.iter().map(|(id, hash)| (*id, hex(hash))).collect();
+                        let each =
+                            state.each.iter().map(|(id, hash)| (*id, hex::encode(hash))).collect();
                         slot.insert(each);
                     }
                     Err(error) => {
@@ -546,10 +547,6 @@ impl World {
             self.check_replica(index);
         }
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn difference(

@@ -17,11 +17,9 @@ fn is_part_of(one: &Acknowledged, entry: &QuarantineEntry) -> bool {
         return false;
     }
     let digits = entry.bytes.as_deref().unwrap_or_default();
-    let bytes: Option<Vec<u8>> = (0..digits.len())
-        .step_by(2)
-        .map(|at| u8::from_str_radix(digits.get(at..at + 2)?, 16).ok())
-        .collect();
-    let Some(Ok(doc)) = bytes.map(|bytes| Automerge::load(&bytes)) else { return false };
+    let Some(Ok(doc)) = hex::decode(digits).ok().map(|bytes| Automerge::load(&bytes)) else {
+        return false;
+    };
     let generation = document::generation(&doc);
     generation.number > 1 && generation.holds(&doc, &one.hash)
 }

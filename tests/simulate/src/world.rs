@@ -99,7 +99,7 @@ impl Trace {
     }
 
     fn text(self) -> String {
-        self.0.finish().as_ref()[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+        hex::encode(&self.0.finish().as_ref()[..8])
     }
 }
 

@@ -55,22 +55,13 @@ pub fn state_hash(items: impl Iterator<Item = (ContactId, [u8; 32])>) -> String 
         all.extend_from_slice(id.as_bytes());
         all.extend_from_slice(&hash);
     }
-    hex(digest(&SHA256, &all).as_ref())
+    hex::encode(digest(&SHA256, &all).as_ref())
 }
 
 fn bytes(digest: &[u8]) -> [u8; 32] {
     let mut bytes = [0; 32];
     bytes.copy_from_slice(&digest[..32]);
     bytes
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        // Writing to a string can't fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 enum Sink {
@@ -194,9 +185,9 @@ impl Writer<'_> {
             ScalarValue::F64(n) => self.tagged("f64", &format!("{:016x}", n.to_bits())),
             ScalarValue::Counter(n) => self.tagged("counter", &i64::from(n).to_string()),
             ScalarValue::Timestamp(n) => self.tagged("timestamp", &n.to_string()),
-            ScalarValue::Bytes(bytes) => self.tagged("bytes", &hex(bytes)),
+            ScalarValue::Bytes(bytes) => self.tagged("bytes", &hex::encode(bytes)),
             ScalarValue::Unknown { type_code, bytes } => {
-                self.tagged(&format!("type-{type_code}"), &hex(bytes));
+                self.tagged(&format!("type-{type_code}"), &hex::encode(bytes));
             }
         }
     }

@@ -28,8 +28,7 @@ fn the_bytes_of_a_frame_do_not_change_between_versions() {
         }],
     });
     let golden = "0082184 3a2000301 81a4000101 0202696e6f745f796f7572730360".replace(' ', "");
-    let hex: String = encode(&frame).iter().map(|byte| format!("{byte:02x}")).collect();
-    assert_eq!(hex, golden);
+    assert_eq!(hex::encode(encode(&frame)), golden);
 }
 
 #[test]

@@ -158,7 +158,7 @@ impl Collected {
         let all = self.set_aside.iter().map(|(change, bytes)| {
             let mut json = json!(change);
             json["author_name"] = json!(self.name(&change.user));
-            json["raw"] = json!(crate::store::ledger::hex(bytes));
+            json["raw"] = json!(hex::encode(bytes));
             json
         });
         Json::Array(all.collect())

@@ -1,8 +1,7 @@
 //! Which contacts are meant, and import.
 
-use roadbook_protocol::filter::{Filter, FilterContext, SqlTarget, SqlValue};
+use roadbook_protocol::filter::Filter;
 use roadbook_protocol::ids::{ContactId, WorkspaceId};
-use rusqlite::types::Value as Sql;
 use serde_json::json;
 
 use super::Job;
@@ -10,6 +9,7 @@ use crate::admin::import::sheet::{Given, Sheet};
 use crate::admin::import::{ImportOptions, Kind, contacts, purchases};
 use crate::admin::request::{Answer, Failure, FailureKind};
 use crate::engine::EngineError;
+use crate::filtered::Filtered;
 
 impl Job<'_> {
     /// The contacts that a filter matches, by name; archived ones too.
@@ -22,21 +22,9 @@ impl Job<'_> {
         if filter.mentions_classes() {
             self.engine.refresh_standings(workspace)?;
         }
-        let now_ms = self.engine.now_ms();
-        let today =
-            chrono::DateTime::from_timestamp_millis(now_ms).unwrap_or_default().date_naive();
-        let sql = filter.to_sql(&FilterContext { today, now_ms }, SqlTarget::Server)?;
-        let mut params = vec![Sql::Blob(workspace.as_bytes().to_vec())];
-        params.extend(sql.params.into_iter().map(|value| match value {
-            SqlValue::Text(text) => Sql::Text(text),
-            SqlValue::Int(n) => Sql::Integer(n),
-            SqlValue::Real(n) => Sql::Real(n),
-            SqlValue::Null => Sql::Null,
-        }));
-        let query = format!(
-            "SELECT p.id FROM projection p WHERE p.workspace = ? AND {} ORDER BY p.sort_key, p.id",
-            sql.clause
-        );
+        let Filtered { text, params, .. } =
+            Filtered::of_all(workspace, &filter, self.engine.now_ms())?;
+        let query = format!("SELECT p.id FROM projection p WHERE {text} ORDER BY p.sort_key, p.id");
         let ids = self.engine.read(|conn| -> Result<Vec<ContactId>, EngineError> {
             let mut statement = conn.prepare(&query)?;
             let rows = statement

@@ -84,8 +84,6 @@ impl Job<'_> {
         let owner = owner.map(|login| self.user(workspace, login)).transpose()?.map(|user| user.id);
         let ids = if ids.is_empty() { None } else { Some(self.contact_ids(workspace, ids)?) };
         let state = self.engine.state_hash(workspace, owner, ids.as_deref())?;
-        let hex =
-            |hash: &[u8; 32]| hash.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
         let mut data =
             json!({ "hash": state.hash, "contacts": state.each.len(), "unmerged": state.unmerged });
         let mut text = format!("{}\n", state.hash);
@@ -93,10 +91,14 @@ impl Job<'_> {
             let list: Vec<_> = state
                 .each
                 .iter()
-                .map(|(id, hash)| json!({ "id": id, "hash": hex(hash) }))
+                .map(|(id, hash)| json!({ "id": id, "hash": hex::encode(hash) }))
                 .collect();
             data["each"] = json!(list);
-            text = state.each.iter().map(|(id, hash)| format!("{id} {}\n", hex(hash))).collect();
+            text = state
+                .each
+                .iter()
+                .map(|(id, hash)| format!("{id} {}\n", hex::encode(hash)))
+                .collect();
         }
         let mut answer = Answer::new(data, text);
         if state.unmerged > 0 {
@@ -149,7 +151,7 @@ impl Job<'_> {
                 .read(|conn| crate::store::changes::bytes(conn, workspace, change.seq))?
                 .unwrap_or_default();
             let mut line = serde_json::to_value(change).unwrap_or_default();
-            line["raw"] = json!(bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
+            line["raw"] = json!(hex::encode(&bytes));
             writeln!(output, "{line}").map_err(lost)?;
         }
         Ok(Answer { notes: vec![format!("{} changes", all.len())], ..Answer::default() })

@@ -14,7 +14,6 @@ use serde_json::json;
 use super::{Job, moment, table};
 use crate::admin::request::{Answer, Failure};
 use crate::engine::{EngineError, Erase};
-use crate::store::ledger::hex;
 use crate::store::{projections, workspaces};
 
 /// The setting that holds the rules.
@@ -189,7 +188,7 @@ fn unknown(name: &str, rules: &Rules) -> Failure {
 /// Tells one list from every other.
 fn code_of(due: &[Due]) -> String {
     let ids: Vec<u8> = due.iter().flat_map(|one| *one.contact.as_bytes()).collect();
-    hex(&digest(&SHA256, &ids).as_ref()[..6])
+    hex::encode(&digest(&SHA256, &ids).as_ref()[..6])
 }
 
 /// Whether somebody may be written to over this channel: not one who asked not to be contacted, and only

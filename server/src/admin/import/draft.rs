@@ -145,7 +145,7 @@ impl Draft {
         if self.key.1.is_empty() {
             let parts = format!("{}\n{}\n{}", self.person, self.company, reach.unwrap_or_default());
             let digest = ring::digest::digest(&ring::digest::SHA256, parts.as_bytes());
-            let id = digest.as_ref()[..12].iter().map(|byte| format!("{byte:02x}")).collect();
+            let id = hex::encode(&digest.as_ref()[..12]);
             self.key = (HASH_SYSTEM.to_owned(), id);
             self.key_made = true;
         }

@@ -80,7 +80,7 @@ pub fn add(
     }
     events.sort_unstable();
     events.dedup();
-    let id: String = engine.random::<16>().iter().map(|byte| format!("{byte:02x}")).collect();
+    let id = hex::encode(engine.random::<16>());
     let (now, timeline) = (engine.now_ms(), engine.timeline(workspace)?);
     let mut hook = Webhook {
         id: id.clone(),

@@ -333,9 +333,8 @@ async fn neither_what_was_searched_for_nor_a_tag_stays_in_the_audit_log_or_after
     let (manager, browser) = house.manager().await;
     let workspace = house.workspace;
     let one = house.contact(workspace, manager, None, &[("company", "Quillfeather")]);
-    let listed = |n: i64| {
-        house.engine.read(|conn| bulk::find(conn, workspace, n)).unwrap().unwrap().asked
-    };
+    let listed =
+        |n: i64| house.engine.read(|conn| bulk::find(conn, workspace, n)).unwrap().unwrap().asked;
     let number = |path: &str| path.rsplit('/').next().unwrap().parse::<i64>().unwrap();
 
     let wanted =
