@@ -34,6 +34,8 @@ const FILTERED: &[&str] = &[
     "recency:5 frequency:4",
     "cadence:overdue",
 ];
+const SORTED: &[&str] =
+    &["touched", "contacted", "silent", "visit", "due", "company", "city", "status", "owner"];
 
 /// Measures it.
 pub async fn run(contacts: usize) -> Table {
@@ -52,14 +54,16 @@ pub async fn run(contacts: usize) -> Table {
     let searched: Vec<String> =
         TYPED.iter().map(|text| format!("/contacts?q={}", encode(text))).collect();
     let filtered: Vec<String> =
-        FILTERED.iter().map(|text| format!("/contacts?q={}", encode(text))).collect();
+        FILTERED.iter().map(|text| format!("/contacts?filter={}", encode(text))).collect();
     let built: Vec<String> =
-        FILTERED.iter().map(|text| format!("/segments?q={}", encode(text))).collect();
+        FILTERED.iter().map(|text| format!("/segments?filter={}", encode(text))).collect();
+    let sorted: Vec<String> = SORTED.iter().map(|name| format!("/contacts?sort={name}")).collect();
     let one = |path: &str| vec![path.to_owned()];
     let pages: &[(&str, Vec<String>)] = &[
         ("list, first window", one("/contacts")),
         ("search as you type", searched),
         ("list by a filter", filtered),
+        ("list in another order", sorted),
         ("contact", shown),
         ("segment", built),
         ("today", one("/")),
