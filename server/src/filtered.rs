@@ -6,6 +6,7 @@ use roadbook_protocol::ids::{UnixMs, WorkspaceId};
 use rusqlite::types::Value as Sql;
 
 use crate::rights::Rights;
+use crate::store::segments::LISTED;
 
 /// Conditions on `projection p`, with their parameters in order.
 #[derive(Debug, Clone)]
@@ -16,6 +17,8 @@ pub(crate) struct Filtered {
     pub params: Vec<Sql>,
     /// Whether archived contacts are left out: the partial indexes hold.
     pub live: bool,
+    /// Whether whole rows have to be read to judge them: the index of the list does not have it all.
+    pub wide: bool,
 }
 
 impl Filtered {
@@ -37,7 +40,9 @@ impl Filtered {
             SqlValue::Real(n) => Sql::Real(n),
             SqlValue::Null => Sql::Null,
         });
+        let narrow = LISTED.iter().fold(sql.clause.clone(), |text, part| text.replace(part, ""));
         Ok(Filtered {
+            wide: narrow.contains("p.row,"),
             text: format!("p.workspace = ? AND {}", sql.clause),
             params: std::iter::once(workspace).chain(values).collect(),
             live: false,
@@ -74,5 +79,11 @@ impl Filtered {
     /// instead.
     pub(crate) fn by(&self, index: &str) -> String {
         if self.live { format!("INDEXED BY {index}") } else { String::new() }
+    }
+
+    /// How all that are found are read, in whatever order. Whole rows are read from one end of the table to
+    /// the other: by an index each would be a page of its own, ten times as long.
+    pub(crate) fn all(&self) -> String {
+        if self.wide { "NOT INDEXED".to_owned() } else { self.by("projection_list") }
     }
 }

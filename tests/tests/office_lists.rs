@@ -19,6 +19,25 @@ fn office(seed: u64, count: usize) -> (Scene, Browser) {
     (scene, browser)
 }
 
+/// Chooses all that the list finds.
+fn choose_all(browser: &mut Browser) {
+    browser.click("#bulk-box summary");
+    browser.click("#bulk [name=all]");
+}
+
+/// Asks to tag what is chosen, and gets to the preview. Returns its address.
+fn ask_to_tag(browser: &mut Browser, tag: &str) -> String {
+    browser.ask(json!({"do": "choose", "selector": "#bulk-what", "value": "tag"}));
+    browser.fill("#bulk-tag", tag);
+    browser.follow("#bulk button.go")
+}
+
+/// Takes back what the page tells of.
+fn take_back(browser: &mut Browser, told: &str) {
+    browser.follow("form[action$='/undo'] button");
+    browser.see(".notice.ok", told);
+}
+
 #[test]
 fn contacts_are_chosen_previewed_tagged_and_taken_back_and_the_rep_sees_it() {
     let (scene, mut browser) = office(121, 30);
@@ -34,9 +53,7 @@ fn contacts_are_chosen_previewed_tagged_and_taken_back_and_the_rep_sees_it() {
     phone.sync();
     browser.ask(json!({"do": "watched"}));
     browser.see("[data-picked]", "Chosen: 2");
-    browser.ask(json!({"do": "choose", "selector": "#bulk-what", "value": "tag"}));
-    browser.fill("#bulk-tag", "fair");
-    browser.follow("#bulk button.go");
+    ask_to_tag(&mut browser, "fair");
     browser.see("h1", "Add the tag “fair”");
     browser.see(".fig.card", "would change");
     browser.see("form button.go", "Change 2 contacts");
@@ -51,8 +68,7 @@ fn contacts_are_chosen_previewed_tagged_and_taken_back_and_the_rep_sees_it() {
     assert_eq!(browser.count("tbody tr"), 2);
     browser.open("/contacts/bulk");
     browser.follow("tbody a.name");
-    browser.follow("form[action$='/undo'] button");
-    browser.see(".notice.ok", "2 contacts are as before");
+    take_back(&mut browser, "2 contacts are as before");
     browser.open("/contacts?filter=tag:fair");
     browser.see(".empty", "Nothing fits");
     browser.assert_quiet("a bulk action");
@@ -66,8 +82,7 @@ fn all_that_a_filter_finds_are_handed_over_and_leave_the_devices_of_who_had_them
     let phone = scene.device("phone", "ada");
     phone.sync();
     browser.open("/contacts?filter=owner:ada");
-    browser.click("#bulk-box summary");
-    browser.click("#bulk [name=all]");
+    choose_all(&mut browser);
     let ben = browser.ask(json!({"do": "text", "selector": "#bulk-to option:has-text('ben')"}));
     assert!(ben.as_str().is_some_and(|text| text.contains("ben")), "{ben}");
     browser.ask(json!({"do": "choose", "selector": "#bulk-to", "value": {"label": ben.as_str().unwrap().trim()}}));
@@ -77,8 +92,7 @@ fn all_that_a_filter_finds_are_handed_over_and_leave_the_devices_of_who_had_them
     browser.see(".notice.ok", "12 contacts were changed");
     phone.sync();
     assert!(phone.ids().is_empty(), "they left the device of who had them");
-    browser.follow("form[action$='/undo'] button");
-    browser.see(".notice.ok", "12 contacts are as before");
+    take_back(&mut browser, "12 contacts are as before");
     phone.sync();
     assert_eq!(phone.ids().len(), 12);
     browser.assert_quiet("a hand-over of many");
@@ -91,11 +105,8 @@ fn a_server_that_dies_in_the_middle_goes_on_and_does_nothing_twice() {
     scene.stop();
     scene.start_with(&[("ROADBOOK_FAILPOINT", "merge_after_commit:3")]);
     browser.open("/contacts");
-    browser.click("#bulk-box summary");
-    browser.click("#bulk [name=all]");
-    browser.ask(json!({"do": "choose", "selector": "#bulk-what", "value": "tag"}));
-    browser.fill("#bulk-tag", "twice");
-    let path = browser.follow("#bulk button.go");
+    choose_all(&mut browser);
+    let path = ask_to_tag(&mut browser, "twice");
     // The server may be gone before it answers.
     let _ = browser.try_ask(&json!({"do": "click", "selector": "form button.go"}));
     assert!(scene.take_server().wait_for_end(Duration::from_secs(60)), "it was to die");
@@ -105,8 +116,7 @@ fn a_server_that_dies_in_the_middle_goes_on_and_does_nothing_twice() {
     browser.see(".notice.wait", "It was cut off after");
     browser.follow("form button.go");
     browser.see(".notice.ok", "400 contacts were changed");
-    browser.follow("form[action$='/undo'] button");
-    browser.see(".notice.ok", "400 contacts are as before");
+    take_back(&mut browser, "400 contacts are as before");
     browser.open("/contacts?filter=tag:twice");
     browser.see(".empty", "Nothing fits");
     scene.assert_clean();

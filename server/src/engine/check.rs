@@ -332,12 +332,12 @@ impl Check<'_> {
         let expected = Prepared::new(projection::project(id, doc))?;
         let stored = self
             .conn
-            .prepare_cached("SELECT row, sort_key, owner_login FROM projection WHERE n = ?")?
+            .prepare_cached("SELECT row, sort_key, company_key, city_key, owner_login FROM projection WHERE n = ?")?
             .query_row([contact.n], |row| {
                 Ok((
                     row.get::<_, String>(0)?,
-                    row.get::<_, Vec<u8>>(1)?,
-                    row.get::<_, Option<String>>(2)?,
+                    [row.get::<_, Vec<u8>>(1)?, row.get(2)?, row.get(3)?],
+                    row.get::<_, Option<String>>(4)?,
                 ))
             })
             .optional()?;
@@ -351,8 +351,8 @@ impl Check<'_> {
             .optional()?;
         match stored {
             None => self.find("projection", id, "it has no row"),
-            Some((json, sort_key, login)) => {
-                if json != expected.json() || sort_key != expected.sort_key() {
+            Some((json, keys, login)) => {
+                if json != expected.json() || keys != expected.sort_keys() {
                     self.find("projection", id, "its row is not what its document gives");
                 }
                 if login != owner {

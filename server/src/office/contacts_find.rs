@@ -83,8 +83,8 @@ const fn by(name: &'static str, key: &'static str, index: &'static str) -> Sort 
     Sort { name, key, descending: false, only: "", nulls_first: false, index }
 }
 
-/// The orders. Those of text are without an index of their own: the one of the list is read through, which
-/// holds what they need, and the best of it are kept.
+/// The orders. Those by status and owner are without an index of their own: the one of the list is read
+/// through, which holds what they need, and the best of it are kept.
 pub(super) const SORTS: [Sort; 10] = [
     by("name", "p.sort_key", "projection_list"),
     Sort { descending: true, ..by("touched", "p.touched_at", "projection_by_touch") },
@@ -96,8 +96,8 @@ pub(super) const SORTS: [Sort; 10] = [
     Sort { nulls_first: true, ..by("silent", "p.last_contact_at", "projection_by_contact") },
     Sort { only: "p.next_visit IS NOT NULL", ..by("visit", "p.next_visit", "projection_by_visit") },
     Sort { only: "p.next_due IS NOT NULL", ..by("due", "p.next_due", "projection_by_due") },
-    by("company", "coalesce(nullif(rb_fold(p.company), ''), char(1114111))", "projection_list"),
-    by("city", "coalesce(nullif(rb_fold(p.city), ''), char(1114111))", "projection_list"),
+    by("company", "p.company_key", "projection_by_company"),
+    by("city", "p.city_key", "projection_by_city"),
     by("status", "coalesce(nullif(p.status, ''), char(1114111))", "projection_list"),
     by("owner", "coalesce(lower(p.owner_login), char(1114111))", "projection_list"),
 ];
@@ -192,7 +192,7 @@ pub(super) fn ids(
         }
         None if ask.q().trim().is_empty() => format!(
             "SELECT p.id FROM projection p {} WHERE {text} LIMIT {}",
-            conditions.by("projection_list"),
+            conditions.all(),
             max + 1
         ),
         // Nothing can match: as the list has it.
@@ -214,7 +214,7 @@ pub(super) fn exact(
     let Ok(conditions) = conditions(rights, filter, &SORTS[0], now) else {
         return Ok(None);
     };
-    let by = conditions.by("projection_list");
+    let by = conditions.all();
     let sql = format!("SELECT count(*) FROM projection p {by} WHERE {}", conditions.text);
     let mut statement = conn.prepare_cached(&sql)?;
     Ok(Some(statement.query_row(params_from_iter(conditions.params), |row| row.get(0))?))
@@ -296,7 +296,7 @@ pub(super) fn find(
         problem: None,
         base: conn
             .prepare_cached(&format!(
-                "SELECT count(*) FROM projection p INDEXED BY projection_list WHERE p.workspace = ? AND p.archived = 0{}",
+                "SELECT count(*) FROM projection p INDEXED BY projection_by_contact WHERE p.workspace = ? AND p.archived = 0{}",
                 rights.and_seen("p.id")
             ))?
             .query_row([workspace.as_bytes()], |row| row.get(0))?,
@@ -350,10 +350,23 @@ fn browse(
     }
     let after = After::read(ask.after());
     let limit = window(ask);
+    if conditions.wide {
+        if let Some(few) = few(conn, conditions)? {
+            found.total = Total::Exactly(few.len() as u64);
+            let few = among(&few);
+            let (lines, next) = windows(conn, &few, sort, after.as_ref(), limit, rows)?;
+            (found.lines, found.next) = (lines, next.map(|next| next.text()));
+            return Ok(());
+        }
+        // So many that the next window is near, whatever the order.
+        found.total = Total::MoreThan(COUNT_MAX);
+    }
     let (lines, next) = windows(conn, conditions, sort, after.as_ref(), limit, rows)?;
     found.lines = lines;
     let read = found.lines.len() as u64;
-    found.total = if ask.filter().trim().is_empty() && sort.only.is_empty() {
+    found.total = if conditions.wide {
+        found.total
+    } else if ask.filter().trim().is_empty() && sort.only.is_empty() {
         // Without a filter the number of all is known already.
         Total::Exactly(found.base)
     } else if next.is_none() && after.is_none() {
@@ -372,6 +385,31 @@ fn browse(
     };
     found.next = next.map(|next| next.text());
     Ok(())
+}
+
+/// The rows that a filter finds which has to read them whole, if they are not too many.
+fn few(conn: &Connection, conditions: &Filtered) -> store::Result<Option<Vec<i64>>> {
+    let mut statement = conn.prepare_cached(&format!(
+        "SELECT p.n FROM projection p {} WHERE {} LIMIT {}",
+        conditions.all(),
+        conditions.text,
+        COUNT_MAX + 1
+    ))?;
+    let numbers: Vec<i64> = statement
+        .query_map(params_from_iter(&conditions.params), |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    Ok((numbers.len() as u64 <= COUNT_MAX).then_some(numbers))
+}
+
+/// These rows alone.
+fn among(numbers: &[i64]) -> Filtered {
+    let numbers = serde_json::to_string(numbers).unwrap_or_default();
+    Filtered {
+        text: "p.n IN (SELECT value FROM json_each(?))".to_owned(),
+        params: vec![Sql::Text(numbers)],
+        live: false,
+        wide: false,
+    }
 }
 
 /// The rows behind a key, and where the next begin if there are more.

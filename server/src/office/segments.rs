@@ -245,9 +245,10 @@ fn read(
     let cursor = workspaces::cursor(conn, rights.workspace)?;
     let ask = contacts::Ask::of(&filter);
     let found = contacts::find(conn, rights, &ask, false, now)?;
-    let exact = match found.problem {
-        Some(_) => None,
-        None => contacts::exact(conn, rights, &filter, now)?,
+    let exact = match (&found.problem, found.total) {
+        (Some(_), _) => None,
+        (None, contacts::Total::Exactly(count)) => Some(count),
+        (None, contacts::Total::MoreThan(_)) => contacts::exact(conn, rights, &filter, now)?,
     };
     let ready: Vec<&str> = READY.iter().map(|ready| ready.filter).collect();
     let saved = segments::visible(conn, rights.workspace, user)?;

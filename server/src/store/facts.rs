@@ -18,6 +18,7 @@ use rusqlite::types::Value as Sql;
 use rusqlite::{Connection, Row, Transaction, params, params_from_iter};
 
 use super::contacts::Contact;
+use super::projections::Prepared;
 use super::sql::{id_column, id_column_or_null};
 use super::{EngineError, Result, contacts, documents, projections};
 
@@ -66,6 +67,8 @@ CREATE TABLE deal (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX deal_by_stage ON deal (workspace, archived, stage, entered_at, n, currency, amount,
     probability, expected_close);
+
+CREATE INDEX deal_by_name ON deal (stage, n);
 
 -- Every writing of a stage. Not taken back: it did happen.
 CREATE TABLE deal_move (
@@ -435,7 +438,7 @@ pub fn make_missing(conn: &mut Connection) -> Result<u64> {
             let whole = Contact { heads: Vec::new(), ..contact };
             let edits = edits(&tx, Some(&whole), &doc)?;
             write(&tx, *workspace, *n, &edits)?;
-            projections::put_tags(&tx, *n, &projection::project(*id, &doc).tags)?;
+            projections::put_missing(&tx, *n, &Prepared::new(projection::project(*id, &doc))?)?;
             made += 1;
         }
         let to = batch.last().map(|last| last.0);

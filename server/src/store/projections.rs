@@ -10,8 +10,10 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use super::sql::id_column;
 use super::{EngineError, Result};
 
-/// The tags of contacts, so that a filter asks an index and not the JSON of every row.
-pub(crate) const TAGS_V3: &str = "
+/// Tables of version 3. What contacts have in them that were there before is made by
+/// [`facts::make_missing`](super::facts::make_missing).
+pub(crate) const TABLES_V3: &str = "
+-- The tags of contacts, so that a filter asks an index and not the JSON of every row.
 CREATE TABLE contact_tag (
     folded TEXT NOT NULL,
     tag    TEXT NOT NULL,
@@ -19,7 +21,25 @@ CREATE TABLE contact_tag (
     PRIMARY KEY (folded, tag, n)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX contact_tag_by_contact ON contact_tag (n, tag);
+
+-- The orders by company and by city, as their words are sorted; those without one come last.
+ALTER TABLE projection ADD COLUMN company_key BLOB NOT NULL DEFAULT x'ff';
+ALTER TABLE projection ADD COLUMN city_key BLOB NOT NULL DEFAULT x'ff';
+CREATE INDEX projection_by_company ON projection (workspace, company_key) WHERE archived = 0;
+CREATE INDEX projection_by_city ON projection (workspace, city_key) WHERE archived = 0;
+
+-- Beginnings of one and two letters have an index of their own: what is searched for as somebody types
+-- was merged from all words that begin so, 90 ms in 100,000 contacts instead of 5. The index is twice as
+-- large for it, and its part of a write takes half as long again.
+DROP TABLE search;
+CREATE VIRTUAL TABLE search USING fts5 (
+    names, company, reach, place, tags, note,
+    content = '', contentless_delete = 1, tokenize = 'ascii', prefix = '1 2'
+);
 ";
+
+/// The key of a text that is missing: behind all others.
+const NO_KEY: &[u8] = &[0xff];
 
 /// A row ready to be written: what takes time to derive is derived before the transaction.
 #[derive(Debug, Clone)]
@@ -27,7 +47,13 @@ pub struct Prepared {
     row: Row,
     json: String,
     sort_key: Vec<u8>,
+    company_key: Vec<u8>,
+    city_key: Vec<u8>,
     search: fold::SearchText,
+}
+
+fn key(text: &str) -> Vec<u8> {
+    if text.is_empty() { NO_KEY.to_vec() } else { fold::sort_key(text) }
 }
 
 impl Prepared {
@@ -40,8 +66,10 @@ impl Prepared {
             EngineError::damaged(format!("the row of contact {}", row.id), error)
         })?;
         let sort_key = fold::sort_key(&fold::sort_name(&row));
+        let company = row.fields.get("company").and_then(Value::as_text).unwrap_or_default();
+        let (company_key, city_key) = (key(company), key(&row.city));
         let search = fold::search_text(&row);
-        Ok(Self { row, json, sort_key, search })
+        Ok(Self { row, json, sort_key, company_key, city_key, search })
     }
     /// The row.
     pub fn row(&self) -> &Row {
@@ -51,9 +79,9 @@ impl Prepared {
     pub fn json(&self) -> &str {
         &self.json
     }
-    /// The key by which it is sorted.
-    pub fn sort_key(&self) -> &[u8] {
-        &self.sort_key
+    /// The keys by which it is sorted: by name, by company, by city.
+    pub fn sort_keys(&self) -> [&[u8]; 3] {
+        [&self.sort_key, &self.company_key, &self.city_key]
     }
     /// The text by which it is found.
     pub fn search(&self) -> &fold::SearchText {
@@ -72,25 +100,26 @@ pub fn put(
     prepared: &Prepared,
     is_new: bool,
 ) -> Result<()> {
-    let Prepared { row, json, sort_key, search } = prepared;
+    let Prepared { row, json, sort_key, company_key, city_key, search } = prepared;
     let text = |name: &str| row.fields.get(name).and_then(Value::as_text);
     let or_null = |text: &'_ str| (!text.is_empty()).then(|| text.to_owned());
     let archived = row.fields.get("archived").and_then(Value::as_bool).unwrap_or(false);
     tx.prepare_cached(
         "INSERT INTO projection (n, workspace, id, owner_login, version, display_name, sort_key, company,
             status, category, city, country, next_visit, next_due, last_contact_at, touched_at,
-            conflicts, archived, row)
+            conflicts, archived, row, company_key, city_key)
          VALUES (?1, ?2, ?3,
             (SELECT u.login FROM contact c JOIN user u ON u.workspace = c.workspace AND u.id = c.owner
              WHERE c.n = ?1),
-            ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)
+            ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)
          ON CONFLICT (n) DO UPDATE SET owner_login = excluded.owner_login, version = excluded.version,
             display_name = excluded.display_name, sort_key = excluded.sort_key,
             company = excluded.company, status = excluded.status, category = excluded.category,
             city = excluded.city, country = excluded.country, next_visit = excluded.next_visit,
             next_due = excluded.next_due, last_contact_at = excluded.last_contact_at,
             touched_at = excluded.touched_at, conflicts = excluded.conflicts,
-            archived = excluded.archived, row = excluded.row",
+            archived = excluded.archived, row = excluded.row,
+            company_key = excluded.company_key, city_key = excluded.city_key",
     )?
     .execute(params![
         n,
@@ -111,10 +140,24 @@ pub fn put(
         row.conflicts,
         archived,
         json,
+        company_key,
+        city_key,
     ])?;
     put_tags(tx, n, &row.tags)?;
     put_search(tx, n, search)?;
     put_external_ids(tx, n, workspace, row, is_new)
+}
+
+/// Writes what version 3 brought of a row that was there before it.
+///
+/// # Errors
+/// What the database says.
+pub(super) fn put_missing(tx: &Transaction<'_>, n: i64, prepared: &Prepared) -> Result<()> {
+    put_tags(tx, n, &prepared.row.tags)?;
+    put_search(tx, n, &prepared.search)?;
+    tx.prepare_cached("UPDATE projection SET company_key = ?, city_key = ? WHERE n = ?")?
+        .execute(params![prepared.company_key, prepared.city_key, n])?;
+    Ok(())
 }
 
 /// Writes the tags of a contact, where they differ from what is there.

@@ -351,7 +351,7 @@ const V3: &[&str] = &[
     super::generations::TABLES_V3,
     super::bulk::TABLES_V3,
     super::views::TABLES_V3,
-    super::projections::TAGS_V3,
+    super::projections::TABLES_V3,
 ];
 
 #[cfg(test)]

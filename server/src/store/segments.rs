@@ -23,17 +23,48 @@ CREATE TABLE segment (
 
 -- What filters often ask for stands behind the key of the list, so that a segment of 100,000 contacts is
 -- judged without reading the wide rows and their JSON. The expressions are those of filters in SQL, to
--- the letter.
+-- the letter, and are named in LISTED.
 DROP INDEX projection_list;
 CREATE INDEX projection_list ON projection (workspace, sort_key, status, category, city, country,
     company, owner_login, next_visit, next_due, last_contact_at, conflicts,
-    COALESCE(json_extract(row, '$.purchases'), 0), json_extract(row, '$.last_purchase'),
-    json_type(row, '$.fields.cadence_days'), json_extract(row, '$.fields.cadence_days'))
+    json_extract(row, '$.last_purchase'),
+    json_type(row, '$.fields.cadence_days'), json_extract(row, '$.fields.cadence_days'),
+    COALESCE(json_array_length(row, '$.phones'), 0), COALESCE(json_array_length(row, '$.emails'), 0),
+    COALESCE(json_extract(row, '$.purchases'), 0), COALESCE(json_extract(row, '$.open_tasks'), 0),
+    COALESCE(json_extract(row, '$.interactions.visit'), 0),
+    COALESCE(json_extract(row, '$.interactions.call'), 0),
+    COALESCE(json_extract(row, '$.interactions.email'), 0),
+    COALESCE(json_extract(row, '$.interactions.message'), 0),
+    COALESCE(json_extract(row, '$.interactions.meeting'), 0),
+    COALESCE(json_extract(row, '$.interactions.note'), 0),
+    COALESCE(json_extract(row, '$.interactions.complaint'), 0),
+    COALESCE(json_extract(row, '$.interactions.return'), 0),
+    COALESCE(json_extract(row, '$.interactions.survey'), 0))
     WHERE archived = 0;
 CREATE INDEX projection_by_cadence ON projection (workspace,
     json_extract(row, '$.fields.cadence_days'), last_contact_at, owner_login)
     WHERE archived = 0 AND json_extract(row, '$.fields.cadence_days') > 0;
 ";
+
+/// What filters ask of a row's JSON and the index of the list holds, as a filter has it.
+pub(crate) const LISTED: &[&str] = &[
+    "json_extract(p.row, '$.last_purchase')",
+    "json_type(p.row, '$.fields.cadence_days')",
+    "json_extract(p.row, '$.fields.cadence_days')",
+    "COALESCE(json_array_length(p.row, '$.phones'), 0)",
+    "COALESCE(json_array_length(p.row, '$.emails'), 0)",
+    "COALESCE(json_extract(p.row, '$.purchases'), 0)",
+    "COALESCE(json_extract(p.row, '$.open_tasks'), 0)",
+    "COALESCE(json_extract(p.row, '$.interactions.visit'), 0)",
+    "COALESCE(json_extract(p.row, '$.interactions.call'), 0)",
+    "COALESCE(json_extract(p.row, '$.interactions.email'), 0)",
+    "COALESCE(json_extract(p.row, '$.interactions.message'), 0)",
+    "COALESCE(json_extract(p.row, '$.interactions.meeting'), 0)",
+    "COALESCE(json_extract(p.row, '$.interactions.note'), 0)",
+    "COALESCE(json_extract(p.row, '$.interactions.complaint'), 0)",
+    "COALESCE(json_extract(p.row, '$.interactions.return'), 0)",
+    "COALESCE(json_extract(p.row, '$.interactions.survey'), 0)",
+];
 
 /// So many segments a person may have.
 pub const SEGMENTS_MAX: u64 = 100;

@@ -78,6 +78,7 @@ impl Store {
              CREATE TABLE standing (n INTEGER, recency INTEGER, frequency INTEGER, monetary INTEGER, class TEXT);
              CREATE TABLE consent (n INTEGER, id INTEGER, channel TEXT, given INTEGER, at INTEGER);
              CREATE TABLE contact_tag (folded TEXT, tag TEXT, n INTEGER);
+             CREATE TABLE deal (n INTEGER, stage TEXT);
              CREATE TABLE interaction (n INTEGER, id INTEGER, at INTEGER, nps INTEGER)",
             columns.join(", ")
         ))
@@ -125,6 +126,9 @@ impl Store {
         for tag in &row.tags {
             let tagged = (fold(tag), tag, rowid);
             self.db.execute("INSERT INTO contact_tag VALUES (?, ?, ?)", tagged).unwrap();
+        }
+        for stage in &row.stages {
+            self.db.execute("INSERT INTO deal VALUES (?, ?)", (rowid, stage)).unwrap();
         }
         fold_tests::index(&self.db, rowid, row);
     }
