@@ -61,26 +61,43 @@ pub(super) struct Contents {
     pub edits: u64,
     /// The place behind the last one.
     pub next: (EditId, u32),
-    /// Whether there is something behind the last whole part.
+    /// Whether something between the parts or behind the last one can't be read.
     pub torn: bool,
 }
 
-/// The next entry; `None` at the end, and where what follows is not whole.
-fn entry(from: &mut impl Read) -> io::Result<Option<Vec<u8>>> {
-    let mut head = [0; 4 + CHECK_BYTES];
-    match from.read_exact(&mut head) {
-        Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Ok(None),
-        other => other?,
+/// What stands at a place of the file.
+enum Found {
+    /// An entry, and how many damaged bytes there are before it.
+    Entry(Vec<u8>, u64),
+    /// Nothing more that is whole.
+    End,
+}
+
+/// The next whole entry. One that is damaged is passed over if a whole one follows; else it is what a
+/// power cut left at the end.
+fn entry(from: &mut impl Read) -> io::Result<Found> {
+    let mut damaged = 0;
+    loop {
+        let mut head = [0; 4 + CHECK_BYTES];
+        match from.read_exact(&mut head) {
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Ok(Found::End),
+            other => other?,
+        }
+        let (length, check) = head.split_at(4);
+        let length = u32::from_be_bytes([length[0], length[1], length[2], length[3]]);
+        if length > ENTRY_BYTES_MAX {
+            return Ok(Found::End);
+        }
+        let mut bytes = Vec::new();
+        from.take(u64::from(length)).read_to_end(&mut bytes)?;
+        if bytes.len() < length as usize {
+            return Ok(Found::End);
+        }
+        if checksum(&bytes) == *check {
+            return Ok(Found::Entry(bytes, damaged));
+        }
+        damaged += entry_bytes(bytes.len());
     }
-    let (length, check) = head.split_at(4);
-    let length = u32::from_be_bytes([length[0], length[1], length[2], length[3]]);
-    if length > ENTRY_BYTES_MAX {
-        return Ok(None);
-    }
-    let mut bytes = Vec::new();
-    from.take(u64::from(length)).read_to_end(&mut bytes)?;
-    let whole = bytes.len() == length as usize && checksum(&bytes) == *check;
-    Ok(whole.then_some(bytes))
 }
 
 fn checksum(bytes: &[u8]) -> [u8; CHECK_BYTES] {
@@ -110,7 +127,7 @@ fn header(from: &mut impl Read) -> io::Result<Option<(CopiesHeader, u64)>> {
     if head != *HEAD {
         return Ok(None);
     }
-    let Some(bytes) = entry(from)? else { return Ok(None) };
+    let Found::Entry(bytes, 0) = entry(from)? else { return Ok(None) };
     let at = HEAD.len() as u64 + entry_bytes(bytes.len());
     Ok(CopiesHeader::from_bytes(&bytes).map(|header| (header, at)))
 }
@@ -134,28 +151,39 @@ pub(super) fn read(path: &Path) -> io::Result<Option<Contents>> {
         next: (EditId::from_bytes([0; 16]), SEALED_PARTS_MAX),
         torn: false,
     };
-    while let Some(bytes) = entry(&mut file)? {
+    let mut damaged = 0;
+    while let Found::Entry(bytes, before) = entry(&mut file)? {
         let Some(part) = CopiedPart::from_bytes(&bytes) else { break };
-        contents.end += entry_bytes(bytes.len());
+        damaged += before;
+        contents.end += before + entry_bytes(bytes.len());
         contents.parts += 1;
         contents.edits += u64::from(part.edits);
         contents.next = (part.bundle, part.part.saturating_add(1));
         contents.tags.extend(part.tags.chunks_exact(32).filter_map(|tag| Tag::try_from(tag).ok()));
     }
-    contents.torn = contents.end < length;
+    contents.torn = damaged > 0 || contents.end < length;
     Ok(Some(contents))
 }
 
-/// The header of a file and the part at a place in it (0: the first), with the place of the next;
-/// `None` at the end.
-pub(super) fn part_at(path: &Path, at: u64) -> io::Result<Option<(Sealed, u64)>> {
+/// A part of a file, as it is handed over.
+pub(super) struct Part {
+    pub sealed: Sealed,
+    /// Where the next one begins.
+    pub next: u64,
+    /// Whether something before it can't be read.
+    pub behind_damage: bool,
+}
+
+/// The part at a place of a file (0: the first); `None` at the end.
+pub(super) fn part_at(path: &Path, at: u64) -> io::Result<Option<Part>> {
     let mut file = BufReader::new(File::open(path)?);
     let Some((header, parts_at)) = header(&mut file)? else { return Ok(None) };
     let at = at.max(parts_at);
     file.seek(SeekFrom::Start(at))?;
-    let Some(bytes) = entry(&mut file)? else { return Ok(None) };
-    let next = at + entry_bytes(bytes.len());
-    Ok(CopiedPart::from_bytes(&bytes).map(|part| (part.into_sealed(&header), next)))
+    let Found::Entry(bytes, damaged) = entry(&mut file)? else { return Ok(None) };
+    let next = at + damaged + entry_bytes(bytes.len());
+    let part = CopiedPart::from_bytes(&bytes).map(|part| part.into_sealed(&header));
+    Ok(part.map(|sealed| Part { sealed, next, behind_damage: damaged > 0 }))
 }
 
 /// The file that is being written.

@@ -12,7 +12,7 @@ use roadbook_protocol::wire::{Sealed, SealedStored};
 use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 
-use super::file;
+use super::file::{self, Part};
 use super::{Copies, Me};
 use crate::error::{Error, Result};
 use crate::files;
@@ -96,6 +96,8 @@ fn of(home: &Path, workspace: WorkspaceId, user: UserId) -> Vec<Waiting> {
     found.into_iter().map(look).collect()
 }
 
+const DAMAGED: &str =
+    "a part of these sealed edits is damaged and could not be handed over; the file is kept";
 const OTHERS: &str = "these are sealed edits of another user; they are kept until that user enrols in this directory";
 
 impl Copies {
@@ -131,13 +133,21 @@ impl Replica {
         for (n, waiting) in state.waiting.iter_mut().enumerate() {
             let Some(at) = waiting.at else { continue };
             match file::part_at(&waiting.path, at) {
-                Ok(Some((sealed, next))) => {
+                Ok(Some(Part { sealed, next, behind_damage })) => {
+                    if behind_damage && waiting.refused.is_none() {
+                        // The file stays: what is in it is nowhere else.
+                        waiting.refused = Some(DAMAGED.to_owned());
+                    }
                     waiting.sent = Some(((sealed.bundle, sealed.part), next));
                     found = Some(sealed);
                     break;
                 }
                 Ok(None) => {
                     waiting.at = None;
+                    let rest = |file: std::fs::Metadata| at > 0 && file.len() > at;
+                    if waiting.refused.is_none() && waiting.path.metadata().is_ok_and(rest) {
+                        waiting.refused = Some(DAMAGED.to_owned());
+                    }
                     if waiting.refused.is_none() {
                         files::erase(&waiting.path)?;
                         done.push(n);

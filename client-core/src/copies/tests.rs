@@ -25,7 +25,7 @@ fn copies_of(home: &Path) -> PathBuf {
 fn opened(path: &Path, key: &OpeningKey) -> Vec<SealedEdit> {
     let device = file::read(path).unwrap().unwrap().header.device;
     let (mut at, mut edits) = (0, Vec::new());
-    while let Some((sealed, next)) = file::part_at(path, at).unwrap() {
+    while let Some(file::Part { sealed, next, .. }) = file::part_at(path, at).unwrap() {
         edits.extend(sealed.open((&WORKSPACE, &device, &REP), key, 1 << 24).unwrap());
         at = next;
     }
@@ -328,6 +328,33 @@ fn copies_of_another_user_and_those_that_are_refused_are_kept() {
     let device = device.reopen();
     assert_eq!(handed_over(&device.replica).len(), rest.len() + 1);
     assert!(file::waiting(device.home()).unwrap().is_empty());
+}
+
+#[test]
+fn a_damaged_part_costs_itself_alone_and_its_file_is_kept() {
+    for (seed, damaged) in [(20, 0), (21, 1), (22, 3)] {
+        let (device, _) = edited(seed, 4);
+        let path = copies_of(device.home());
+        let (mut at, mut places) = (0, Vec::new());
+        while let Some(part) = file::part_at(&path, at).unwrap() {
+            places.push(part.next);
+            at = part.next;
+        }
+        assert_eq!(places.len(), 4);
+        lose_the_key(&device);
+        // The last byte of that part.
+        let mut bytes = fs::read(&path).unwrap();
+        let last = usize::try_from(places[damaged]).unwrap() - 1;
+        bytes[last] ^= 1;
+        fs::write(&path, bytes).unwrap();
+        let device = device.reopen();
+        enrol(&device.replica, seed * 10);
+        assert_eq!(handed_over(&device.replica).len(), 3, "part {damaged}");
+        let waiting = file::waiting(device.home()).unwrap();
+        assert_eq!(waiting.len(), 1, "what can't be read is nowhere else: part {damaged}");
+        let status = device.replica.status().unwrap().copies;
+        assert!(status.refused.is_some_and(|reason| reason.contains("damaged")), "part {damaged}");
+    }
 }
 
 fn lose_the_key_but_keep_waiting(device: &Device) {

@@ -151,7 +151,11 @@ pub(super) async fn set(
         } else {
             t!("edit-quoted", text = there.to_string())
         };
-        return Err(OfficeError::Changed { reason: t!("edit-changed", now = shown), now: there });
+        return Err(OfficeError::Changed {
+            reason: t!("edit-changed", now = shown),
+            field: "was".to_owned(),
+            now: there,
+        });
     }
     let command = match custom {
         Some(name) => Command::Custom { name: name.to_owned(), value },
@@ -172,7 +176,7 @@ pub(super) async fn put(
         .ok_or_else(|| OfficeError::refused(t!("edit-no-list")))?;
     let contact = document::read(open.id, &open.doc);
     if !form.has("id") {
-        let mut set = entry_fields(collection, None, form)?;
+        let mut set = entry_fields(collection, None, form, "")?;
         set.retain(|_, value| value.is_some());
         if set.is_empty() {
             return Err(OfficeError::refused(t!("edit-fill-in")));
@@ -192,9 +196,19 @@ pub(super) async fn put(
     }
     let there = contact.entries(collection).iter().find(|there| there.id == entry);
     let there = there.ok_or_else(|| OfficeError::refused(t!("edit-removed")))?;
-    let mut set = entry_fields(collection, Some(there), form)?;
+    let mut set = entry_fields(collection, Some(there), form, "")?;
+    let seen = entry_fields(collection, Some(there), form, SEEN)?;
     // What was not touched is not written: another's newer value stays.
-    set.retain(|name, value| there.fields.get(name) != value.as_ref());
+    set.retain(|name, value| {
+        there.fields.get(name) != value.as_ref() && seen.get(name) != Some(value)
+    });
+    let unseen = |spec: &&FieldSpec| {
+        let then = set.contains_key(spec.name).then(|| seen.get(spec.name)).flatten();
+        then.is_some_and(|then| then.as_ref() != there.fields.get(spec.name))
+    };
+    if let Some(spec) = collection.fields().iter().find(unseen) {
+        return Err(changed(spec, there));
+    }
     if collection == Collection::Tasks && set.get("done") == Some(&Some(Value::Bool(true))) {
         set.entry("done_at".to_owned()).or_insert(Some(Value::Int(open.state.now())));
     }
@@ -220,6 +234,7 @@ pub(super) async fn stage(
     if form.raw("was").is_some_and(|was| was != now) && stage != now {
         return Err(OfficeError::Changed {
             reason: t!("edit-deal-moved", stage = fields::word(now)),
+            field: "was".to_owned(),
             now: now.to_owned(),
         });
     }
@@ -240,25 +255,52 @@ pub(super) async fn stage(
     open.author(vec![Command::Put { collection: Collection::Deals, id: deal, fields: set }]).await
 }
 
-/// The fields of a form that belong to a collection.
+/// Before the name of a field: what stood in it when the form was shown.
+const SEEN: &str = "was-";
+
+/// Somebody wrote another value than the form showed.
+fn changed(spec: &FieldSpec, there: &Entry) -> OfficeError {
+    let value = there.fields.get(spec.name);
+    let now = match spec.kind {
+        Kind::Minor => fields::money_text(value, there.text("currency")),
+        _ => fields::raw(spec, value),
+    };
+    let shown = match spec.kind {
+        _ if now.is_empty() => t!("edit-nothing"),
+        Kind::Choice(_) => t!("edit-quoted", text = fields::word(&now)),
+        _ => t!("edit-quoted", text = now.as_str()),
+    };
+    let field = format!("{SEEN}{}", spec.name);
+    OfficeError::Changed { reason: t!("edit-changed", now = shown), field, now }
+}
+
+/// The fields of a form that belong to a collection; with `SEEN` before their names what was seen.
 fn entry_fields(
     collection: Collection,
     there: Option<&Entry>,
     form: &Fields,
+    before: &str,
 ) -> Result<BTreeMap<String, Option<Value>>, OfficeError> {
-    let currency = match form.raw("currency") {
-        Some(_) => form.text("currency").to_ascii_uppercase(),
+    let currency = match form.raw(&format!("{before}currency")) {
+        Some(currency) => currency.trim().to_ascii_uppercase(),
         None => there.map_or(String::new(), |entry| entry.text("currency").to_owned()),
     };
     let mut set = BTreeMap::new();
     for spec in collection.fields() {
-        let Some(text) = form.raw(spec.name) else { continue };
+        let Some(text) = form.raw(&format!("{before}{}", spec.name)) else { continue };
         if spec.kind == Kind::Minor && !text.trim().is_empty() && currency.is_empty() {
+            if before == SEEN {
+                continue;
+            }
             return Err(OfficeError::refused(t!("edit-currency")));
         }
         // A form shows minutes; the milliseconds of a time that was not touched stay.
         let current = there.and_then(|entry| entry.fields.get(spec.name));
-        let parsed = parse(spec, text.trim(), &currency, form)?;
+        let parsed = match parse(spec, text.trim(), &currency, form) {
+            // It came from elsewhere and can't be compared.
+            Err(_) if before == SEEN => continue,
+            parsed => parsed?,
+        };
         let same_minute = match (spec.kind, &parsed, current) {
             (Kind::Instant, Some(Value::Int(new)), Some(Value::Int(old))) => {
                 new.div_euclid(60_000) == old.div_euclid(60_000)
@@ -344,7 +386,7 @@ pub(super) async fn log(
 ) -> Answer {
     let open = Open::new(state, &id, posted).await?;
     let form = open.fields();
-    let mut set = entry_fields(Collection::Interactions, None, form)?;
+    let mut set = entry_fields(Collection::Interactions, None, form, "")?;
     set.retain(|_, value| value.is_some());
     if !set.contains_key("summary") {
         return Err(OfficeError::refused(t!("edit-line")));

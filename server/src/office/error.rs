@@ -24,8 +24,9 @@ pub(super) enum OfficeError {
     NotFound { what: &'static str },
     /// The form could not be taken; the text says what to do.
     Refused { reason: String },
-    /// Somebody else wrote what the form was about to overwrite; the value that is there now.
-    Changed { reason: String, now: String },
+    /// Somebody else wrote what the form was about to overwrite; the value that is there now, and the
+    /// form's field that says what was seen.
+    Changed { reason: String, field: String, now: String },
     /// Too often, too fast.
     TooMany { seconds: u64 },
     /// More contacts than are usual.
@@ -108,9 +109,9 @@ impl IntoResponse for OfficeError {
             OfficeError::Refused { reason } => {
                 (StatusCode::UNPROCESSABLE_ENTITY, t!("error-not-taken"), reason)
             }
-            OfficeError::Changed { reason, now } => {
+            OfficeError::Changed { reason, field, now } => {
                 let body = html! {
-                    div.tight { h1 { (t!("error-changed")) } p.k data-problem { (reason) } data value=(now) data-was {} }
+                    div.tight { h1 { (t!("error-changed")) } p.k data-problem { (reason) } data value=(now) data-was=(field) {} }
                 };
                 return (StatusCode::CONFLICT, layout::alone(&t!("error-changed"), body))
                     .into_response();

@@ -175,6 +175,8 @@ impl Sheet<'_> {
                     div.wide[is_long(spec)] {
                         label for=(input) { (label_of(spec)) }
                         (control(&input, spec.name, spec, &text))
+                        // What was seen, so that nothing newer is written over unseen.
+                        @if entry.is_some() { input type="hidden" name={ "was-" (spec.name) } value=(text) data-utc[spec.kind == Kind::Instant && !text.is_empty()]; }
                     }
                 }
             }
@@ -255,7 +257,7 @@ pub(super) fn raw(spec: &FieldSpec, value: Option<&Value>) -> String {
     }
 }
 
-fn money_text(value: Option<&Value>, currency: &str) -> String {
+pub(super) fn money_text(value: Option<&Value>, currency: &str) -> String {
     match value.and_then(Value::as_int) {
         Some(minor) => layout::money_plain(minor, currency),
         None => value.map_or(String::new(), Value::to_string),

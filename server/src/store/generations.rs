@@ -235,9 +235,18 @@ pub fn begin(
 ) -> Result<()> {
     let (workspace, contact) = (key.0.as_bytes(), key.1.as_bytes());
     for change in written {
+        // What a rewrite writes can be foreseen. Whoever sent it before, as if it were theirs, finds it
+        // set aside; it must not keep the rewrite from being committed.
+        tx.prepare_cached(
+            "DELETE FROM log WHERE seq = (SELECT log_seq FROM change_index
+                 WHERE workspace = ? AND contact = ? AND hash = ? AND fate <> 1)",
+        )?
+        .execute(params![workspace, contact, change.hash.0])?;
         tx.prepare_cached(
             "INSERT INTO change_index (workspace, contact, hash, actor, seq, fate, log_seq, generation)
-             VALUES (?, ?, ?, ?, ?, 1, 0, ?)",
+             VALUES (?, ?, ?, ?, ?, 1, 0, ?)
+             ON CONFLICT (workspace, contact, hash) DO UPDATE SET actor = excluded.actor,
+                seq = excluded.seq, fate = 1, log_seq = 0, generation = excluded.generation",
         )?
         .execute(params![
             workspace,

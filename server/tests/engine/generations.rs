@@ -180,6 +180,38 @@ fn a_device_can_not_begin_a_generation() {
 }
 
 #[test]
+fn what_a_rewrite_is_about_to_write_can_not_be_taken_by_a_device_before_it() {
+    let mut world = World::new();
+    let anna = world.rep("anna");
+    let (contact, _) = busy(&world, &anna);
+    let old = document(&world, contact);
+    let file = world.dir.path().join("copy.backup");
+    world.engine.backup(&file).unwrap();
+    let ledger = world.dir.path().join("ledger");
+    let noted = std::fs::read(&ledger).unwrap();
+    rewrite(&world, contact, false);
+    // Anybody who has the document can tell what is in the fresh one.
+    let fresh = document(&world, contact);
+    let foreseen: Vec<Made> = fresh
+        .get_changes(&[])
+        .iter()
+        .filter(|change| old.get_change_by_hash(&change.hash()).is_none())
+        .map(|change| Made { contact, hash: change.hash(), bytes: change.raw_bytes().to_vec() })
+        .collect();
+    assert!(!foreseen.is_empty());
+    world.engine.shutdown();
+    std::fs::write(&ledger, noted).unwrap();
+    restore(&mut world, &file);
+    for made in &foreseen {
+        assert_eq!(fate(&world, &anna, made).0, Fate::Quarantined);
+    }
+    assert_eq!(rewrite(&world, contact, false), 2);
+    assert_eq!(document(&world, contact).get_heads(), fresh.get_heads());
+    assert_eq!(world.company(contact), "Company 39");
+    world.assert_clean();
+}
+
+#[test]
 fn a_contact_near_a_limit_is_begun_anew_by_itself() {
     let dir = tempfile::tempdir().unwrap();
     let limits = Limits { document_changes_max: 80, ..Limits::DEFAULT };

@@ -137,12 +137,21 @@ async function refresh(options = {}) {
   reading?.abort();
   const mine = (reading = new AbortController());
   try {
-    const url = new URL(location.href);
+    const asked = location.href;
+    const url = new URL(asked);
     const rows = $("#rows");
     if (rows && rows.children.length > Number(rows.dataset.window)) url.searchParams.set("rows", rows.children.length);
     const answer = await fetch(url, { signal: mine.signal, headers: { "x-office": "units" } });
     if (answer.redirected && !answer.url.startsWith(location.origin + location.pathname)) return location.reload();
-    adopt(await answer.text(), options);
+    // What stands here, and may be half written, is worth more than a page that says "not now".
+    if (answer.status >= 500 || answer.status === 429) {
+      setTimeout(hinted, 3000);
+      return state("behind", WORDS.notLive);
+    }
+    const html = await answer.text();
+    // Something else was searched for meanwhile.
+    if (location.href !== asked) return hinted();
+    adopt(html, options);
   } catch (error) {
     if (error.name !== "AbortError") state("behind", WORDS.notLive);
   }
@@ -441,7 +450,11 @@ document.addEventListener("submit", async (event) => {
     } else {
       const page = new DOMParser().parseFromString(html, "text/html");
       const was = $("data[data-was]", page);
-      if (was && form.elements.was) form.elements.was.value = was.value;
+      const seen = was && form.elements[was.dataset.was];
+      if (seen) {
+        seen.value = was.value;
+        if (/^\d+-\d+-\d+T\d+:\d+$/.test(was.value)) { seen.setAttribute("data-utc", ""); zones(form); }
+      }
       problem(form, $("[data-problem]", page)?.textContent ?? WORDS.answered.replace("{status}", answer.status));
     }
   } catch {
@@ -490,6 +503,8 @@ async function ask(find) {
   const mine = (asking = new AbortController());
   try {
     const answer = await fetch(url, { signal: mine.signal, headers: { "x-office": "units" } });
+    if (!answer.ok) return say(WORDS.unreachable);
+    reading?.abort();
     history.replaceState(null, "", url);
     adopt(await answer.text(), { force: "*" });
   } catch (error) {
@@ -577,6 +592,8 @@ function moveTo(card, column) {
 /** Alt and an arrow move the deal that has the focus to the stage beside it. */
 document.addEventListener("keydown", (event) => {
   if (!event.altKey || (event.key !== "ArrowLeft" && event.key !== "ArrowRight")) return;
+  // There it goes a word back or on.
+  if (event.target.matches?.("input, select, textarea")) return;
   const card = event.target.closest?.("[data-deal]");
   const column = card?.closest("[data-stage]");
   if (!column) return;

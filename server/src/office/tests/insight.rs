@@ -97,6 +97,42 @@ async fn a_deal_is_moved_by_the_manager_and_never_over_somebody_elses_move() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_form_of_an_entry_writes_what_was_touched_alone_and_nothing_newer_over_unseen() {
+    let house = House::new();
+    let (manager, browser) = house.manager().await;
+    let contact = house.contact(house.workspace, manager, None, &[("company", "Firm")]);
+    let fields = [("title", "Press".into()), ("stage", "lead".into())];
+    house.edit(manager, contact, vec![put(Collection::Deals, 1, &fields)]);
+    let deal = EntryId::from_bytes([1; 16]).to_string();
+    let save = async |fields: &[(&str, &str)]| {
+        let mut form = vec![("collection", "deals"), ("id", deal.as_str())];
+        form.extend(fields);
+        browser.post(&format!("/contacts/{contact}/put"), &form).await
+    };
+    // Somebody wins the deal while its title is being written.
+    house.edit(manager, contact, vec![put(Collection::Deals, 1, &[("stage", "won".into())])]);
+    let title = [("title", "Big press"), ("was-title", "Press")];
+    let saved = save(&[title[0], title[1], ("stage", "lead"), ("was-stage", "lead")]).await;
+    assert_eq!(saved.status, StatusCode::SEE_OTHER, "{}", saved.body);
+    let now = house.deal(contact);
+    assert_eq!((now.text("title"), now.text("stage")), ("Big press", "won"));
+
+    // Who moves it without having seen that is asked; nothing of the form is written.
+    let late = [("title", "Press"), ("was-title", "Big press")];
+    let asked = save(&[late[0], late[1], ("stage", "offer"), ("was-stage", "lead")]).await;
+    assert_eq!(asked.status, StatusCode::CONFLICT);
+    asked.assert_has("Somebody changed this to “Won”").assert_has("data-was=\"was-stage\"");
+    assert_eq!(house.deal(contact).text("title"), "Big press");
+    let again = save(&[late[0], late[1], ("stage", "offer"), ("was-stage", "won")]).await;
+    assert_eq!(again.status, StatusCode::SEE_OTHER);
+    assert_eq!(house.deal(contact).text("stage"), "offer");
+    browser
+        .get(&format!("/contacts/{contact}"))
+        .await
+        .assert_has("name=\"was-stage\" value=\"offer\"");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn much_that_comes_together_is_one_line_that_tells_of_visits_and_moved_deals() {
     let house = House::new();
     let (manager, browser) = house.manager().await;
