@@ -56,6 +56,7 @@ impl Replica {
         // First the key: a replica that says it is enrolled must be able to prove it.
         self.inner.home.adopt_key()?;
         self.forget_wipe()?;
+        self.beginning_anew()?;
         self.write("bind", |write| {
             let tx = &write.tx;
             let before = meta::id(tx, key::DEVICE, DeviceId::from_bytes)?;

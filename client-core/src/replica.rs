@@ -100,12 +100,22 @@ impl Replica {
     /// the program wrote it, [`Error::Encrypted`], [`Error::KeyLost`] or [`Error::Keys`] where it can't be
     /// decrypted.
     pub fn open(home: &Path, options: OpenOptions) -> Result<Replica> {
+        Replica::open_after(home, options, at_rest::lost::put_back)
+    }
+
+    /// Opens it after something was done in its directory.
+    pub(crate) fn open_after(
+        home: &Path,
+        options: OpenOptions,
+        first: impl FnOnce(&Home) -> Result<()>,
+    ) -> Result<Replica> {
         let home = Home::open(home, options.keys.clone())?.with_signer(options.signer.clone());
         let machine_id = options.machine_id.clone().unwrap_or_else(machine_id);
         let mut wiped = wipe::Note::load(&home)?;
         if let Some(note) = &mut wiped {
             wipe::destroy(&home, note)?;
         }
+        first(&home)?;
         let key = at_rest::prepare(&home, &options)?;
         let store = salvage::open(&home, &options, key.as_ref())?;
         let replica = Replica {

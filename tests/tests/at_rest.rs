@@ -269,6 +269,21 @@ fn a_replica_whose_key_is_lost_is_enrolled_anew_and_loses_no_edit() {
     assert!(!after.contains_key("data.key"), "no new key is left");
     refused(&rep.run(&["list"]), "is lost");
 
+    // Killed while it was put away, and when a new one was begun: the same.
+    for (point, word) in [
+        ("lost_moved", "no key for it any more"),
+        ("lost_put_away", "no key for it any more"),
+        ("encrypt_noted", "another key"),
+    ] {
+        die(&rep, point, &["enroll", &scene.url(), "AAAA-BBBB"]);
+        refused(&rep.run(&["list"]), word);
+        let after = files(rep.home());
+        for name in ["replica.db", "cipher", "incarnation", "copies"] {
+            assert_eq!(after[name], before[name], "{name} after {point}");
+        }
+    }
+    fs::remove_file(rep.home().join("data.key")).unwrap();
+
     let code = scene.invite("ada");
     let enrolled = rep.json(&["enroll", &scene.url(), &code]);
     assert_eq!(enrolled["sealed_edits"], 2, "{enrolled}");

@@ -414,7 +414,18 @@ fn mentions_in_other_contacts_are_listed_for_a_person_to_decide() {
     phone.sync();
     visit(&phone, &other, &format!("with Nina {MARKER}name"));
     phone.sync_until_merged();
+    // Searches that were saved may name the person too.
+    let named = format!("{MARKER}NAME");
+    scene.admin(&["list", "hand", "Hers", "--filter", &named, "--to", "ada"]).ok();
+    scene.admin(&["list", "hand", "All", "--filter", "*", "--to", "ada"]).ok();
+    let dry = scene.admin(&["erase", &id, "--dry-run", "--json"]).json();
+    assert_eq!(dry["saved"].as_array().unwrap().len(), 1, "{dry}");
+    assert_eq!(
+        (&dry["saved"][0]["kind"], &dry["saved"][0]["name"]),
+        (&"list".into(), &"Hers".into())
+    );
     let erased = scene.admin(&["erase", &id, "--reason", "request-2", "--json"]).json();
+    assert_eq!(erased["saved"], dry["saved"]);
     let mentions = erased["mentions"].as_array().unwrap();
     assert_eq!(mentions.len(), 2, "{erased}");
     assert!(mentions.iter().all(|mention| mention["contact"] == other.as_str()), "{erased}");

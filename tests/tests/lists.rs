@@ -268,6 +268,16 @@ async fn a_list_goes_to_whom_one_may_give_contacts_and_says_so_before() {
     ] {
         assert!(!nora(args).status.success(), "{args:?}");
     }
+    // What was shown is what is confirmed: another one, or none, is not replaced by it.
+    let hers = ["list", "hand", "Hers", "--filter", "*", "--to", "ada"];
+    let first = nora(&[&hers[..], &["--replaces", "", "--json"]].concat()).json();
+    let id = first["id"].as_str().unwrap();
+    let again = nora(&[&hers[..], &["--replaces", ""]].concat());
+    assert!(again.stderr.contains("meanwhile"), "{}", again.stderr);
+    let second = nora(&[&hers[..], &["--replaces", id, "--json"]].concat()).json();
+    assert_eq!(second["replaces"], id);
+    let stale = nora(&[&hers[..], &["--replaces", id]].concat());
+    assert!(stale.stderr.contains("look again"), "{}", stale.stderr);
     nora(&["list", "hand", "Hers", "--filter", "*", "--to", "ada"]).ok();
     nora(&["list", "take-back", "hers"]).ok();
 

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use super::HEADER;
 use crate::env::OpenOptions;
 use crate::error::{Error, Result};
+use crate::failpoint::failpoint;
 use crate::files;
 use crate::identity::{Home, INCARNATION};
 use crate::keys::DATA_KEY;
@@ -15,11 +16,17 @@ use crate::replica::Replica;
 
 /// What the directory's name begins with; the time follows.
 const LOST: &str = "lost-";
+/// Behind that while files are on their way into the directory, or back.
+const MOVING: &str = ".moving";
+/// Behind that while no new replica has taken the place.
+const UNDECIDED: &str = ".undecided";
 const DATABASE: &str = "replica.db";
 
 /// Whether a name in the replica's directory is one of these.
 pub(crate) fn is_ours(name: &str) -> bool {
-    name.strip_prefix(LOST).is_some_and(|time| time.bytes().all(|byte| byte.is_ascii_digit()))
+    let Some(rest) = name.strip_prefix(LOST) else { return false };
+    let time = rest.strip_suffix(MOVING).or(rest.strip_suffix(UNDECIDED)).unwrap_or(rest);
+    time.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// Destroys such a directory.
@@ -30,7 +37,8 @@ pub(crate) fn erase(path: &Path) -> Result<()> {
     fs::remove_dir(path).map_err(Error::file(path))
 }
 
-/// What was put away.
+/// What was put away. How far that has come stands in the directory's name, so that an end in the middle
+/// leaves nothing half done: [`put_back`].
 #[derive(Debug)]
 pub(crate) struct PutAway {
     to: PathBuf,
@@ -41,40 +49,98 @@ pub(crate) struct PutAway {
 impl PutAway {
     /// Puts everything away that is encrypted with the key that is gone, or bound to that file.
     fn begin(home: &Home, now_ms: i64) -> Result<PutAway> {
-        let to = (0..)
-            .map(|again| home.path().join(format!("{LOST}{}", now_ms.max(0) + again)))
-            .find(|path| !path.exists())
-            .unwrap_or_else(|| home.path().join(LOST));
-        fs::create_dir(&to).map_err(Error::file(&to))?;
-        files::private(&to, 0o700)?;
-        let had_key = home.secret(DATA_KEY)?.is_some();
-        // The database last: as long as it is here, nothing has happened.
-        for name in names(home.path())? {
-            fs::rename(home.path().join(&name), to.join(&name)).map_err(Error::file(&to))?;
-        }
+        let free = |at: &i64| {
+            let name = |suffix| home.path().join(format!("{LOST}{at}{suffix}"));
+            ["", MOVING, UNDECIDED].into_iter().all(|suffix| !name(suffix).exists())
+        };
+        let at = (now_ms.max(0)..).find(free).unwrap_or(now_ms);
+        let moving = home.path().join(format!("{LOST}{at}{MOVING}"));
+        fs::create_dir(&moving).map_err(Error::file(&moving))?;
+        files::private(&moving, 0o700)?;
         home.sync();
-        Ok(PutAway { to, had_key })
+        let had_key = home.secret(DATA_KEY)?.is_some();
+        move_all(home.path(), &moving)?;
+        failpoint("lost_moved");
+        let put_away = PutAway { to: renamed(home, &moving, UNDECIDED)?, had_key };
+        failpoint("lost_put_away");
+        Ok(put_away)
+    }
+
+    /// The new replica is about to take its place: from now on it stays where it is.
+    fn keep(&mut self, home: &Home) -> Result<()> {
+        self.to = renamed(home, &self.to, "")?;
+        Ok(())
     }
 
     /// Puts it back: what was made in its place is destroyed.
-    pub(crate) fn undo(&self, home: &Home) -> Result<()> {
-        for name in names(home.path())? {
-            files::erase(&home.path().join(name))?;
-        }
+    fn undo(&self, home: &Home) -> Result<()> {
+        back(home, &self.to)?;
         if !self.had_key {
             home.forget_secret(DATA_KEY)?;
         }
-        for name in names(&self.to)? {
-            fs::rename(self.to.join(&name), home.path().join(&name))
-                .map_err(Error::file(&self.to))?;
-        }
-        fs::remove_dir(&self.to).map_err(Error::file(&self.to))?;
-        home.sync();
         Ok(())
     }
 }
 
-/// What is to be put away of a directory, the database itself last.
+/// Puts back what was put away by a program that came to its end before a new replica had taken the
+/// place. (A key that it had made stays with the store: one that came back must not be lost with it.)
+pub(crate) fn put_back(home: &Home) -> Result<()> {
+    for entry in fs::read_dir(home.path()).map_err(Error::file(home.path()))? {
+        let entry = entry.map_err(Error::file(home.path()))?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if !is_ours(&name) {
+            continue;
+        }
+        if name.ends_with(UNDECIDED) {
+            back(home, &entry.path())?;
+        } else if name.ends_with(MOVING) {
+            move_back(home, &entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// From a directory that holds all of it.
+fn back(home: &Home, from: &Path) -> Result<()> {
+    for name in names(home.path())? {
+        files::erase(&home.path().join(name))?;
+    }
+    // What is new is gone, durably, before anything of the same name is here.
+    home.sync();
+    move_back(home, &renamed(home, from, MOVING)?)
+}
+
+fn move_back(home: &Home, from: &Path) -> Result<()> {
+    move_all(from, home.path())?;
+    home.sync();
+    fs::remove_dir(from).map_err(Error::file(from))?;
+    home.sync();
+    Ok(())
+}
+
+/// What is there already is there as it was: nothing else was made while files were on their way.
+fn move_all(from: &Path, to: &Path) -> Result<()> {
+    for name in names(from)? {
+        fs::rename(from.join(&name), to.join(&name)).map_err(Error::file(to))?;
+    }
+    files::sync_directory(from);
+    files::sync_directory(to);
+    Ok(())
+}
+
+/// The directory under the name that says how far it has come.
+fn renamed(home: &Home, directory: &Path, suffix: &str) -> Result<PathBuf> {
+    let name = directory.file_name().unwrap_or_default().to_string_lossy();
+    let time = name.split('.').next().unwrap_or_default();
+    let to = home.path().join(format!("{time}{suffix}"));
+    if to != directory {
+        fs::rename(directory, &to).map_err(Error::file(directory))?;
+        home.sync();
+    }
+    Ok(to)
+}
+
+/// What is to be put away of a directory.
 fn names(of: &Path) -> Result<Vec<String>> {
     let mut names = Vec::new();
     for entry in fs::read_dir(of).map_err(Error::file(of))? {
@@ -83,7 +149,7 @@ fn names(of: &Path) -> Result<Vec<String>> {
             names.push(name);
         }
     }
-    names.sort_by_key(|name| (name == DATABASE, name.clone()));
+    names.sort();
     Ok(names)
 }
 
@@ -100,25 +166,40 @@ impl Replica {
             Err(Error::KeyLost { .. }) => {}
             other => return other,
         }
-        let home = Home::open(path, options.keys.clone())?;
-        let put_away = PutAway::begin(&home, options.clock.now_ms())?;
-        tracing::warn!(
-            to = %put_away.to.display(),
-            "the key of the replica is lost; it is put there, and a new one is begun"
-        );
-        drop(home);
-        let replica = Replica::open(path, options)?;
-        *replica.lock_put_away() = Some(put_away);
+        let mut put_away = None;
+        let now_ms = options.clock.now_ms();
+        let replica = Replica::open_after(path, options, |home| {
+            put_away = Some(PutAway::begin(home, now_ms)?);
+            Ok(())
+        })?;
+        *replica.lock_put_away() = put_away;
+        if let Some(to) = replica.put_away() {
+            tracing::warn!(
+                to = %to.display(),
+                "the key of the replica is lost; it is put there, and a new one is begun"
+            );
+        }
         Ok(replica)
     }
 
-    /// The directory into which a replica was put whose key is lost, while it is not sure that a new
-    /// one takes its place.
+    /// The directory in which a replica lies whose key is lost, once this new one has taken its place:
+    /// until then its name says that this is not decided.
     pub fn put_away(&self) -> Option<PathBuf> {
-        self.lock_put_away().as_ref().map(|put_away| put_away.to.clone())
+        self.lock_put_away().as_ref().map(|put_away| put_away.to.with_extension(""))
     }
 
-    /// The new replica takes its place.
+    /// The new replica is about to take its place.
+    ///
+    /// # Errors
+    /// What the disk says: it must not take it then.
+    pub(crate) fn beginning_anew(&self) -> Result<()> {
+        match self.lock_put_away().as_mut() {
+            Some(put_away) => put_away.keep(&self.inner.home),
+            None => Ok(()),
+        }
+    }
+
+    /// The new replica has taken its place.
     pub(crate) fn begun_anew(&self) {
         *self.lock_put_away() = None;
     }

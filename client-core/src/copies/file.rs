@@ -24,6 +24,10 @@ use crate::files;
 /// What the file begins with: what it is, and its format.
 const HEAD: &[u8; 20] = b"roadbook copies\0\0\0\0\x01";
 const CHECK_BYTES: usize = 8;
+/// What stands before an entry: its length and the checksum.
+const HEAD_BYTES: usize = 4 + CHECK_BYTES;
+/// What every part begins with, by its encoding: a map of six, of which the first is an id of 16 bytes.
+const PART_BEGINS: &[u8] = &[0xa6, 0x00, 0x50];
 /// More than the largest part that is written: a length beyond it is none.
 const ENTRY_BYTES_MAX: u32 = 64 << 20;
 /// A file is not let grow beyond this: some 60,000 edits that were not sent.
@@ -73,31 +77,41 @@ enum Found {
     End,
 }
 
-/// The next whole entry. One that is damaged is passed over if a whole one follows; else it is what a
-/// power cut left at the end.
-fn entry(from: &mut impl Read) -> io::Result<Found> {
-    let mut damaged = 0;
-    loop {
-        let mut head = [0; 4 + CHECK_BYTES];
-        match from.read_exact(&mut head) {
-            Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Ok(Found::End),
-            other => other?,
-        }
-        let (length, check) = head.split_at(4);
-        let length = u32::from_be_bytes([length[0], length[1], length[2], length[3]]);
-        if length > ENTRY_BYTES_MAX {
-            return Ok(Found::End);
-        }
-        let mut bytes = Vec::new();
-        from.take(u64::from(length)).read_to_end(&mut bytes)?;
-        if bytes.len() < length as usize {
-            return Ok(Found::End);
-        }
-        if checksum(&bytes) == *check {
-            return Ok(Found::Entry(bytes, damaged));
-        }
-        damaged += entry_bytes(bytes.len());
+/// The next whole entry. What is damaged, be it a length, is passed over if a whole part follows
+/// anywhere; else it is what a power cut left at the end.
+fn entry(from: &mut (impl Read + Seek)) -> io::Result<Found> {
+    let at = from.stream_position()?;
+    if let Some(bytes) = whole_entry(from)? {
+        return Ok(Found::Entry(bytes, 0));
     }
+    from.seek(SeekFrom::Start(at))?;
+    let mut rest = Vec::new();
+    from.take(FILE_BYTES_MAX).read_to_end(&mut rest)?;
+    let begins = |at: &usize| rest[at + HEAD_BYTES..].starts_with(PART_BEGINS);
+    for damaged in (1..rest.len().saturating_sub(HEAD_BYTES)).filter(begins) {
+        if let Some(bytes) = whole_entry(&mut &rest[damaged..])? {
+            from.seek(SeekFrom::Start(at + damaged as u64 + entry_bytes(bytes.len())))?;
+            return Ok(Found::Entry(bytes, damaged as u64));
+        }
+    }
+    Ok(Found::End)
+}
+
+/// The entry that begins here, if it is whole.
+fn whole_entry(from: &mut impl Read) -> io::Result<Option<Vec<u8>>> {
+    let mut head = [0; HEAD_BYTES];
+    match from.read_exact(&mut head) {
+        Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Ok(None),
+        other => other?,
+    }
+    let (length, check) = head.split_at(4);
+    let length = u32::from_be_bytes([length[0], length[1], length[2], length[3]]);
+    if length > ENTRY_BYTES_MAX {
+        return Ok(None);
+    }
+    let mut bytes = Vec::new();
+    from.take(u64::from(length)).read_to_end(&mut bytes)?;
+    Ok((bytes.len() == length as usize && checksum(&bytes) == *check).then_some(bytes))
 }
 
 fn checksum(bytes: &[u8]) -> [u8; CHECK_BYTES] {
@@ -114,11 +128,11 @@ fn put_entry(into: &mut Vec<u8>, bytes: &[u8]) {
 }
 
 const fn entry_bytes(bytes: usize) -> u64 {
-    (4 + CHECK_BYTES + bytes) as u64
+    (HEAD_BYTES + bytes) as u64
 }
 
 /// The header of a file; `None` if it has none that can be read. The reader stands behind it.
-fn header(from: &mut impl Read) -> io::Result<Option<(CopiesHeader, u64)>> {
+fn header(from: &mut (impl Read + Seek)) -> io::Result<Option<(CopiesHeader, u64)>> {
     let mut head = [0; HEAD.len()];
     match from.read_exact(&mut head) {
         Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Ok(None),

@@ -239,7 +239,17 @@ impl State {
     }
 
     fn is_retry_due(&self) -> bool {
-        self.book.is_none() && self.tried.is_some_and(|tried| tried.elapsed() >= RETRY)
+        self.book.is_none() && self.has_waited()
+    }
+
+    fn has_waited(&self) -> bool {
+        self.tried.is_some_and(|tried| tried.elapsed() >= RETRY)
+    }
+
+    /// Whether an acknowledgement is a moment to try again. Where there is more than the file may hold,
+    /// each attempt writes all of that: not with every one.
+    fn may_heal(&self) -> bool {
+        self.tried.is_some() && (self.trouble != Some(CopyTrouble::Full) || self.has_waited())
     }
 }
 
@@ -289,14 +299,14 @@ impl Replica {
 
     /// After a commit: what the transaction meant for the copies is done.
     pub(crate) fn settle_copies(&self, conn: &Connection, aftermath: Aftermath) {
-        let (arrived, retry, parts, tags) = {
+        let arrived = aftermath == Aftermath::Arrived;
+        let (retry, parts, tags) = {
             let state = self.copies().lock();
             let (parts, tags) =
                 state.book.as_ref().map_or((0, 0), |book| (book.parts, book.tags.len()));
-            (aftermath == Aftermath::Arrived, state.is_retry_due(), parts, tags)
+            (state.is_retry_due() || arrived && state.may_heal(), parts, tags)
         };
-        let in_trouble = || self.copies().lock().tried.is_some();
-        if aftermath == Aftermath::Compare || retry || arrived && in_trouble() {
+        if aftermath == Aftermath::Compare || retry {
             return self.compare_copies(conn, false);
         }
         if parts == 0 || !(arrived || parts >= PARTS_MAX) {

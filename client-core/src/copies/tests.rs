@@ -332,20 +332,34 @@ fn copies_of_another_user_and_those_that_are_refused_are_kept() {
 
 #[test]
 fn a_damaged_part_costs_itself_alone_and_its_file_is_kept() {
-    for (seed, damaged) in [(20, 0), (21, 1), (22, 3)] {
+    // The last byte of a part, and the first, third and fourth of the length that stands before it.
+    let last = |_: u64, end: u64| end - 1;
+    let length = |byte: u64| move |begin: u64, _: u64| begin + byte;
+    let (high, third, low) = (length(0), length(2), length(3));
+    let cases: [(u64, usize, &dyn Fn(u64, u64) -> u64); 9] = [
+        (20, 0, &last),
+        (21, 1, &last),
+        (22, 3, &last),
+        (23, 0, &high),
+        (24, 1, &high),
+        (25, 1, &third),
+        (26, 2, &low),
+        (27, 3, &low),
+        (28, 3, &high),
+    ];
+    for (seed, damaged, place) in cases {
         let (device, _) = edited(seed, 4);
         let path = copies_of(device.home());
-        let (mut at, mut places) = (0, Vec::new());
+        let (mut at, mut places) = (0, vec![file::read(&path).unwrap().unwrap().parts_at]);
         while let Some(part) = file::part_at(&path, at).unwrap() {
             places.push(part.next);
             at = part.next;
         }
-        assert_eq!(places.len(), 4);
+        assert_eq!(places.len(), 5);
         lose_the_key(&device);
-        // The last byte of that part.
         let mut bytes = fs::read(&path).unwrap();
-        let last = usize::try_from(places[damaged]).unwrap() - 1;
-        bytes[last] ^= 1;
+        let flipped = place(places[damaged], places[damaged + 1]);
+        bytes[usize::try_from(flipped).unwrap()] ^= 1;
         fs::write(&path, bytes).unwrap();
         let device = device.reopen();
         enrol(&device.replica, seed * 10);

@@ -20,7 +20,8 @@ use super::{failpoint, late};
 use crate::store::changes::NewChange;
 use crate::store::contacts::MergedState;
 use crate::store::{
-    Result, bulk, changes, contacts, documents, facts, feed, projections, proposals, workspaces,
+    EngineError, Result, bulk, changes, contacts, documents, facts, feed, projections, proposals,
+    workspaces,
 };
 
 /// A merge that was written; it counts once the transaction is committed.
@@ -58,6 +59,8 @@ pub enum Commit {
     /// Something else was written to the contact since it was prepared (a change was replaced, the
     /// contact appeared): nothing was written, prepare it again.
     Stale(Key),
+    /// What is stored of this contact does not let it be written. Nothing of it was; the rest of the round is.
+    Failed(Key, EngineError),
 }
 
 /// Writes a prepared merge. The transaction is shared with others; what this writes is undone if it

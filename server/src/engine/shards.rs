@@ -456,6 +456,12 @@ impl Worker {
                             add(&self.shared.metrics.merges_stale, 1);
                             again.extend(purposes.remove(&key).map(|purpose| (key, purpose)));
                         }
+                        Commit::Failed(key, error) => {
+                            tracing::error!(contact = %key.1, %error, "what became of a contact could not be written");
+                            add(&self.shared.metrics.merges_failed, 1);
+                            let its = purposes.remove(&key).map(|purpose| (key, purpose));
+                            self.failed(its.into_iter().collect(), &error);
+                        }
                     }
                 }
                 for event in commit::events(&written) {

@@ -33,7 +33,7 @@ use crate::store::changes::Pending;
 use crate::store::contacts::Contact;
 use crate::store::generations::{self, Archived, Beside, Written};
 use crate::store::ledger::{self, Record};
-use crate::store::{EngineError, Result, audit, changes, contacts, documents};
+use crate::store::{EngineError, Result, audit, changes, contacts, documents, erasures};
 
 /// Why a change of another generation than the contact's is set aside.
 pub(super) const CODE: &str = "generation";
@@ -116,6 +116,7 @@ pub struct Turn {
     server: Option<Actor>,
     archive: Option<(u64, Vec<ChangeHash>, Vec<u8>)>,
     purge: bool,
+    quarantined_too: bool,
     by: Option<UserId>,
     why: String,
     before: Option<Size>,
@@ -146,6 +147,7 @@ impl Turn {
         }
         if self.purge {
             generations::purge_beside(tx, key)?;
+            erasures::note_unscrubbed(tx, key.0)?;
         } else if let Some((generation, heads, bytes)) = &self.archive {
             let old = Archived { generation: *generation, heads, bytes };
             generations::keep(tx, key, &old, now)?;
@@ -161,7 +163,7 @@ impl Turn {
         audit::append(tx, key.0, now, self.by, "contact.rewrite", &key.1.to_string(), &detail)
     }
 
-    /// Whether the document that was brought can still take the place of the one here, as rows are now.
+    /// Whether the document can still take the place of the one here, as rows are now.
     pub(super) fn is_possible(
         &self,
         tx: &Transaction<'_>,
@@ -170,6 +172,7 @@ impl Turn {
     ) -> Result<bool> {
         match &self.brought {
             Some((found, _)) => Ok(why_not(tx, key, found, doc)?.is_none()),
+            None if self.purge => Ok(in_the_way(tx, key, self.quarantined_too)?.is_none()),
             None => Ok(true),
         }
     }
@@ -249,6 +252,16 @@ impl Merger {
     ) -> Result<Automerge> {
         let contact =
             prepared.contact.as_ref().ok_or_else(|| EngineError::not_found("the contact"))?;
+        if order.purge {
+            if let Some(error) = in_the_way(conn, prepared.key, order.quarantined_too)? {
+                return Err(error);
+            }
+            let set_aside = |one: &&Refused| one.fate == Fate::Quarantined;
+            let now = prepared.refused.iter().filter(set_aside).count() as u64;
+            if now > 0 && !order.quarantined_too {
+                return Err(quarantined(prepared.key, now));
+            }
+        }
         let fresh = fresh_document(conn, prepared.key, contact, doc, order.purge, &self.limits)?;
         let generation = document::generation(&fresh).number;
         let old = documents::save(doc);
@@ -271,6 +284,7 @@ impl Merger {
             server: Some(author.actor),
             archive: (!order.purge).then_some((contact.generation, heads, old)),
             purge: order.purge,
+            quarantined_too: order.quarantined_too,
             by,
             why: order.reason.clone(),
             before: Some(before),
@@ -402,6 +416,7 @@ impl Merger {
             server: None,
             archive,
             purge: false,
+            quarantined_too: false,
             by: None,
             why: "adopted".to_owned(),
             before: Some(Size::of(&old, contact.document_bytes)),
@@ -436,6 +451,32 @@ fn why_not(
     Ok(decided.map(|(hash, _)| {
         format!("late edit {hash}, which waits here for a decision, may be part of it")
     }))
+}
+
+/// What has to be decided before everything beside a contact's document goes for good.
+fn in_the_way(conn: &Connection, key: Key, quarantined_too: bool) -> Result<Option<EngineError>> {
+    let beside = generations::beside(conn, key)?;
+    if beside.undecided > 0 {
+        return Ok(Some(EngineError::Refused {
+            code: "undecided",
+            reason: format!(
+                "{} late edits of contact {} wait for a decision: accept or decline them first",
+                beside.undecided, key.1
+            ),
+        }));
+    }
+    Ok((beside.quarantined > 0 && !quarantined_too).then(|| quarantined(key, beside.quarantined)))
+}
+
+fn quarantined(key: Key, changes: u64) -> EngineError {
+    EngineError::Refused {
+        code: "quarantined",
+        reason: format!(
+            "{changes} changes of contact {} are in quarantine and may hold what is to go: export them, then say \
+             that they go too",
+            key.1
+        ),
+    }
 }
 
 /// The document of the present state of a contact, as its next generation.
@@ -480,7 +521,8 @@ impl Engine {
     ///
     /// # Errors
     /// [`EngineError::NotFound`]; [`EngineError::Refused`] where the document can't be begun anew, or
-    /// where late edits or quarantined changes are in the way.
+    /// where late edits or quarantined changes are in the way. An error means that nothing was done; where
+    /// only the files could not be scrubbed yet, the second value says so.
     pub fn rewrite(
         &self,
         workspace: WorkspaceId,
@@ -490,28 +532,6 @@ impl Engine {
     ) -> Result<(u64, bool)> {
         super::erase::check_reason(&order.reason)?;
         let key = (workspace, contact);
-        if order.purge {
-            let beside = self.read(|conn| generations::beside(conn, key))?;
-            if beside.undecided > 0 {
-                return Err(EngineError::Refused {
-                    code: "undecided",
-                    reason: format!(
-                        "{} late edits of contact {contact} wait for a decision: accept or decline them first",
-                        beside.undecided
-                    ),
-                });
-            }
-            if beside.quarantined > 0 && !order.quarantined_too {
-                return Err(EngineError::Refused {
-                    code: "quarantined",
-                    reason: format!(
-                        "{} changes of contact {contact} are in quarantine and may hold what is to go: export them, \
-                         then say that they go too",
-                        beside.quarantined
-                    ),
-                });
-            }
-        }
         let purge = order.purge;
         let item = Authored { rewrite: Some((order, by)), ..Authored::edit(contact, Vec::new()) };
         let nobody = by.unwrap_or(UserId::from_bytes([0; 16]));
@@ -522,7 +542,12 @@ impl Engine {
         let generation = self
             .read(|conn| contacts::find(conn, workspace, contact))?
             .map_or(1, |contact| generation_count(contact.generation));
-        let scrubbed = !purge || self.scrub(vec![key])?;
+        // It is done, whatever the files say: what is not scrubbed now is scrubbed at the next start.
+        let scrubbed = !purge
+            || self.scrub(vec![key]).unwrap_or_else(|error| {
+                tracing::warn!(%error, "the files are not scrubbed yet; the next erasure or start does it");
+                false
+            });
         Ok((generation, scrubbed))
     }
 

@@ -503,8 +503,12 @@ impl Writer {
                         if failure.is_some() {
                             break;
                         }
+                        let key = one.key;
                         match commit::write(&tx, one) {
                             Ok(commit) => commits.push(commit),
+                            Err(error) if error.is_of_the_row() => {
+                                commits.push(Commit::Failed(key, error));
+                            }
                             Err(error) => failure = Some(error),
                         }
                     }

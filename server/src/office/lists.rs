@@ -81,6 +81,8 @@ struct Wanted {
     filter: String,
     to: Vec<String>,
     each_owner: bool,
+    /// The id of the list of that name that was there when what would go where was shown; empty: none.
+    replaces: String,
 }
 
 /// `POST /segments/hand`: says who would get what; confirmed, it hands the list over.
@@ -95,6 +97,7 @@ pub(super) async fn hand(
         filter: posted.fields.text("filter").to_owned(),
         to: posted.fields.all("to").map(str::to_owned).collect(),
         each_owner: posted.fields.has("each_owner"),
+        replaces: posted.fields.text("replaces").to_owned(),
     };
     if handed::name_key(&wanted.name).is_err() {
         return Err(OfficeError::refused(t!("lists-no-name")));
@@ -109,6 +112,7 @@ pub(super) async fn hand(
         to: if wanted.each_owner { Vec::new() } else { wanted.to.clone() },
         each_owner: wanted.each_owner,
         dry_run: !confirmed,
+        replaces: confirmed.then(|| wanted.replaces.clone()),
     });
     let answer = state.command(viewer, request).await?;
     let told: Told = serde_json::from_value(answer.data).map_err(OfficeError::failed)?;
@@ -208,7 +212,7 @@ fn handing(viewer: &Viewer, wanted: &Wanted, told: &Told, done: bool) -> Markup 
                 p.hint { (t!("lists-hint")) }
                 form.bar method="post" action="/segments/hand" {
                     (layout::csrf(viewer))
-                    input type="hidden" name="filter" value=(wanted.filter); input type="hidden" name="name" value=(wanted.name); input type="hidden" name="confirmed" value="1";
+                    input type="hidden" name="filter" value=(wanted.filter); input type="hidden" name="name" value=(wanted.name); input type="hidden" name="confirmed" value="1"; input type="hidden" name="replaces" value=(told.replaces.map(|id| id.to_string()).unwrap_or_default());
                     @if wanted.each_owner { input type="hidden" name="each_owner" value="1"; }
                     @for login in &wanted.to { input type="hidden" name="to" value=(login); }
                     @if any { button.btn.go { (t!("lists-hand-n", n = told.to.len() as u64)) } }

@@ -300,6 +300,45 @@ pub fn settle_mention(
     Ok(changed > 0)
 }
 
+/// A text that somebody of the office saved to find contacts by: it may name a person too.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SavedText {
+    /// `segment`, `view` or `list` (one that was handed over).
+    pub kind: &'static str,
+    /// What it is called.
+    pub name: String,
+    /// What it looks for.
+    pub text: String,
+    /// Whose it is.
+    pub owner: UserId,
+}
+
+/// All segments, views and lists of a workspace.
+///
+/// # Errors
+/// What the database says.
+pub fn saved_texts(conn: &Connection, workspace: WorkspaceId) -> Result<Vec<SavedText>> {
+    let mut found = Vec::new();
+    for (kind, sql) in [
+        ("segment", "SELECT name, filter, owner FROM segment WHERE workspace = ? ORDER BY name"),
+        (
+            "view",
+            "SELECT name, q || ' ' || filter, owner FROM list_view WHERE workspace = ? ORDER BY name",
+        ),
+        ("list", "SELECT name, filter, by FROM handed_list WHERE workspace = ? ORDER BY name"),
+    ] {
+        let mut statement = conn.prepare_cached(sql)?;
+        let rows = statement.query_map([workspace.as_bytes()], |row| {
+            let owner = id_column!(row, 2, UserId);
+            Ok(SavedText { kind, name: row.get(0)?, text: row.get(1)?, owner })
+        })?;
+        for row in rows {
+            found.push(row?);
+        }
+    }
+    Ok(found)
+}
+
 /// Notes that a device holds nothing of an erased contact any more. Returns whether that is news.
 ///
 /// # Errors
@@ -341,14 +380,30 @@ pub fn pending_of(
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
-/// Whether any erasure is not scrubbed from the files yet.
+/// The setting that says that something beside an erasure is still to be scrubbed from the files.
+const UNSCRUBBED: &str = "unscrubbed";
+
+/// Notes that rows were emptied whose words are to go from the files as those of an erasure.
+///
+/// # Errors
+/// What the database says.
+pub fn note_unscrubbed(tx: &Transaction<'_>, workspace: WorkspaceId) -> Result<()> {
+    tx.prepare_cached("INSERT OR REPLACE INTO setting (workspace, name, value) VALUES (?, ?, '')")?
+        .execute(params![workspace.as_bytes(), UNSCRUBBED])?;
+    Ok(())
+}
+
+/// Whether anything is not scrubbed from the files yet.
 ///
 /// # Errors
 /// What the database says.
 pub fn any_unscrubbed(conn: &Connection) -> Result<bool> {
     Ok(conn
-        .prepare_cached("SELECT EXISTS (SELECT 1 FROM erasure WHERE scrubbed = 0)")?
-        .query_row([], |row| row.get(0))?)
+        .prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM erasure WHERE scrubbed = 0)
+                 OR EXISTS (SELECT 1 FROM setting WHERE name = ?)",
+        )?
+        .query_row([UNSCRUBBED], |row| row.get(0))?)
 }
 
 /// Databases up to this size are written anew in memory, larger ones by way of a temporary file.
@@ -395,6 +450,7 @@ pub fn scrub(conn: &mut Connection) -> Result<bool> {
         return Ok(false);
     }
     conn.execute("UPDATE erasure SET scrubbed = 1 WHERE scrubbed = 0", [])?;
+    conn.execute("DELETE FROM setting WHERE name = ?", [UNSCRUBBED])?;
     Ok(true)
 }
 

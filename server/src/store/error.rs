@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use roadbook_protocol::document::CommandError;
+use rusqlite::ErrorCode;
 
 /// Why the engine did not do what it was asked. A caller acts on the variant and shows the text:
 /// each names the thing, the reason and the way out.
@@ -146,9 +147,24 @@ impl EngineError {
             _ => false,
         }
     }
+    /// Whether it is what is stored of one thing that stands in the way, not the disk or the file: another
+    /// attempt ends the same, and others need not suffer from it.
+    pub fn is_of_the_row(&self) -> bool {
+        match self {
+            EngineError::Sqlite(error) => matches!(
+                error.sqlite_error_code(),
+                Some(ErrorCode::ConstraintViolation | ErrorCode::TypeMismatch | ErrorCode::TooBig)
+            ),
+            EngineError::NotFound { .. }
+            | EngineError::Taken { .. }
+            | EngineError::Refused { .. }
+            | EngineError::Command(_) => true,
+            _ => false,
+        }
+    }
     /// Whether the file itself is broken.
     pub fn is_damage(&self) -> bool {
-        use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
+        use ErrorCode::{DatabaseCorrupt, NotADatabase};
         match self {
             EngineError::Damaged { .. } => true,
             EngineError::Sqlite(rusqlite::Error::SqliteFailure(failure, _)) => {
@@ -163,7 +179,7 @@ impl EngineError {
         matches!(
             error,
             rusqlite::Error::SqliteFailure(failure, _)
-                if failure.code == rusqlite::ErrorCode::ConstraintViolation
+                if failure.code == ErrorCode::ConstraintViolation
                     && matches!(failure.extended_code, 2067 | 1555)
         )
     }
@@ -174,7 +190,7 @@ const IOERR_SHMSIZE: i32 = 4874;
 
 fn is_full(error: &rusqlite::Error) -> bool {
     let rusqlite::Error::SqliteFailure(failure, _) = error else { return false };
-    failure.code == rusqlite::ErrorCode::DiskFull || failure.extended_code == IOERR_SHMSIZE
+    failure.code == ErrorCode::DiskFull || failure.extended_code == IOERR_SHMSIZE
 }
 
 /// Whether a value that was read can't be one that was written: SQLite does not look inside values, so
@@ -199,9 +215,7 @@ fn damage_told(error: &rusqlite::Error) -> String {
 
 /// What the database says, for the person who can do something about it.
 fn told(error: &rusqlite::Error) -> String {
-    use rusqlite::ErrorCode::{
-        CannotOpen, DatabaseCorrupt, NotADatabase, PermissionDenied, ReadOnly,
-    };
+    use ErrorCode::{CannotOpen, DatabaseCorrupt, NotADatabase, PermissionDenied, ReadOnly};
     match error {
         _ if is_full(error) => {
             format!("the disk is full ({error}); free some space, then it goes on by itself")

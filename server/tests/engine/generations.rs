@@ -285,6 +285,8 @@ fn what_is_to_be_gone_is_in_no_byte_of_the_files() {
     assert!(holds_marker(&world), "the archive has it");
     rewrite(&world, contact, true);
     assert!(!holds_marker(&world));
+    let due = world.engine.read(roadbook_server::store::erasures::any_unscrubbed).unwrap();
+    assert!(!due, "nothing is left to be scrubbed");
     let contact_now = document::read(contact, &document(&world, contact));
     assert_eq!(
         (contact_now.text("company"), contact_now.note.as_str()),

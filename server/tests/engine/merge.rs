@@ -78,6 +78,49 @@ fn what_depends_on_a_quarantined_change_shares_its_fate_before_and_after() {
 }
 
 #[test]
+fn a_contact_whose_rows_can_not_be_written_costs_only_itself_until_they_can() {
+    let world = World::new();
+    let rep = world.rep("anna");
+    let (bad, good) = (world.import(Some(rep.user), 1)[0], world.import(Some(rep.user), 1)[0]);
+    let n = world
+        .engine
+        .read(|conn| contacts::find(conn, world.workspace, bad))
+        .unwrap()
+        .map(|found| found.n)
+        .unwrap();
+    let run = |sql: String| {
+        let done: Result<(), EngineError> =
+            world.engine.write(move |tx| tx.execute_batch(&sql).map_err(EngineError::from));
+        done.unwrap();
+    };
+    run(format!(
+        "CREATE TRIGGER broken BEFORE UPDATE ON projection WHEN NEW.n = {n}
+         BEGIN SELECT RAISE(ABORT, 'a row that does not let itself be written'); END"
+    ));
+    // Of one round: an edit of each.
+    let items = [bad, good].map(|id| Authored::edit(id, vec![set("company", "New")])).to_vec();
+    let outcomes = world.engine.author(world.workspace, world.office, items).unwrap();
+    let refused = format!("{:?}", outcomes[0]);
+    assert!(refused.contains("a row that does not let"), "{refused}");
+    assert!(matches!(outcomes[1], AuthorOutcome::Merged { .. }), "{:?}", outcomes[1]);
+    // What a device sends is stored, and merged when it can be.
+    let mut replica = super::support::Replica::default();
+    replica.catch_up(&world, rep.user);
+    let made = [bad, good].map(|id| {
+        rep.edit(id, replica.documents.get_mut(&id).unwrap(), &[set("job_title", "Buyer")])
+    });
+    assert!(world.append(&rep, &made).outcomes.iter().all(|one| one.fate == Fate::Stored));
+    while world.fates(&rep, &made)[1] != Fate::Merged {
+        std::thread::yield_now();
+    }
+    assert_eq!(world.fates(&rep, &made), [Fate::Stored, Fate::Merged]);
+    run("DROP TRIGGER broken".to_owned());
+    world.merged();
+    assert_eq!(world.fates(&rep, &made), [Fate::Merged; 2]);
+    world.assert_clean();
+}
+
+#[test]
 fn the_device_hears_of_each_merge_with_a_cursor() {
     let world = World::new();
     let rep = world.rep("anna");

@@ -7,9 +7,10 @@ use roadbook_protocol::limits::Limits;
 use roadbook_protocol::wire::Fate;
 use roadbook_server::engine::commit::{self, Commit};
 use roadbook_server::engine::log::Log;
-use roadbook_server::engine::merge::{Merger, Prepared};
+use roadbook_server::engine::merge::{Authoring, Merger, Prepared, ServerAuthor};
+use roadbook_server::engine::{Authored, EngineError, RewriteOrder};
 use roadbook_server::store::{self, Durability, changes};
-use rusqlite::Connection;
+use rusqlite::{Connection, Transaction};
 
 use super::support::{Made, TestDevice, World, set};
 
@@ -156,7 +157,7 @@ fn a_transaction_that_is_rolled_back_leaves_no_trace_in_the_waiting_room() {
 #[test]
 fn what_is_acknowledged_is_written_with_full_synchronisation_and_what_is_derived_is_not() {
     let world = World::new();
-    let synchronous = |tx: &rusqlite::Transaction<'_>| {
+    let synchronous = |tx: &Transaction<'_>| {
         tx.pragma_query_value(None, "synchronous", |row| row.get::<_, i64>(0))
     };
     let durable =
@@ -169,4 +170,40 @@ fn what_is_acknowledged_is_written_with_full_synchronisation_and_what_is_derived
     });
     assert_eq!(received.recv().unwrap(), 1, "NORMAL");
     assert_eq!(Durability::Full.pragma(), "PRAGMA synchronous=FULL");
+}
+
+#[test]
+fn a_purge_takes_no_change_that_arrived_behind_its_look_at_what_is_there() {
+    let (world, rep, mut conn, mut log, mut merger) = steps();
+    let contact = world.contact_id();
+    let key = (world.workspace, contact);
+    let (mut doc, made) = rep.create(contact, 1);
+    log.step(&mut conn, 1, vec![rep.request(&made)]).unwrap();
+    let prepared = merger.prepare(&conn, key, 2).unwrap().unwrap();
+    assert!(matches!(write(&mut conn, prepared), Commit::Written(_)));
+    let order = RewriteOrder { reason: "test".to_owned(), purge: true, quarantined_too: false };
+    let item = Authored { rewrite: Some((order, None)), ..Authored::edit(contact, Vec::new()) };
+    let author = ServerAuthor { actor: Actor::from_random([9; 16]), by: world.office, now: 3 };
+    let authored = merger.author(&conn, world.workspace, author, &item).unwrap();
+    let Authoring::Prepared { prepared, .. } = authored else { panic!("{authored:?}") };
+    // Meanwhile a change comes that is set aside at once: somebody else's name stands in it.
+    let forged = rep.edit_with(
+        contact,
+        &mut doc,
+        &[set("company", "X")],
+        EditOptions::default(),
+        world.office,
+    );
+    let step = log.step(&mut conn, 4, vec![rep.request(std::slice::from_ref(&forged))]).unwrap();
+    let answer = step.answers[0].as_ref().unwrap();
+    assert_eq!(answer.outcomes[0].fate, Fate::Quarantined);
+    assert!(matches!(write(&mut conn, *prepared), Commit::Stale(stale) if stale == key));
+    let again = merger.author(&conn, world.workspace, author, &item).unwrap();
+    let Authoring::Refused(EngineError::Refused { code, reason }) = again else {
+        panic!("{again:?}")
+    };
+    assert_eq!(code, "quarantined");
+    assert!(reason.contains("1 changes") && reason.contains("export them"), "{reason}");
+    let kept = changes::set_aside(&conn, world.workspace, Some(contact), None, 10).unwrap();
+    assert_eq!(kept.len(), 1, "its bytes are there");
 }

@@ -36,6 +36,19 @@ pub(super) struct Mention {
     pub by: &'static str,
 }
 
+/// A segment, a view or a list that names the person in what it looks for, or in its own name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct SavedMention {
+    /// `segment`, `view` or `list`.
+    kind: &'static str,
+    /// What it is called.
+    name: String,
+    /// The login of whose it is.
+    owner: String,
+    /// What was found, as in [`Mention`].
+    by: &'static str,
+}
+
 impl Job<'_> {
     pub(super) fn erase(
         &self,
@@ -49,8 +62,9 @@ impl Job<'_> {
             return Err(Failure::refused(format!("`{id}` is not one contact")));
         };
         let mentions = self.mentions(workspace, contact)?;
+        let saved = self.saved_mentions(workspace, contact)?;
         if dry_run {
-            return self.erase_preview(workspace, contact, &mentions);
+            return self.erase_preview(workspace, contact, &mentions, &saved);
         }
         let reason = reason.ok_or_else(|| {
             Failure::refused(
@@ -69,8 +83,10 @@ impl Job<'_> {
             waiting.iter().for_each(|name| text.push_str(&format!("  {name}\n")));
         }
         text.push_str(&mentions_text(&mentions));
+        text.push_str(&saved_text(&saved));
         let data = json!({
             "contact": contact,
+            "saved": saved,
             "erased_at": done.at,
             "rows": done.rows,
             "devices": done.devices,
@@ -97,6 +113,7 @@ impl Job<'_> {
         workspace: WorkspaceId,
         contact: ContactId,
         mentions: &[Mention],
+        saved: &[SavedMention],
     ) -> Result<Answer, Failure> {
         let base = self.reader(workspace);
         let shown = base.contact(contact)?;
@@ -112,8 +129,10 @@ impl Job<'_> {
         text.push_str("  this server: log, documents, rows, search, quarantine, proposals\n");
         names.iter().for_each(|name| text.push_str(&format!("  {name}\n")));
         text.push_str(&mentions_text(mentions));
+        text.push_str(&saved_text(saved));
         let data = json!({
             "contact": contact,
+            "saved": saved,
             "display_name": shown.display_name,
             "devices": ids,
             "mentions": mentions,
@@ -282,6 +301,44 @@ impl Job<'_> {
         }
         Ok(mentions)
     }
+
+    /// Segments, views and lists that name the person: once the contact is erased nobody can tell any more
+    /// that they do.
+    fn saved_mentions(
+        &self,
+        workspace: WorkspaceId,
+        contact: ContactId,
+    ) -> Result<Vec<SavedMention>, Failure> {
+        let Ok(person) = self.reader(workspace).contact(contact) else { return Ok(Vec::new()) };
+        let wanted = Traits::of(&person);
+        let (texts, people) = self.engine.read(|conn| -> Result<_, EngineError> {
+            Ok((erasures::saved_texts(conn, workspace)?, users::list_users(conn, workspace)?))
+        })?;
+        let login =
+            |id: UserId| people.iter().find(|user| user.id == id).map(|user| user.login.clone());
+        let mention = |one: erasures::SavedText| {
+            let by = wanted.found(&one.text).or_else(|| wanted.found(&one.name))?;
+            let owner = login(one.owner).unwrap_or_default();
+            Some(SavedMention { kind: one.kind, name: one.name, owner, by })
+        };
+        Ok(texts.into_iter().filter_map(mention).collect())
+    }
+}
+
+fn saved_text(saved: &[SavedMention]) -> String {
+    if saved.is_empty() {
+        return String::new();
+    }
+    let mut text = String::from("the office looks for the person by name in:\n");
+    for one in saved {
+        // Writing into a string can't fail.
+        let _ = writeln!(text, "  {} `{}` of {} ({})", one.kind, one.name, one.owner, one.by);
+    }
+    text.push_str(
+        "  (their owners remove segments and views on the pages Segments and Contacts; `list take-back NAME` takes \
+         a list back)\n",
+    );
+    text
 }
 
 fn mentions_text(mentions: &[Mention]) -> String {

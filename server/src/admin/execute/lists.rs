@@ -15,8 +15,8 @@ use crate::store::people::{self as users, User};
 impl Job<'_> {
     pub(super) fn list(&self, command: &ListCommand) -> Result<Answer, Failure> {
         match command {
-            ListCommand::Hand { name, filter, to, each_owner, dry_run } => {
-                self.list_hand(name, filter, (to, *each_owner), *dry_run)
+            ListCommand::Hand { name, filter, to, each_owner, dry_run, replaces } => {
+                self.list_hand((name, replaces.as_deref()), filter, (to, *each_owner), *dry_run)
             }
             ListCommand::Show => self.list_show(),
             ListCommand::TakeBack { name } => self.list_back(name),
@@ -25,7 +25,7 @@ impl Job<'_> {
 
     fn list_hand(
         &self,
-        name: &str,
+        (name, seen): (&str, Option<&str>),
         filter: &str,
         (to, each_owner): (&[String], bool),
         dry_run: bool,
@@ -42,6 +42,18 @@ impl Job<'_> {
         let before = self.engine.read(|conn| handed::named(conn, workspace, name.trim()))?;
         // One that is out of reach stays unknown to the engine, which then refuses the name.
         let replaces = before.filter(|list| reaches(&rights, by, list)).map(|list| list.id);
+        if let Some(seen) = seen
+            && replaces.map(|id| id.to_string()).unwrap_or_default() != seen.trim()
+        {
+            return Err(EngineError::Refused {
+                code: "list",
+                reason: format!(
+                    "the list `{}` was handed over or taken back meanwhile; look again at what would go where",
+                    name.trim()
+                ),
+            }
+            .into());
+        }
         let (id, told) = match dry_run {
             true => (None, self.engine.would_hand(workspace, &contacts, &to)?),
             false => {

@@ -80,6 +80,10 @@ impl Job<'_> {
                 "  gone for good: the document before, {} older ones, the words of {} changes that were set aside\n",
                 beside.archives, beside.set_aside
             ));
+            text.push_str(
+                "  late edits of reps who no longer hold it, made before and not sent yet, can't be shown against \
+                 what they changed any more\n",
+            );
             if beside.quarantined > 0 {
                 text.push_str(&format!(
                     "  in the way: {} changes in quarantine; export them, then say --quarantined-too\n",

@@ -30,6 +30,11 @@ pub enum ListCommand {
         /// Only say what would be done.
         #[arg(long)]
         dry_run: bool,
+        /// Only if the list of that name is still the one with this id, as `--dry-run` says it; empty: only
+        /// if there is none.
+        #[arg(long, value_name = "ID")]
+        #[serde(default)]
+        replaces: Option<String>,
     },
     /// List the lists that were handed over, and to whom.
     Show,
