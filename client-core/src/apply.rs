@@ -148,6 +148,9 @@ impl Replica {
                 return Ok(false);
             }
             lists::learn(&write.tx, &directory.users, &directory.actors)?;
+            if let Some(fields) = &directory.custom_fields {
+                write.keep_custom_fields(fields)?;
+            }
             Ok(true)
         })
     }

@@ -10,6 +10,7 @@
 //! | `edit` | commands become one durable change; undo |
 //! | `read` | lists, search, one contact, conflicts, history |
 //! | `outbox`, `receipt` | every local edit and where it is; the quarantine |
+//! | `custom_fields` | custom fields that the workspace has defined |
 //! | `saved_lists` | lists that the office has handed over |
 //! | `proposals` | late edits of others to one's own contacts, and what is decided about them |
 //! | `apply`, `receipts` | what comes from the server: pages, documents, fates |
@@ -32,6 +33,7 @@ mod at_rest;
 mod binding;
 mod chunk;
 mod copies;
+mod custom_fields;
 mod documents;
 mod edit;
 mod env;

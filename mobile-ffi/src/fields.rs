@@ -3,8 +3,9 @@
 use std::fmt;
 
 use roadbook_protocol::document::schema::{self, FieldSpec, Kind};
-use roadbook_protocol::document::{self, Path};
+use roadbook_protocol::document::{self, CustomKind, Path};
 
+use crate::book::Roadbook;
 use crate::error::{Result, RoadbookError};
 use crate::value::words;
 
@@ -416,6 +417,40 @@ pub fn field_infos() -> Vec<FieldInfo> {
         })
     };
     Field::ALL.iter().filter_map(info).collect()
+}
+
+/// A custom field that the office has defined: what to offer beside the fields that every contact has.
+#[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]
+pub struct CustomField {
+    /// What it is called: for `Edit.SetCustom`, and in filters as `custom."NAME"`.
+    pub name: String,
+    /// What it takes: text, a decimal number, a date, a flag, or a choice, whose value is text.
+    pub kind: ValueKind,
+    /// The words it takes, where it is a choice.
+    pub words: Vec<String>,
+}
+
+#[uniffi::export]
+impl Roadbook {
+    /// The custom fields that the office has defined, in its order. They come and change with the exchange
+    /// with the server, and need no network otherwise; observers of a list are told. A contact may have
+    /// others, and a value of another kind, from a time before: show those as text.
+    pub fn custom_fields(&self) -> Result<Vec<CustomField>> {
+        self.call("custom_fields", |replica| {
+            let typed = |field: document::CustomField| CustomField {
+                name: field.name,
+                kind: match field.kind {
+                    CustomKind::Text => ValueKind::Text,
+                    CustomKind::Number => ValueKind::Decimal,
+                    CustomKind::Date => ValueKind::Date,
+                    CustomKind::Choice => ValueKind::Choice,
+                    CustomKind::YesNo => ValueKind::Flag,
+                },
+                words: field.choices,
+            };
+            Ok(replica.custom_fields()?.into_iter().map(typed).collect())
+        })
+    }
 }
 
 #[cfg(test)]

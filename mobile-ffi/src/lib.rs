@@ -51,7 +51,9 @@ pub use edit::{
     NewPurchase, NewTask, Saved,
 };
 pub use error::{Refusal, RoadbookError};
-pub use fields::{Collection, EntryField, Field, FieldInfo, FieldPath, ValueKind, field_infos};
+pub use fields::{
+    Collection, CustomField, EntryField, Field, FieldInfo, FieldPath, ValueKind, field_infos,
+};
 pub use history::{Change, Conflict, ConflictSide, FieldAuthor, FieldChange};
 pub use keys::{KeyStore, Signer, SigningAlgorithm};
 pub use list::{ContactPage, ContactRow, ListQuery, SavedList, Sort};

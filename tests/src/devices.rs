@@ -13,6 +13,9 @@ use roadbook_protocol::ids::ContactId;
 use roadbook_protocol::limits::Limits;
 use roadbook_protocol::wire::{self, Frame};
 
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
 use crate::generate::put;
 
 /// One exchange may take so long; none takes nearly as long.
@@ -51,6 +54,28 @@ pub async fn sync_until_merged(replica: &Replica) {
         }
     }
     panic!("never merged: {:#?}", replica.outbox(false).unwrap());
+}
+
+/// A device that stays connected until it is told to stop.
+pub struct Online {
+    cancel: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+impl Online {
+    /// Connects.
+    pub fn go(replica: &Replica, options: SyncOptions) -> Online {
+        let (cancel, engine) = (CancellationToken::new(), Engine::new(replica.clone(), options));
+        let until = cancel.clone();
+        let task = tokio::spawn(async move { engine.run(until).await.unwrap() });
+        Online { cancel, task }
+    }
+
+    /// Hangs up, and waits for the end.
+    pub async fn end(self) {
+        self.cancel.cancel();
+        self.task.await.unwrap();
+    }
 }
 
 /// Logs a visit with this summary; the text is how tests find it again.

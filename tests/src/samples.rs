@@ -2,6 +2,7 @@
 
 use crate::tree::{Shape, Tree};
 use automerge::ChangeHash;
+use roadbook_protocol::document::{CustomField, CustomKind};
 use roadbook_protocol::ids::{
     Actor, ContactId, DeviceId, EditId, ListId, TimelineId, UserId, WorkspaceId,
 };
@@ -240,6 +241,11 @@ pub fn all() -> Vec<Frame> {
                 user: Some(UserId::from_bytes([0x33; 16])),
             }],
             signature: vec![9; 64],
+            custom_fields: Some(vec![CustomField {
+                name: "Shoe size".into(),
+                kind: CustomKind::Choice,
+                choices: vec!["small".into(), "large".into()],
+            }]),
         }
         .into(),
         HeadsUnknown { items: vec![heads.clone()], last: true, known: vec![heads] }.into(),

@@ -5,17 +5,16 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use roadbook_client_core::sync::{Engine, SyncOptions};
+use roadbook_client_core::sync::SyncOptions;
 use roadbook_client_core::{Observer, OpenOptions, Replica, Topic};
 use roadbook_protocol::ids::ContactId;
 use roadbook_protocol::wire::{Fetch, Frame, Lists};
-use roadbook_tests::devices::{self, Tap};
+use roadbook_tests::devices::{self, Online, Tap};
 use roadbook_tests::late::{import, marker, numbered};
 use roadbook_tests::process::Finished;
 use roadbook_tests::raw::{Identity, manifest};
 use roadbook_tests::scene::Scene;
 use serde_json::Value;
-use tokio_util::sync::CancellationToken;
 
 /// Nothing takes nearly as long.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -65,26 +64,6 @@ async fn become_lists(replica: &Replica, observer: &mut Observer, wanted: &[(Str
     };
     let waited = tokio::time::timeout(PATIENCE, change).await;
     assert!(waited.is_ok(), "{:?} never became {wanted:?}", shown(replica));
-}
-
-/// A device that stays connected until it is told to stop.
-struct Online {
-    cancel: CancellationToken,
-    task: tokio::task::JoinHandle<()>,
-}
-
-impl Online {
-    fn go(replica: &Replica, options: SyncOptions) -> Online {
-        let (cancel, engine) = (CancellationToken::new(), Engine::new(replica.clone(), options));
-        let until = cancel.clone();
-        let task = tokio::spawn(async move { engine.run(until).await.unwrap() });
-        Online { cancel, task }
-    }
-
-    async fn end(self) {
-        self.cancel.cancel();
-        self.task.await.unwrap();
-    }
 }
 
 /// The parts of lists that came over a wire.

@@ -61,6 +61,8 @@ fn pages(id: &str) -> Vec<String> {
         "/settings/people",
         "/settings/look",
         "/settings/stages",
+        "/settings/fields",
+        "/settings/tags",
         "/settings/keys",
         "/settings/webhooks",
         "/retention",

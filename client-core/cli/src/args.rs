@@ -74,6 +74,8 @@ pub enum Verb {
     List(ListArgs),
     /// The lists that the office has handed to you; `list 'list:"NAME"'` shows one.
     Lists,
+    /// The custom fields that the office has defined, and what each takes.
+    Fields,
     /// Search names, companies, phones, emails, cities, tags and notes.
     Find {
         /// Words; all must occur.

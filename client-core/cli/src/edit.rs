@@ -62,7 +62,8 @@ fn assigned(
     contact: Option<&Contact>,
     assignments: &[String],
 ) -> Result<Vec<Command>, Failure> {
-    let mut assigner = Assigner::new(contact, replica.now_ms());
+    let defined = replica.custom_fields()?;
+    let mut assigner = Assigner::new(contact, replica.now_ms()).defined(&defined);
     for assignment in assignments {
         let (field, value) = assignment.split_once('=').ok_or_else(|| {
             Failure::Usage(format!("`{assignment}` is not FIELD=VALUE, such as city=Berlin"))

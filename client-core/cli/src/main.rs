@@ -9,6 +9,7 @@ mod args;
 mod edit;
 mod error;
 mod export;
+mod fields;
 mod key;
 mod lists;
 mod output;
@@ -81,6 +82,7 @@ fn dispatch(replica: &Replica, out: &Output, verb: &Verb) -> Result<(), Failure>
         Verb::Lease { code } => read::lease(replica, out, &code.join(" ")),
         Verb::List(args) => read::list(replica, out, args),
         Verb::Lists => lists::run(replica, out),
+        Verb::Fields => fields::run(replica, out),
         Verb::Find { text, limit } => read::find(replica, out, &text.join(" "), *limit),
         Verb::Show { id, at, authors } => read::show(replica, out, id, at.as_deref(), *authors),
         Verb::History { id, limit } => read::history(replica, out, id, *limit),

@@ -51,6 +51,8 @@ pub(crate) mod key {
     pub const LISTS_HOLES: &str = "lists_holes";
     /// Contacts of them that found no room.
     pub const LISTS_LEFT_OUT: &str = "lists_left_out";
+    /// The custom fields that the workspace has defined, as JSON.
+    pub const CUSTOM_FIELDS: &str = "custom_fields";
     /// What the server announced.
     pub const MINIMUM_APP: &str = "minimum_app";
     /// The lease and the time by which it is judged, as JSON.

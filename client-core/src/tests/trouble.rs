@@ -228,7 +228,12 @@ fn a_directory_is_taken_only_with_the_signature_of_the_workspace() {
         .unwrap();
     let user = roadbook_protocol::ids::UserId::from_bytes([8; 16]);
     let named = DirectoryUser { user, login: "boss".into(), name: "The boss".into() };
-    let mut directory = Directory { users: vec![named], actors: vec![], signature: vec![0; 64] };
+    let mut directory = Directory {
+        users: vec![named],
+        actors: vec![],
+        signature: vec![0; 64],
+        custom_fields: None,
+    };
     assert!(!a.replica.store_directory(&directory).unwrap());
     assert_eq!(a.replica.user_name(user), None);
     let text = wire::directory_text(&super::WORKSPACE, &directory);

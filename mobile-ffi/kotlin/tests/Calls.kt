@@ -228,7 +228,17 @@ val calls = subject("calls") {
         tablet.enrol(server.url, server.admin("invite", "other"), "tablet")
         tablet.syncOnce(WAIT)
         equal(tablet.status().proposals, 1uL)
-        // So are the lists that the office hands over.
+        // So are the fields that the office defines ...
+        equal(tablet.customFields().size, 0)
+        server.office("custom-field", "set", "Tier", "--kind", "choice", "--choice", "gold")
+        server.office("custom-field", "set", "Shoe size", "--kind", "number")
+        tablet.syncOnce(WAIT)
+        val (tier, size) = tablet.customFields()
+        equal(tier, CustomField("Tier", ValueKind.CHOICE, listOf("gold")))
+        equal(Pair(size.name, size.kind), Pair("Shoe size", ValueKind.DECIMAL))
+        tablet.edit(saved.contactId, listOf(Edit.SetCustom("Shoe size", Value.Decimal(42.5))))
+        equal(tablet.ids("custom.\"Shoe size\":>42"), listOf(saved.contactId))
+        // ... and the lists that it hands over.
         equal(tablet.lists().size, 0)
         server.office("list", "hand", "Trade fair", "--filter", "*", "--to", "other")
         tablet.syncOnce(WAIT)

@@ -276,7 +276,17 @@ class Calls(Case):
         await tablet.enrol(server.url, server.admin("invite", "other"), "tablet")
         await tablet.sync_once(WAIT)
         self.assertEqual(tablet.status().proposals, 1)
-        # So are the lists that the office hands over.
+        # So are the fields that the office defines ...
+        self.assertEqual(tablet.custom_fields(), [])
+        server.office("custom-field", "set", "Tier", "--kind", "choice", "--choice", "gold")
+        server.office("custom-field", "set", "Shoe size", "--kind", "number")
+        await tablet.sync_once(WAIT)
+        [tier, size] = tablet.custom_fields()
+        self.assertEqual((tier.name, tier.kind, tier.words), ("Tier", ValueKind.CHOICE, ["gold"]))
+        self.assertEqual((size.name, size.kind), ("Shoe size", ValueKind.DECIMAL))
+        tablet.edit(saved.contact_id, [Edit.SET_CUSTOM("Shoe size", Value.DECIMAL(42.5))])
+        self.assertEqual(tablet.ids('custom."Shoe size":>42'), [saved.contact_id])
+        # ... and the lists that it hands over.
         self.assertEqual(tablet.lists(), [])
         server.office("list", "hand", "Trade fair", "--filter", "*", "--to", "other")
         await tablet.sync_once(WAIT)

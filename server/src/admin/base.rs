@@ -1,6 +1,6 @@
 //! What commands read of contacts and write into them, over the engine.
 
-use roadbook_protocol::document::{self, Contact};
+use roadbook_protocol::document::{self, Contact, CustomField};
 use roadbook_protocol::ids::{ContactId, EntryId, UnixMs, UserId, WorkspaceId};
 use roadbook_protocol::projection::Row;
 
@@ -21,6 +21,11 @@ impl Base<'_> {
     /// The time.
     pub fn now(&self) -> UnixMs {
         self.engine.now_ms()
+    }
+
+    /// The custom fields that the workspace has defined.
+    pub fn custom_fields(&self) -> Result<Vec<CustomField>> {
+        self.engine.custom_fields(self.workspace)
     }
 
     /// Every contact's row.

@@ -12,8 +12,8 @@ use super::import::date::DateOrder;
 use super::import::money::DecimalMark;
 use super::import::{Duplicates, Kind, Update};
 use super::request::{
-    AlertCommand, ApiKeyCommand, CanaryCommand, ExportFormat, ListCommand, ReviewCommand,
-    VolumeCommand, WebhookCommand,
+    AlertCommand, ApiKeyCommand, CanaryCommand, CustomFieldCommand, ExportFormat, ListCommand,
+    ReviewCommand, VolumeCommand, WebhookCommand,
 };
 
 mod rights;
@@ -106,6 +106,9 @@ pub enum Command {
     /// Lists of contacts that people are given on their devices.
     #[command(subcommand)]
     List(ListCommand),
+    /// Fields of contacts beside those that everybody has: their names, and what each takes.
+    #[command(subcommand)]
+    CustomField(CustomFieldCommand),
     /// Import contacts or purchases from CSV.
     Import(Box<ImportArgs>),
     /// Write all contacts out.

@@ -9,9 +9,11 @@ use super::import::ImportOptions;
 use crate::store::EngineError;
 
 mod api;
+mod custom_fields;
 mod lists;
 mod watch;
 pub use api::{ApiKeyCommand, WebhookCommand};
+pub use custom_fields::CustomFieldCommand;
 pub use lists::ListCommand;
 pub use watch::{AlertCommand, CanaryCommand, ReviewCommand, VolumeCommand};
 
@@ -250,6 +252,8 @@ pub enum Request {
     Review(ReviewCommand),
     /// Lists that people are given.
     List(ListCommand),
+    /// Custom fields that the workspace defines.
+    CustomField(CustomFieldCommand),
     /// Keys of the HTTP API.
     ApiKey(ApiKeyCommand),
     /// Webhooks.

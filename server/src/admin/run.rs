@@ -205,6 +205,7 @@ impl Asked {
                 }
             }),
             Command::List(command) => Request::List(command),
+            Command::CustomField(command) => Request::CustomField(command),
             Command::Import(args) => {
                 files.push(read_file(&args.file)?);
                 if let Some(orders) = &args.orders {

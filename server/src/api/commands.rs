@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use roadbook_protocol::document::schema::{self, FieldSpec, Kind};
 use roadbook_protocol::document::{
-    Assigner, Collection, Command, CommandError, Contact, Entry, Value, parse_value,
+    Assigner, Collection, Command, CommandError, Contact, CustomField, Entry, Value, parse_value,
 };
 use roadbook_protocol::ids::{EntryId, UnixMs};
 use roadbook_protocol::limits::Limits;
@@ -69,16 +69,33 @@ fn free(path: &str, json: &Json) -> Result<Option<Value>, Problem> {
     })
 }
 
+/// The value of a custom field: where the workspace has defined it, one that it takes; text is read as on a
+/// form.
+fn custom(
+    defined: Option<&CustomField>,
+    path: &str,
+    json: &Json,
+) -> Result<Option<Value>, Problem> {
+    let value = free(path, json)?;
+    match (defined, value) {
+        (Some(field), Some(value)) if !field.fits(&value) => {
+            field.parse(&value.to_string()).map_err(refused)
+        }
+        (_, value) => Ok(value),
+    }
+}
+
 /// Makes the commands of a new contact (`contact` is `None`) or of an edit. `skip` are members that were
 /// read elsewhere.
 pub(super) fn of_contact(
     contact: Option<&Contact>,
     body: &Map<String, Json>,
     skip: &[&str],
+    defined: &[CustomField],
     now: UnixMs,
     ids: &mut dyn FnMut() -> EntryId,
 ) -> Result<Vec<Command>, Problem> {
-    let mut assigner = Assigner::new(contact, now);
+    let mut assigner = Assigner::new(contact, now).defined(defined);
     let mut commands = Vec::new();
     for (name, json) in body.iter().filter(|(name, _)| !skip.contains(&name.as_str())) {
         if let Some(spec) = schema::field(name) {
@@ -122,7 +139,8 @@ pub(super) fn of_contact(
                     let path = format!("{name}.{key}");
                     commands.push(match (name.as_str(), json) {
                         ("custom", json) => {
-                            Command::Custom { name: key.clone(), value: free(&path, json)? }
+                            let value = custom(CustomField::named(defined, key), &path, json)?;
+                            Command::Custom { name: key.clone(), value }
                         }
                         (_, Json::Null) => Command::ExternalId { system: key.clone(), id: None },
                         (_, Json::String(id)) => Command::ExternalId {

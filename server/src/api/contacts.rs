@@ -18,7 +18,7 @@ use crate::filtered::Filtered;
 use crate::rights::Rights;
 use crate::store::contacts::Contact;
 use crate::store::sql::{id_column, id_column_or_null};
-use crate::store::{self, EngineError, contacts, documents};
+use crate::store::{self, EngineError, contacts, custom_fields, documents};
 
 /// Lines on a page, unless asked otherwise.
 pub(super) const PAGE: u64 = 50;
@@ -298,6 +298,13 @@ pub(super) fn line_of(
     let mut rows =
         statement.query_map([rights.workspace.as_bytes().as_slice(), id.as_bytes()], line)?;
     Ok(rows.next().transpose()?)
+}
+
+/// `GET /custom-fields`
+pub(super) async fn custom_fields(call: Call) -> Outcome {
+    let workspace = call.access.workspace;
+    let all = call.state.read(move |conn| custom_fields::all(conn, workspace)).await?;
+    Ok(answer(StatusCode::OK, &json!({ "items": all })))
 }
 
 /// `GET /contacts`

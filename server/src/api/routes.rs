@@ -194,6 +194,10 @@ fn contacts() -> Vec<Endpoint> {
             |call| Box::pin(write::archive(call)))
             .contact().if_match().once()
             .answers(204, "It is archived.", Value::Null),
+        Endpoint::new(Method::GET, "/custom-fields", ContactsRead, (GROUP, "listCustomFields"),
+            "The custom fields that the workspace has defined, in their order: what `custom` of a contact may have. A contact may have others too, from before a definition or from a device that did not know it.",
+            |call| Box::pin(contacts::custom_fields(call)))
+            .answers(200, "All of them.", json!({ "type": "object", "required": ["items"], "properties": { "items": { "type": "array", "items": of("CustomField") } } })),
         Endpoint::new(Method::POST, "/contacts/{id}/assign", ContactsWrite, (GROUP, "assignContact"),
             "Give a contact to somebody, or to nobody; add or remove people who work on it beside the owner. Devices get or drop it at their next contact.",
             |call| Box::pin(write::assign(call)))

@@ -3,8 +3,8 @@
 //!
 //! Answers are described loosely: a field that a newer version wrote is kept and shown.
 
-use roadbook_protocol::document::Collection;
 use roadbook_protocol::document::schema::{self, FieldSpec, Kind};
+use roadbook_protocol::document::{Collection, CustomKind};
 use serde_json::{Map, Value, json};
 
 use super::changes;
@@ -313,6 +313,18 @@ pub(super) fn all() -> Map<String, Value> {
                 "properties": {
                     "n": { "type": "integer" }, "webhook": text(), "contact": uuid(), "cursor": { "type": "integer" },
                     "event": text(), "at": instant(), "attempts": { "type": "integer" }, "error": text(),
+                },
+            }),
+        ),
+        (
+            "CustomField",
+            json!({
+                "type": "object",
+                "required": ["name", "kind", "choices"],
+                "properties": {
+                    "name": text(),
+                    "kind": { "type": "string", "enum": CustomKind::ALL.map(CustomKind::as_str), "description": "What it takes: a date is text YYYY-MM-DD, a choice one of `choices`." },
+                    "choices": { "type": "array", "items": text() },
                 },
             }),
         ),

@@ -2,7 +2,7 @@
 
 use automerge::Automerge;
 use axum::http::{StatusCode, header};
-use roadbook_protocol::document::{self, Command, in_parts, note_splices};
+use roadbook_protocol::document::{self, Command, CustomField, in_parts, note_splices};
 use roadbook_protocol::ids::{ContactId, UserId, WorkspaceId};
 use roadbook_protocol::limits::Limits;
 use serde_json::{Map, Value, json};
@@ -14,8 +14,8 @@ use super::once::{Done, Seed, once};
 use super::problem::Problem;
 use crate::engine::{Assign, AuthorOutcome, Authored};
 use crate::rights::{Action, Decision, Rights, Scope};
-use crate::store::EngineError;
 use crate::store::contacts::Contact;
+use crate::store::{EngineError, custom_fields};
 
 /// A contact that may be edited, as it is now.
 pub(super) struct Open {
@@ -178,7 +178,9 @@ pub(super) async fn create(call: Call) -> Outcome {
                 entries += 1;
                 seed.entry(entries)
             };
-            let commands = commands::of_contact(None, body, &["owner"], seed.at, &mut ids)?;
+            let defined = defined(call).await?;
+            let commands =
+                commands::of_contact(None, body, &["owner"], &defined, seed.at, &mut ids)?;
             if commands.is_empty() {
                 return Err(Problem::refused(
                     "Give a name, a company, or any other field: a contact needs something in it.",
@@ -199,6 +201,12 @@ pub(super) async fn create(call: Call) -> Outcome {
     .await
 }
 
+/// The custom fields that the workspace has defined.
+async fn defined(call: &Call) -> Result<Vec<CustomField>, Problem> {
+    let workspace = call.access.workspace;
+    call.state.read(move |conn| custom_fields::all(conn, workspace)).await
+}
+
 /// `PATCH /contacts/{id}`
 pub(super) async fn patch(call: Call) -> Outcome {
     let id = call.contact()?;
@@ -213,7 +221,9 @@ pub(super) async fn patch(call: Call) -> Outcome {
                 entries += 1;
                 seed.entry(entries)
             };
-            let mut all = commands::of_contact(Some(&read), body, &[], seed.at, &mut ids)?;
+            let defined = defined(call).await?;
+            let mut all =
+                commands::of_contact(Some(&read), body, &[], &defined, seed.at, &mut ids)?;
             // With places that are found again where somebody writes in the note at this moment.
             if let Some(text) =
                 body.get("note").map(|note| note.as_str().unwrap_or_default().trim())

@@ -125,7 +125,7 @@ impl Engine {
             // Ids and codes alone: a tag or a search may hold words about a person, and this stays for ever.
             let value = match &bulk.what {
                 What::Assign(_) | What::Status(_) => Some(bulk.what.value()),
-                What::Tag(_) | What::Untag(_) => None,
+                What::Tag(_) | What::Untag(_) | What::Retag { .. } => None,
             };
             let detail = json!({
                 "what": bulk.what.kind(),
@@ -239,7 +239,7 @@ impl Engine {
                 match judge(conn, rights, &bulk.what, item.contact, false)? {
                     (ItemState::ToDo, _) => edits.push(Authored {
                         mark: Some(Mark { bulk: bulk.n, undo: false }),
-                        ..Authored::edit(item.contact, vec![command(&bulk.what, now)])
+                        ..Authored::edit(item.contact, commands(&bulk.what, now))
                     }),
                     verdict => settled.push((item.contact, verdict)),
                 }
@@ -397,16 +397,19 @@ fn refuse(undo: bool, why: &'static str) -> Verdict {
     (if undo { ItemState::Left } else { ItemState::Refused }, why)
 }
 
-fn command(what: &What, now: i64) -> Command {
+fn commands(what: &What, now: i64) -> Vec<Command> {
+    let tag = |tag: &String| Command::Tag { tag: tag.clone(), at: now };
+    let untag = |tag: &String| Command::Untag { tag: tag.clone() };
     match what {
-        What::Tag(tag) => Command::Tag { tag: tag.clone(), at: now },
-        What::Untag(tag) => Command::Untag { tag: tag.clone() },
-        What::Status(status) => Command::Set {
+        What::Tag(new) => vec![tag(new)],
+        What::Untag(old) => vec![untag(old)],
+        What::Retag { from, to } => vec![untag(from), tag(to)],
+        What::Status(status) => vec![Command::Set {
             field: "status".to_owned(),
             value: (!status.is_empty()).then(|| Value::from(status.as_str())),
-        },
+        }],
         // Assignments are no edits: `assign_slice`.
-        What::Assign(_) => Command::Set { field: "status".to_owned(), value: None },
+        What::Assign(_) => Vec::new(),
     }
 }
 
@@ -452,7 +455,7 @@ fn judge(
         // What is stored of it is not merged yet.
         (_, None) => return Ok((ItemState::Refused, "gone")),
         (What::Tag(tag), Some(row)) => row.tags.contains(tag),
-        (What::Untag(tag), Some(row)) => !row.tags.contains(tag),
+        (What::Untag(tag) | What::Retag { from: tag, .. }, Some(row)) => !row.tags.contains(tag),
         (What::Status(status), Some(row)) => {
             row.fields.get("status").and_then(Value::as_text).unwrap_or_default() == status
         }

@@ -46,6 +46,7 @@ mod check;
 mod checkpoint;
 pub mod clock;
 pub mod commit;
+mod custom;
 mod down;
 mod erase;
 mod failpoint;

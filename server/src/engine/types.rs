@@ -262,6 +262,11 @@ pub enum Event {
         /// Whose devices are told.
         users: Arc<[UserId]>,
     },
+    /// Other custom fields are defined than before.
+    CustomFields {
+        /// The workspace.
+        workspace: WorkspaceId,
+    },
     /// An alert was raised, or somebody has seen one.
     Alert {
         /// The workspace.

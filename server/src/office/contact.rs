@@ -16,7 +16,7 @@ use super::session::Viewer;
 use super::{OfficeState, decide};
 use crate::engine::{Reading, Touch};
 use crate::rights::{Action, Decision, Rights};
-use crate::store::{self, contacts, documents, people, workspaces};
+use crate::store::{self, contacts, custom_fields, documents, people, workspaces};
 
 /// Changes that the page lists.
 const HISTORY_MAX: usize = 25;
@@ -71,6 +71,7 @@ pub(super) async fn page(
             let people = people::list_users(conn, workspace)?;
             let names = Names(people.iter().map(|user| (user.id, user.name.clone())).collect());
             let contact = document::read(id, &doc);
+            let defined = custom_fields::all(conn, workspace)?;
             let conflicts = document::conflicts(id, &doc);
             let history = document::history(id, &doc, HISTORY_MAX);
             let authors = with_authors.then(|| document::authorship(&doc));
@@ -87,6 +88,7 @@ pub(super) async fn page(
                 history: &history,
                 owner: stored.owner,
                 people: &people,
+                defined: &defined,
                 steers: reader.rights.on_contact(conn, Action::Steer, id)? == Decision::Allow,
                 heads: heads_text(&stored.heads),
                 now,

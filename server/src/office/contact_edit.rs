@@ -11,8 +11,8 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use roadbook_protocol::document::schema::{self, FieldSpec, Kind};
 use roadbook_protocol::document::{
-    self, Assigner, Collection, Command, CommandError, Entry, Value, in_parts, note_splices,
-    parse_money, parse_value,
+    self, Assigner, Collection, Command, CommandError, CustomField, Entry, Value, in_parts,
+    note_splices, parse_money, parse_value,
 };
 use roadbook_protocol::ids::{ContactId, EntryId, UnixMs, UserId};
 use roadbook_protocol::limits::Limits;
@@ -22,7 +22,7 @@ use super::session::{Fields, Posted, read_only};
 use super::{OfficeState, contact, fields, url, versus};
 use crate::engine::{Assign, AuthorOutcome, Authored};
 use crate::rights::{Action, Decision, Scope};
-use crate::store::EngineError;
+use crate::store::{EngineError, custom_fields};
 
 type Answer = Result<Response, OfficeError>;
 
@@ -65,6 +65,13 @@ impl Open {
 
     fn fields(&self) -> &Fields {
         &self.posted.fields
+    }
+
+    /// The custom field of that name, if the workspace has defined it.
+    async fn defined(&self, name: &str) -> Result<Option<CustomField>, OfficeError> {
+        let workspace = self.posted.viewer.workspace;
+        let all = self.state.read(move |conn| custom_fields::all(conn, workspace)).await?;
+        Ok(all.into_iter().find(|field| field.name == name))
     }
 
     /// Makes the edit, and leads back.
@@ -125,14 +132,19 @@ pub(super) async fn set(
     let (path, text) = (open.fields().text("field"), open.fields().text("value"));
     let now = document::read(open.id, &open.doc);
     let custom = path.strip_prefix("custom.");
+    let defined = match custom {
+        Some(name) => open.defined(name).await?,
+        None => None,
+    };
     let (spec, current) = match custom {
         Some(name) => {
             let current = now.custom.get(name);
-            let kind = match current {
-                Some(Value::Bool(_)) => Kind::Bool,
-                Some(Value::Int(_)) => Kind::Int,
-                Some(Value::Number(_)) => Kind::Number,
-                _ => Kind::Text,
+            let kind = match (&defined, current) {
+                (Some(field), _) => field.kind.kind(),
+                (None, Some(Value::Bool(_))) => Kind::Bool,
+                (None, Some(Value::Int(_))) => Kind::Int,
+                (None, Some(Value::Number(_))) => Kind::Number,
+                (None, _) => Kind::Text,
             };
             (FieldSpec { name: "custom", kind, label: "custom" }, current)
         }
@@ -143,7 +155,12 @@ pub(super) async fn set(
             (*spec, now.fields.get(path))
         }
     };
-    let value = parse(&spec, text, "", open.fields())?;
+    let value = match &defined {
+        // What was there before the definition may stay as it is.
+        Some(_) if current.is_some_and(|value| value.to_string() == text) => current.cloned(),
+        Some(field) => field.parse(text).map_err(refused)?,
+        None => parse(&spec, text, "", open.fields())?,
+    };
     let there = fields::raw(&spec, current);
     if open.fields().raw("was").is_some_and(|was| was != there) && value.as_ref() != current {
         let shown = if there.is_empty() {

@@ -2,7 +2,9 @@
 
 use maud::{Markup, html};
 use roadbook_protocol::document::schema::{self, FieldSpec};
-use roadbook_protocol::document::{Collection, Conflict, Contact, Entry, HistoryItem, Value};
+use roadbook_protocol::document::{
+    Collection, Conflict, Contact, CustomField, Entry, HistoryItem, Value,
+};
 use roadbook_protocol::ids::{UnixMs, UserId};
 
 use super::fields::{self, Sheet};
@@ -20,6 +22,8 @@ pub(super) struct View<'a> {
     pub owner: Option<UserId>,
     /// Who could be the owner.
     pub people: &'a [User],
+    /// The custom fields that the workspace has defined.
+    pub defined: &'a [CustomField],
     /// Whether the viewer may give it to somebody.
     pub steers: bool,
     /// The heads that the page was read at: the note is edited against them.
@@ -306,7 +310,10 @@ impl View<'_> {
         let sheet = &self.sheet;
         let edits = sheet.viewer.edits();
         html! {
-            @for (name, value) in &self.contact.custom { (sheet.custom(name, value)) }
+            @for field in self.defined { (sheet.custom(&field.name, Some(field), self.contact.custom.get(&field.name))) }
+            @for (name, value) in self.contact.custom.iter().filter(|(name, _)| self.defined.iter().all(|field| field.name != **name)) {
+                (sheet.custom(name, None, Some(value)))
+            }
             dl.plain {
                 dt { (t!("tags")) }
                 dd {

@@ -86,6 +86,7 @@ impl Hints {
             }
             Event::Proposals { workspace: of, .. }
             | Event::Alert { workspace: of }
+            | Event::CustomFields { workspace: of }
             | Event::Lists { workspace: of, .. }
                 if *of == workspace =>
             {

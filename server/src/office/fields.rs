@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use maud::{Markup, html};
 use roadbook_protocol::document::schema::{FieldSpec, Kind};
-use roadbook_protocol::document::{Authorship, Entry, Value};
+use roadbook_protocol::document::{Authorship, CustomField, CustomKind, Entry, Value};
 use roadbook_protocol::ids::{ContactId, UserId};
 
 use super::layout::{self, Shape};
@@ -68,13 +68,37 @@ impl Sheet<'_> {
         self.field(spec.name, &label_of(spec), spec, value)
     }
 
-    /// One custom field.
-    pub(super) fn custom(&self, name: &str, value: &Value) -> Markup {
-        let spec = FieldSpec { name: "custom", kind: Kind::Text, label: "custom" };
-        self.field(&format!("custom.{name}"), name, &spec, Some(value))
+    /// One custom field: by its definition, or as text where the workspace has none or the value is none of
+    /// that.
+    pub(super) fn custom(
+        &self,
+        name: &str,
+        defined: Option<&CustomField>,
+        value: Option<&Value>,
+    ) -> Markup {
+        let defined = defined.filter(|field| value.is_none_or(|value| field.fits(value)));
+        let kind = defined.map_or(Kind::Text, |field| field.kind.kind());
+        let spec = FieldSpec { name: "custom", kind, label: "custom" };
+        let choices = defined.filter(|field| field.kind == CustomKind::Choice);
+        let write = |input: &str, text: &str| match choices {
+            Some(field) => choose(input, "value", &field.choices, text),
+            None => control(input, "value", &spec, text),
+        };
+        self.field_with(&format!("custom.{name}"), name, &spec, value, write)
     }
 
     fn field(&self, path: &str, label: &str, spec: &FieldSpec, value: Option<&Value>) -> Markup {
+        self.field_with(path, label, spec, value, |input, text| control(input, "value", spec, text))
+    }
+
+    fn field_with(
+        &self,
+        path: &str,
+        label: &str,
+        spec: &FieldSpec,
+        value: Option<&Value>,
+        write: impl Fn(&str, &str) -> Markup,
+    ) -> Markup {
         let id = format!("f-{path}");
         let input = format!("i-{path}");
         let closed = html! { span.k { (label) } span { (shown(spec, value)) (self.by(path)) } };
@@ -87,7 +111,7 @@ impl Sheet<'_> {
                     input type="hidden" name="field" value=(path);
                     input type="hidden" name="was" value=(raw(spec, value));
                     label.vh for=(input) { (label) }
-                    (control(&input, "value", spec, &raw(spec, value)))
+                    (write(&input, &raw(spec, value)))
                     div.bar {
                         button.btn.go.small { (t!("save")) }
                         button.btn.link.small type="reset" data-close { (t!("cancel")) }
@@ -199,6 +223,16 @@ fn is_long(spec: &FieldSpec) -> bool {
     )
 }
 
+/// The control for one of some values that the workspace has defined.
+fn choose(id: &str, name: &str, choices: &[String], text: &str) -> Markup {
+    html! {
+        select id=(id) name=(name) {
+            option value="" selected[text.is_empty()] { "—" }
+            @for choice in choices { option value=(choice) selected[choice == text] { (choice) } }
+        }
+    }
+}
+
 /// The control for a kind of value.
 fn control(id: &str, name: &str, spec: &FieldSpec, text: &str) -> Markup {
     match spec.kind {
@@ -271,6 +305,7 @@ pub(super) fn shown(spec: &FieldSpec, value: Option<&Value>) -> Markup {
         (Kind::Instant, Some(Value::Int(at))) => layout::time(*at, Shape::Full),
         (Kind::Date, Some(Value::Text(text))) => layout::date(text),
         (Kind::Choice(_), Some(Value::Text(text))) => html! { (word(text)) },
+        (_, Some(Value::Bool(on))) => html! { @if *on { (t!("yes")) } @else { (t!("no")) } },
         (_, Some(value)) => html! { span.pre { (value) } },
     }
 }

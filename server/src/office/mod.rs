@@ -305,6 +305,8 @@ pub fn router(state: OfficeState) -> Router {
         .route("/settings/teams", post(settings::team::set_team))
         .route("/settings/look", get(settings::look::page).post(settings::look::set))
         .route("/settings/stages", get(settings::stages::page).post(settings::stages::set))
+        .route("/settings/fields", get(settings::custom::page).post(settings::custom::change))
+        .route("/settings/tags", get(settings::tags::page).post(settings::tags::change))
         .route("/settings/keys", get(settings::keys::page).post(settings::keys::add))
         .route("/settings/keys/{id}/revoke", post(settings::keys::revoke))
         .route("/settings/webhooks", get(settings::hooks::page).post(settings::hooks::add))

@@ -18,8 +18,8 @@ CREATE TABLE bulk (
     n         INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
     workspace BLOB NOT NULL,
     user      BLOB NOT NULL,                -- who
-    what      TEXT NOT NULL CHECK (what IN ('assign', 'tag', 'untag', 'status')),
-    value     TEXT NOT NULL,                -- the new owner's id, the tag, the status; may be empty
+    what      TEXT NOT NULL CHECK (what IN ('assign', 'tag', 'untag', 'retag', 'status')),
+    value     TEXT NOT NULL,                -- the new owner's id, the tag, [old, new] tag, the status; may be empty
     asked     TEXT NOT NULL,                -- the list that it was chosen from, until it is confirmed
     chosen    INTEGER NOT NULL,             -- contacts
     stage     TEXT NOT NULL
@@ -63,6 +63,13 @@ pub enum What {
     Tag(String),
     /// It loses a tag.
     Untag(String),
+    /// Another tag takes the place of one.
+    Retag {
+        /// The tag that goes.
+        from: String,
+        /// The one that comes.
+        to: String,
+    },
     /// It gets this status; empty takes the status away.
     Status(String),
 }
@@ -74,15 +81,17 @@ impl What {
             What::Assign(_) => "assign",
             What::Tag(_) => "tag",
             What::Untag(_) => "untag",
+            What::Retag { .. } => "retag",
             What::Status(_) => "status",
         }
     }
 
-    /// The owner's id, the tag or the status.
+    /// The owner's id, the tag, the two tags as JSON, or the status.
     pub fn value(&self) -> String {
         match self {
             What::Assign(owner) => owner.map(|owner| owner.to_string()).unwrap_or_default(),
             What::Tag(text) | What::Untag(text) | What::Status(text) => text.clone(),
+            What::Retag { from, to } => serde_json::json!([from, to]).to_string(),
         }
     }
 
@@ -91,6 +100,10 @@ impl What {
             "assign" => What::Assign(value.parse().ok()),
             "tag" => What::Tag(value),
             "untag" => What::Untag(value),
+            "retag" => {
+                let (from, to) = serde_json::from_str(&value).unwrap_or_default();
+                What::Retag { from, to }
+            }
             _ => What::Status(value),
         }
     }

@@ -37,6 +37,7 @@ pub mod canaries;
 pub mod chances;
 pub mod changes;
 pub mod contacts;
+pub mod custom_fields;
 pub mod devices;
 pub mod documents;
 pub mod drops;

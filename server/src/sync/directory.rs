@@ -1,6 +1,8 @@
 //! Who the authors are: names of users and which actor is whose, signed by the workspace's key, so
 //! that a device can show them without trusting what is between.
 //!
+//! With them come the custom fields that the workspace has defined.
+//!
 //! A device gets those who can have written in its user's contacts, not the whole company: with a
 //! thousand reps that would be 100 kB for each at each connect.
 
@@ -9,7 +11,7 @@ use roadbook_protocol::wire::{Directory, DirectoryActor, DirectoryUser, director
 use rusqlite::Connection;
 
 use crate::engine::Engine;
-use crate::store::{Result, devices, people};
+use crate::store::{Result, custom_fields, devices, people};
 
 /// The directory for a user's device, signed. The same facts give the same bytes.
 ///
@@ -31,7 +33,8 @@ pub(super) fn load(
         .into_iter()
         .map(|(actor, user)| DirectoryActor { actor, user })
         .collect();
-    let mut directory = Directory { users, actors, signature: Vec::new() };
+    let custom_fields = Some(custom_fields::all(conn, workspace)?);
+    let mut directory = Directory { users, actors, signature: Vec::new(), custom_fields };
     directory.signature = engine.sign(workspace, &directory_text(&workspace, &directory))?;
     Ok(directory)
 }

@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use ring::rand::{SecureRandom, SystemRandom};
+use roadbook_protocol::document::CustomField;
 use roadbook_protocol::ids::ContactId;
 use roadbook_protocol::limits::Limits;
 use roadbook_protocol::session::{
@@ -107,8 +108,8 @@ pub(super) struct Driver<S> {
     pub(super) offers: Option<Offers>,
     /// What is still to be loaded of fetches, once there is room for it in the output.
     pub(super) unfetched: VecDeque<(u64, Vec<ContactId>)>,
-    /// The signature of the directory that the device has.
-    pub(super) directory: Vec<u8>,
+    /// The signature of the directory that the device has, and the custom fields that came with it.
+    pub(super) directory: (Vec<u8>, Option<Vec<CustomField>>),
     pub(super) proposals: ProposalsState,
     pub(super) lists: ListsState,
     pace: Pace,
@@ -158,7 +159,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Driver<S> {
             receipts: Receipts::default(),
             offers: None,
             unfetched: VecDeque::new(),
-            directory: Vec::new(),
+            directory: (Vec::new(), None),
             proposals: ProposalsState::default(),
             lists: ListsState::default(),
             opened: false,
@@ -615,7 +616,11 @@ fn frame_size(frame: &Frame) -> usize {
         Frame::Lists(part) => {
             part.lists.iter().map(|list| 256 + list.name.len() + list.contacts.len() * 16).sum()
         }
-        Frame::Directory(directory) => directory.users.len() * 96 + directory.actors.len() * 40,
+        Frame::Directory(directory) => {
+            let fields = directory.custom_fields.iter().flatten();
+            let texts = fields.flat_map(|field| &field.choices).map(|choice| 32 + choice.len());
+            directory.users.len() * 96 + directory.actors.len() * 40 + texts.sum::<usize>() + 16_384
+        }
         _ => 256,
     }
 }

@@ -383,8 +383,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Driver<S> {
             }
             Done::Directory(directory) => {
                 // Ed25519 signs the same facts with the same bytes.
-                if directory.signature != self.directory {
-                    self.directory.clone_from(&directory.signature);
+                let told = (directory.signature.clone(), directory.custom_fields.clone());
+                if told != self.directory {
+                    self.directory = told;
                     self.event(ServerEvent::Directory(directory));
                 }
             }

@@ -354,6 +354,14 @@ impl Hub {
         }
     }
 
+    /// What stands in everybody's directory may have changed.
+    pub(super) fn every_directory_changed(&self, workspace: WorkspaceId) {
+        let live = lock(&self.0.live);
+        for slot in live.users.iter().filter(|((of, _), _)| *of == workspace).flat_map(|(_, s)| s) {
+            slot.post(|mail| mail.directory = true);
+        }
+    }
+
     /// Other late edits may wait for these users than before.
     pub(super) fn proposals_changed(&self, workspace: WorkspaceId, users: &[UserId]) {
         let live = lock(&self.0.live);

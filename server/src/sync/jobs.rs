@@ -253,6 +253,7 @@ pub(super) async fn follow_events(hub: Hub, over: CancellationToken) {
                 hub.lists_changed(workspace, &users);
             }
             Ok(Event::Lists { workspace, users }) => hub.lists_changed(workspace, &users),
+            Ok(Event::CustomFields { workspace }) => hub.every_directory_changed(workspace),
             Ok(Event::Fates { workspace, device, fates, .. }) => {
                 hub.fates(workspace, device, fates.to_vec());
             }

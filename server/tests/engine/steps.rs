@@ -160,8 +160,7 @@ fn what_is_acknowledged_is_written_with_full_synchronisation_and_what_is_derived
     let synchronous = |tx: &Transaction<'_>| {
         tx.pragma_query_value(None, "synchronous", |row| row.get::<_, i64>(0))
     };
-    let durable =
-        world.engine.write(move |tx| Ok::<_, store::EngineError>(synchronous(tx)?)).unwrap();
+    let durable = world.engine.write(move |tx| Ok::<_, EngineError>(synchronous(tx)?)).unwrap();
     assert_eq!(durable, 2, "FULL");
     let (sent, received) = std::sync::mpsc::channel();
     world.engine.write_soon(move |tx| {

@@ -430,7 +430,12 @@ impl World {
                     }
                 }
                 Ok(Event::Lists { users, .. }) => self.lists_changed(&users),
-                Ok(Event::DeviceSeen { .. } | Event::Alert { .. } | Event::Released { .. }) => {}
+                Ok(
+                    Event::DeviceSeen { .. }
+                    | Event::Alert { .. }
+                    | Event::CustomFields { .. }
+                    | Event::Released { .. },
+                ) => {}
                 Err(TryRecvError::Lagged(_)) => {
                     for id in self.seats(|_| true) {
                         self.server_event(id, ServerEvent::Published(u64::MAX >> 1));

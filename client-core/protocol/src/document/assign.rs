@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::check::{self, parse_value};
+use super::custom::CustomField;
 use super::error::CommandError;
 use super::name::split_name;
 use super::note::splices_between;
@@ -44,6 +45,7 @@ pub fn assignable() -> impl Iterator<Item = &'static str> {
 /// removes the entry.
 pub struct Assigner<'a> {
     contact: Option<&'a Contact>,
+    defined: &'a [CustomField],
     at: UnixMs,
     commands: Vec<Command>,
     name: Option<(String, String)>,
@@ -58,6 +60,7 @@ impl<'a> Assigner<'a> {
     pub fn new(contact: Option<&'a Contact>, at: UnixMs) -> Self {
         Self {
             contact,
+            defined: &[],
             at,
             commands: Vec::new(),
             name: None,
@@ -65,6 +68,12 @@ impl<'a> Assigner<'a> {
             entries: BTreeMap::new(),
             removed: Vec::new(),
         }
+    }
+
+    /// With the custom fields that the workspace has defined: what is assigned to one of them is read by its
+    /// kind, under its own spelling. Others take text.
+    pub fn defined(self, defined: &'a [CustomField]) -> Self {
+        Self { defined, ..self }
     }
 
     /// Takes one assignment. `ids` makes the ids of new entries. On error nothing was taken, and
@@ -97,8 +106,11 @@ impl<'a> Assigner<'a> {
             _ => {}
         }
         if let Some(custom) = name.strip_prefix(CUSTOM).and_then(|rest| rest.strip_prefix('.')) {
-            let name = check::chosen_name(CUSTOM, custom)?.to_owned();
-            let value = (!text.is_empty()).then(|| Value::from(text));
+            let name = check::chosen_name(CUSTOM, custom)?;
+            let (name, value) = match CustomField::named(self.defined, name) {
+                Some(field) => (field.name.clone(), field.parse(text)?),
+                None => (name.to_owned(), (!text.is_empty()).then(|| Value::from(text))),
+            };
             self.commands.push(Command::Custom { name, value });
             return Ok(());
         }

@@ -12,6 +12,7 @@
 //! | `generation` | which generation a document is, and which edits it stands for |
 //! | `rewrite` | the next generation: a fresh document of the present state |
 //! | `canonical` | the hash by which replicas compare |
+//! | `custom` | custom fields that the workspace has defined |
 //! | `assign`, `name` | `field=value` of the command line and of CSV |
 //!
 //! Documents may come from strangers (through the guard): nothing here may panic on one, recurse
@@ -24,6 +25,7 @@ mod check;
 mod command;
 mod conflict;
 mod contact;
+mod custom;
 mod diff;
 mod edit;
 mod error;
@@ -50,6 +52,7 @@ pub use command::{Command, Splice};
 pub use conflict::conflicts;
 pub(crate) use contact::DO_NOT_CONTACT;
 pub use contact::{Authorship, Conflict, ConflictValue, Contact, Entry, FieldChange, HistoryItem};
+pub use custom::{CUSTOM_CHOICES_MAX, CUSTOM_FIELDS_MAX, CustomField, CustomKind};
 pub use edit::{Applied, Author, EditOptions, NotReplayed, apply, replay};
 pub use error::CommandError;
 pub use generation::{

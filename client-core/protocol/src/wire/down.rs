@@ -5,6 +5,7 @@ use minicbor::{Decode, Encode};
 
 use super::codec;
 use super::evidence::{Seal, Tips};
+use crate::document::CustomField;
 use crate::ids::{Actor, ContactId, Cursor, UserId};
 
 /// A device with this capability takes a document of a later generation in the place of its own
@@ -243,4 +244,8 @@ pub struct Directory {
     /// The Ed25519 signature by the workspace's key.
     #[cbor(n(2), with = "minicbor::bytes")]
     pub signature: Vec<u8>,
+    /// The custom fields that the workspace has defined, in their order. Not part of what is signed, which
+    /// older apps compute too. `None` from a server that has no such definitions.
+    #[n(3)]
+    pub custom_fields: Option<Vec<CustomField>>,
 }

@@ -209,7 +209,7 @@ pub fn enrolment_text(code: &str, public_key: &[u8]) -> Vec<u8> {
 
 /// What the workspace's key signs of a directory.
 pub fn directory_text(workspace: &WorkspaceId, directory: &Directory) -> Vec<u8> {
-    let unsigned = Directory { signature: Vec::new(), ..directory.clone() };
+    let unsigned = Directory { signature: Vec::new(), custom_fields: None, ..directory.clone() };
     let mut text = [b"roadbook directory 1\0", workspace.as_bytes().as_slice()].concat();
     text.extend(encode_plain(&Frame::Directory(unsigned)));
     text

@@ -5,7 +5,7 @@
 //! for them.
 
 use super::Job;
-use crate::admin::request::{Failure, ListCommand, Request};
+use crate::admin::request::{CustomFieldCommand, Failure, ListCommand, Request};
 use crate::rights::{Action, Scope};
 
 /// What a command asks for.
@@ -26,6 +26,7 @@ fn need(request: &Request) -> Need {
         Request::UserList
         | Request::TeamList
         | Request::DeviceList { .. }
+        | Request::CustomField(CustomFieldCommand::List)
         | Request::List(ListCommand::Show) => Need::May(Action::Enter),
         Request::Invite { .. }
         | Request::DeviceRevoke { .. }

@@ -8,6 +8,7 @@
 //! | `teams` | teams, roles, disabling |
 //! | `assign` | who gets which contacts |
 //! | `lists` | lists that people are given |
+//! | `custom_fields` | fields that the workspace defines |
 //! | `contacts`, `export` | which contacts are meant; import, export |
 //! | `allowed` | what somebody named with `--as` may do |
 //! | `api_keys` | keys of the HTTP API |
@@ -32,6 +33,7 @@ mod audit;
 mod canary;
 mod conflicts;
 mod contacts;
+mod custom_fields;
 mod erase;
 mod export;
 mod keep;
@@ -126,6 +128,7 @@ pub fn execute(
         Request::Webhook(command) => job.webhook(&command),
         Request::Review(command) => job.review(&command),
         Request::List(command) => job.list(&command),
+        Request::CustomField(command) => job.custom_field(&command),
         Request::Assign(wanted) => job.assign(&wanted, files),
         Request::Import(options) => job.import(&options, files),
         Request::Export { format, filter } => job.export(format, filter.as_deref(), output),

@@ -57,12 +57,14 @@ pub fn run(
         })?),
     };
     let key = key_used(&mapping, options, preset.map(|preset| preset.name));
+    let defined = base.custom_fields()?;
     let common = Common {
         mapping: &mapping,
         system: &key.system,
         date_order: options.date_format,
         region,
         at: base.now(),
+        defined: &defined,
     };
     let mut index = Index::default();
     base.rows(|row| index.add_contact(row))?;
@@ -183,7 +185,7 @@ impl Planner<'_, '_> {
             return Ok(());
         } else {
             let base = self.base;
-            let commands = draft.commands(None, self.common.at, &mut || base.new_entry_id());
+            let commands = draft.commands(None, self.common, &mut || base.new_entry_id());
             // The same commands were made when the row was read.
             let commands = commands.map_err(ImportError::Choice)?;
             let authored = Authored::create(base.new_contact_id(), self.owner, commands);
@@ -195,14 +197,14 @@ impl Planner<'_, '_> {
 
     fn known(&mut self, i: usize, draft: &Draft, place: Problem) -> Result<(), ImportError> {
         let (row, update) = (self.index.row(i), self.options.update);
-        if !draft.differs(row, update, self.common.at) {
+        if !draft.differs(row, update, self.common) {
             self.report.unchanged += 1;
             return Ok(());
         }
         let (base, id): (_, ContactId) = (self.base, row.id);
         let contact = base.contact(id)?;
         match draft
-            .commands(Some((row, &contact, update)), self.common.at, &mut || base.new_entry_id())
+            .commands(Some((row, &contact, update)), self.common, &mut || base.new_entry_id())
         {
             Ok(commands) => {
                 let authored =

@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 
 use phonenumber::country::Id;
 use roadbook_protocol::document::schema::{self, Kind as FieldKind};
-use roadbook_protocol::document::{Assigner, Collection, Command, Contact, Value, assign};
+use roadbook_protocol::document::{
+    Assigner, Collection, Command, Contact, CustomField, Value, assign,
+};
 use roadbook_protocol::ids::{EntryId, UnixMs};
 use roadbook_protocol::projection::Row as Known;
 
@@ -61,6 +63,8 @@ pub struct Common<'a> {
     pub region: Option<Id>,
     /// When the import is made.
     pub at: UnixMs,
+    /// The custom fields that the workspace has defined.
+    pub defined: &'a [CustomField],
 }
 
 impl Draft {
@@ -89,7 +93,7 @@ impl Draft {
             }
         }
         draft.settle();
-        draft.commands(None, common.at, &mut nil_ids())?;
+        draft.commands(None, common, &mut nil_ids())?;
         Ok(draft)
     }
 
@@ -156,11 +160,13 @@ impl Draft {
     pub fn commands(
         &self,
         known: Option<(&Known, &Contact, Update)>,
-        at: UnixMs,
+        common: &Common<'_>,
         ids: &mut dyn FnMut() -> EntryId,
     ) -> Result<Vec<Command>, String> {
         let text_error = |error: roadbook_protocol::document::CommandError| error.to_string();
-        let mut assigner = Assigner::new(known.map(|(_, contact, _)| contact), at);
+        let at = common.at;
+        let contact = known.map(|(_, contact, _)| contact);
+        let mut assigner = Assigner::new(contact, at).defined(common.defined);
         for (field, text) in &self.values {
             if known.is_none_or(|(row, _, update)| wants(row, field, text, update)) {
                 assigner.assign(field, text, ids).map_err(text_error)?;
@@ -236,13 +242,13 @@ impl Draft {
     }
 
     /// What differs from a contact as its row shows it; cheap, no document is read.
-    pub fn differs(&self, row: &Known, update: Update, at: UnixMs) -> bool {
+    pub fn differs(&self, row: &Known, update: Update, common: &Common<'_>) -> bool {
         if update == Update::Skip {
             return false;
         }
         let bare = bare_contact(row);
         // A row that can't be turned into commands was refused when it was read.
-        self.commands(Some((row, &bare, update)), at, &mut nil_ids())
+        self.commands(Some((row, &bare, update)), common, &mut nil_ids())
             .is_ok_and(|commands| commands.iter().any(|command| !is_so(row, command)))
     }
 }

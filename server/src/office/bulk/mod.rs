@@ -33,7 +33,7 @@ use crate::store::{self, workspaces};
 /// Contacts that are named, of each kind.
 const NAMED_MAX: usize = 20;
 /// Letters of a tag, as the form has it.
-const TAG_CHARS_MAX: usize = 100;
+pub(super) const TAG_CHARS_MAX: usize = 100;
 /// Earlier actions that are listed.
 const EARLIER_MAX: usize = 50;
 
@@ -269,7 +269,7 @@ fn from(conn: &Connection, bulk: &Bulk) -> store::Result<Vec<(Option<String>, u6
             "(SELECT u.name FROM user u WHERE u.workspace = c.workspace AND u.id = c.owner)"
         }
         What::Status(_) => "nullif(p.status, '')",
-        What::Tag(_) | What::Untag(_) => return Ok(Vec::new()),
+        What::Tag(_) | What::Untag(_) | What::Retag { .. } => return Ok(Vec::new()),
     };
     let sql = format!(
         "SELECT {column} AS source, count(*) FROM bulk_item i

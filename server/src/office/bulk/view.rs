@@ -63,6 +63,9 @@ pub(super) fn title(bulk: &Bulk, names: &Names) -> String {
         What::Assign(None) => t!("bulk-title-unassign"),
         What::Tag(tag) => t!("bulk-title-tag", tag = tag.as_str()),
         What::Untag(tag) => t!("bulk-title-untag", tag = tag.as_str()),
+        What::Retag { from, to } => {
+            t!("bulk-title-retag", tag = from.as_str(), to = to.as_str())
+        }
         What::Status(status) if status.is_empty() => t!("bulk-title-no-status"),
         What::Status(status) => t!("bulk-title-status", status = fields::word(status)),
     }
@@ -121,7 +124,7 @@ fn preview(viewer: &Viewer, sight: &Sight) -> Markup {
             h2 #means { (t!("bulk-means")) }
             p { @match &bulk.what {
                 What::Assign(_) => (t!("bulk-means-assign")),
-                What::Tag(_) | What::Untag(_) => (t!("bulk-means-tag")),
+                What::Tag(_) | What::Untag(_) | What::Retag { .. } => (t!("bulk-means-tag")),
                 What::Status(_) => (t!("bulk-means-status")),
             } }
             @if !sight.from.is_empty() {
@@ -157,7 +160,7 @@ fn to_word(what: &What, names: &Names) -> String {
         What::Assign(None) => t!("nobody"),
         What::Status(status) if status.is_empty() => t!("bulk-no-status-choice"),
         What::Status(status) => fields::word(status),
-        What::Tag(_) | What::Untag(_) => String::new(),
+        What::Tag(_) | What::Untag(_) | What::Retag { .. } => String::new(),
     }
 }
 

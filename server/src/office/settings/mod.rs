@@ -1,9 +1,11 @@
 //! Settings: where everything that an office sets up is found, as far as somebody may see it.
 
+pub(super) mod custom;
 pub(super) mod hooks;
 pub(super) mod keys;
 pub(super) mod look;
 pub(super) mod stages;
+pub(super) mod tags;
 pub(super) mod team;
 
 use axum::extract::State;
@@ -61,6 +63,18 @@ fn groups() -> Vec<(String, Vec<Way>)> {
                     "/settings/stages",
                     t!("stages-title"),
                     t!("settings-stages"),
+                    Some(Action::Administer),
+                ),
+                way(
+                    "/settings/fields",
+                    t!("custom-title"),
+                    t!("settings-custom"),
+                    Some(Action::Administer),
+                ),
+                way(
+                    "/settings/tags",
+                    t!("tags-title"),
+                    t!("settings-tags"),
                     Some(Action::Administer),
                 ),
             ],

@@ -328,6 +328,71 @@ async fn who_was_kept_out_meanwhile_changes_nothing_more() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn tags_are_counted_renamed_made_one_and_taken_away_in_the_settings() {
+    let house = House::new();
+    let admin = house.user(house.workspace, "root", Role::Admin);
+    let browser = house.browser(house.workspace, admin).await;
+    browser.get("/settings/tags").await.assert_has("There are no tags yet");
+    let ids: Vec<ContactId> = ["One", "Two", "Three"]
+        .map(|name| house.contact(house.workspace, admin, None, &[("company", name)]))
+        .to_vec();
+    let tag = |id: ContactId, tag: &str| {
+        let command = Command::Tag { tag: tag.into(), at: 1 };
+        let edits = vec![Authored::edit(id, vec![command])];
+        house.engine.author(house.workspace, admin, edits).unwrap();
+    };
+    for (id, name) in
+        [(ids[0], "vip"), (ids[1], "vip"), (ids[2], "VIP"), (ids[0], "fair"), (ids[1], "say \"x\"")]
+    {
+        tag(id, name);
+    }
+    let page = browser.get("/settings/tags").await;
+    assert_eq!(page.body.matches("written in several ways").count(), 2);
+    // What most have is offered for the rest.
+    page.assert_has(
+        "name=\"to\" list=\"tags-known\" maxlength=\"100\" autocomplete=\"off\" value=\"vip\"",
+    );
+    page.assert_has("/contacts?filter=tag").assert_has("say &quot;x&quot;");
+
+    let change = async |tag: &str, what: &str, to: &str| {
+        let fields = [("tag", tag), ("what", what), ("to", to)];
+        let listed = browser.post("/settings/tags", &fields).await;
+        assert_eq!(listed.status, StatusCode::SEE_OTHER, "{}", listed.body);
+        listed.location().to_owned()
+    };
+    // Two become one.
+    let merged = change("VIP", "rename", "vip").await;
+    browser
+        .get(&merged)
+        .await
+        .assert_has("Rename the tag “VIP” to “vip”")
+        .assert_has("/settings/tags");
+    assert_eq!(house.tags(ids[2]), ["VIP"], "shown before it is done");
+    browser.until_done(&merged, "do").await.assert_has("1 contact was changed");
+    assert_eq!(house.tags(ids[2]), ["vip"]);
+    // Another name, then back as a whole.
+    let renamed = change("vip", "rename", " key account ").await;
+    browser.until_done(&renamed, "do").await.assert_has("3 contacts were changed");
+    assert_eq!(house.tags(ids[0]), ["fair", "key account"]);
+    browser.until_done(&renamed, "undo").await.assert_has("3 contacts are as before");
+    assert_eq!(house.tags(ids[0]), ["fair", "vip"]);
+    let away = change("say \"x\"", "remove", "").await;
+    browser.until_done(&away, "do").await;
+    assert_eq!(house.tags(ids[1]), ["vip"]);
+    assert_eq!(house.audited("contacts.bulk"), 4, "three, and one taken back");
+
+    for (tag, to, text) in [
+        ("vip", "", "Write the tag first"),
+        ("vip", "vip", "called so already"),
+        ("nobody has it", "x", "No contact has this tag"),
+    ] {
+        let fields = [("tag", tag), ("what", "rename"), ("to", to)];
+        let refused = browser.post("/settings/tags", &fields).await;
+        assert!(refused.body.contains(text), "{text}: {}", refused.body);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn neither_what_was_searched_for_nor_a_tag_stays_in_the_audit_log_or_after_an_erasure() {
     let house = House::new();
     let (manager, browser) = house.manager().await;

@@ -4,11 +4,14 @@ use axum::http::{Request, header};
 
 use super::*;
 use crate::store::webhooks::{self, Dead};
+use roadbook_protocol::document::Value;
 
-const PAGES: [&str; 5] = [
+const PAGES: [&str; 7] = [
     "/settings/people",
     "/settings/look",
     "/settings/stages",
+    "/settings/fields",
+    "/settings/tags",
     "/settings/keys",
     "/settings/webhooks",
 ];
@@ -188,4 +191,75 @@ async fn pages_speak_the_language_of_the_browser_until_another_is_chosen() {
     ask(&house.router, german("/settings")).await.assert_has("Indstillinger");
     browser.post("/account/language", &[("language", "xx")]).await;
     ask(&house.router, german("/settings")).await.assert_has("Einstellungen");
+}
+
+#[tokio::test]
+async fn fields_of_ones_own_are_defined_and_filled_in_by_what_they_take() {
+    let (house, by, browser) = admin().await;
+    browser.get("/settings/fields").await.assert_has("No custom fields are defined yet");
+    let put = async |name: &str, kind: &str, choices: &str| {
+        let fields = [("what", "put"), ("name", name), ("kind", kind), ("choices", choices)];
+        browser.post("/settings/fields", &fields).await
+    };
+    for (name, kind, choices) in [
+        ("Tier", "choice", " gold \r\nsilver\r\n\r\n"),
+        ("Since", "date", ""),
+        ("Vegan", "yes_no", ""),
+    ] {
+        assert_eq!(put(name, kind, choices).await.status, StatusCode::SEE_OTHER, "{name}");
+    }
+    browser.get("/settings/fields").await.assert_has("gold, silver").assert_has("↑ Earlier");
+    let refused = put("Grade", "choice", "").await;
+    assert!(refused.body.contains("needs values"), "{}", refused.body);
+
+    // On a contact's page, also where it has no value yet; one from before keeps standing there.
+    let id = house.contact(house.workspace, by, None, &[("company", "Alpha")]);
+    let custom = |name: &str, value: Value| {
+        let command = Command::Custom { name: name.into(), value: Some(value) };
+        house.engine.author(house.workspace, by, vec![Authored::edit(id, vec![command])]).unwrap();
+    };
+    custom("Since", Value::from("long ago"));
+    custom("Colour", Value::from("red"));
+    let page = browser.get(&format!("/contacts/{id}")).await;
+    page.assert_has("<select id=\"i-custom.Tier\" name=\"value\"><option value=\"\" selected>—</option><option value=\"gold\">gold</option>");
+    page.assert_has("<input id=\"i-custom.Since\" name=\"value\" value=\"long ago\"");
+    page.assert_has("<input id=\"i-custom.Colour\" name=\"value\" value=\"red\"");
+
+    let set = async |name: &str, was: &str, value: &str| {
+        let field = format!("custom.{name}");
+        let fields = [("field", field.as_str()), ("was", was), ("value", value)];
+        browser.post(&format!("/contacts/{id}/set"), &fields).await
+    };
+    for (name, was, value) in [
+        ("Tier", "", "GOLD"),
+        ("Vegan", "", "yes"),
+        ("Since", "long ago", "long ago"),
+        ("Colour", "red", "blue"),
+    ] {
+        let done = set(name, was, value).await;
+        assert_eq!(done.status, StatusCode::SEE_OTHER, "{name}: {}", done.body);
+    }
+    for (name, was, value, reason) in [
+        ("Tier", "gold", "bronze", "give one of gold, silver"),
+        ("Since", "long ago", "soon", "YYYY-MM-DD"),
+        ("Tier", "silver", "silver", "gold"),
+    ] {
+        let refused = set(name, was, value).await;
+        assert!(refused.body.contains(reason), "{name}: {}", refused.body);
+    }
+    let now = document::read(id, &house.document(id)).custom;
+    let mut wanted = std::collections::BTreeMap::new();
+    wanted.insert("Tier".to_owned(), Value::from("gold"));
+    wanted.insert("Vegan".to_owned(), Value::from(true));
+    wanted.insert("Since".to_owned(), Value::from("long ago"));
+    wanted.insert("Colour".to_owned(), Value::from("blue"));
+    assert_eq!(now, wanted);
+    browser.get(&format!("/contacts/{id}")).await.assert_has("<span>yes</span>");
+
+    // What is taken away leaves the values where they are.
+    browser.post("/settings/fields", &[("what", "earlier"), ("name", "Since")]).await;
+    browser.post("/settings/fields", &[("what", "remove"), ("name", "Tier")]).await;
+    let left = house.engine.custom_fields(house.workspace).unwrap();
+    assert_eq!(left.iter().map(|one| one.name.as_str()).collect::<Vec<_>>(), ["Since", "Vegan"]);
+    browser.get(&format!("/contacts/{id}")).await.assert_has("value=\"gold\"");
 }

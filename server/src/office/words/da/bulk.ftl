@@ -21,6 +21,7 @@ bulk-title-assign = Giv til { $name }
 bulk-title-unassign = Tag fra ejerne
 bulk-title-tag = Tilføj tagget “{ $tag }”
 bulk-title-untag = Fjern tagget “{ $tag }”
+bulk-title-retag = Omdøb tagget “{ $tag }” til “{ $to }”
 bulk-title-status = Sæt status til { $status }
 bulk-title-no-status = Fjern status
 bulk-no-status = Vælg en af statusserne.

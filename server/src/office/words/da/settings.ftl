@@ -15,6 +15,8 @@ settings-group-programs = Andre programmer
 settings-team = Tilføj personer, skift roller og teams, tilslut enheder.
 settings-look = Jeres virksomheds navn, farve og logo.
 settings-stages = Hvor sandsynlig en salgsmulighed er i hver fase.
+settings-custom = Jeres egne felter ved siden af dem, alle kontakter har.
+settings-tags = Omdøb tags, læg to sammen, fjern et.
 settings-keys = Hvad andre programmer må læse og skrive.
 settings-hooks = Hvem der får besked, når noget sker.
 what-webhook = webhook
@@ -111,3 +113,37 @@ hooks-dead-none = Intet er opgivet
 hooks-dead-none-text = Her står det, der ikke kunne leveres efter alle forsøg. { $link }
 hooks-retry-all = Send alle igen
 hooks-retry = Send igen
+
+# Tags.
+tags-title = Tags
+tags-text = Et andet navn til et tag, eller navnet på et, der findes: så bliver to til ét. Det vises, før det sker, står i hver kontakts historik og kan tages tilbage.
+tags-more = Kun de første { $n } tags vises.
+tags-none = Der er ingen tags endnu.
+tags-none-text = De kommer med importerede kontakter, med ændringer på kontoret og fra enheder.
+tags-change = Ændr
+tags-alike = skrevet på flere måder
+tags-new-name = Nyt navn til { $tag }
+tags-rename = Omdøb …
+tags-remove = Fjern …
+tags-in-parts = { $n } kontakter ad gangen; gentag for resten.
+tags-same = Det hedder det allerede; giv det et andet navn.
+tags-gone = Ingen kontakt har dette tag længere.
+
+# Custom fields.
+custom-title = Egne felter
+custom-text = De står på hver kontakts side og kommer til alle enheder i denne rækkefølge. Filtre finder dem som custom."NAVN". Det, kontakter har i forvejen, bliver, uanset hvad der ændres her.
+custom-none = Der er endnu ikke defineret egne felter.
+custom-none-text = Værdier fra en import bevares alligevel; definér et felt med samme navn for at give dem en art.
+custom-name = Navn
+custom-kind = Hvad det tager
+custom-add = Tilføj et eget felt
+custom-name-hint = Navnet bliver: kontakterne har deres værdier under det.
+custom-choices = Værdier i et valg, én pr. linje
+custom-kind-text = Tekst
+custom-kind-number = Tal
+custom-kind-date = Dato
+custom-kind-choice = Valg
+custom-kind-yes-no = Ja eller nej
+custom-earlier = Tidligere
+custom-earlier-one = { $name } én plads tidligere
+custom-remove-confirm = Fjern feltet { $name }? Kontakternes værdier bliver.

@@ -21,6 +21,7 @@ bulk-title-assign = An { $name } geben
 bulk-title-unassign = Den Zuständigen wegnehmen
 bulk-title-tag = Schlagwort „{ $tag }“ hinzufügen
 bulk-title-untag = Schlagwort „{ $tag }“ entfernen
+bulk-title-retag = Schlagwort „{ $tag }“ in „{ $to }“ umbenennen
 bulk-title-status = Status auf { $status } setzen
 bulk-title-no-status = Status entfernen
 bulk-no-status = Wählen Sie einen der Status.

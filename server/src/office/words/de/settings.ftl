@@ -15,6 +15,8 @@ settings-group-programs = Andere Programme
 settings-team = Personen hinzufügen, Rollen und Teams ändern, Geräte verbinden.
 settings-look = Name, Farbe und Logo Ihrer Firma.
 settings-stages = Wie wahrscheinlich ein Deal in jeder Phase ist.
+settings-custom = Eigene Felder neben denen, die jeder Kontakt hat.
+settings-tags = Schlagwörter umbenennen, zusammenlegen, entfernen.
 settings-keys = Was andere Programme lesen und schreiben dürfen.
 settings-hooks = Wem gemeldet wird, wenn etwas geschieht.
 what-webhook = Webhook
@@ -111,3 +113,37 @@ hooks-dead-none = Nichts wurde aufgegeben
 hooks-dead-none-text = Hier steht, was nach allen Versuchen nicht zugestellt werden konnte. { $link }
 hooks-retry-all = Alle wieder senden
 hooks-retry = Wieder senden
+
+# Tags.
+tags-title = Schlagwörter
+tags-text = Ein anderer Name für ein Schlagwort, oder der eines vorhandenen: dann werden zwei zu einem. Es wird gezeigt, bevor es geschieht, steht in der Historie jedes Kontakts und kann zurückgenommen werden.
+tags-more = Nur die ersten { $n } Schlagwörter werden gezeigt.
+tags-none = Es gibt noch keine Schlagwörter.
+tags-none-text = Sie kommen mit importierten Kontakten, mit Änderungen im Büro und von Geräten.
+tags-change = Ändern
+tags-alike = verschieden geschrieben
+tags-new-name = Neuer Name für { $tag }
+tags-rename = Umbenennen …
+tags-remove = Entfernen …
+tags-in-parts = { $n } Kontakte auf einmal; für die übrigen noch einmal.
+tags-same = So heißt es schon; geben Sie ihm einen anderen Namen.
+tags-gone = Kein Kontakt hat dieses Schlagwort mehr.
+
+# Custom fields.
+custom-title = Eigene Felder
+custom-text = Sie stehen auf der Seite jedes Kontakts und kommen auf alle Geräte, in dieser Reihenfolge. Filter finden sie als custom."NAME". Was Kontakte schon haben, bleibt, was auch immer hier geändert wird.
+custom-none = Es sind noch keine eigenen Felder festgelegt.
+custom-none-text = Werte aus einem Import bleiben dennoch erhalten; legen Sie ein Feld gleichen Namens fest, um ihnen eine Art zu geben.
+custom-name = Name
+custom-kind = Was hineinkommt
+custom-add = Eigenes Feld hinzufügen
+custom-name-hint = Der Name bleibt: Unter ihm haben die Kontakte ihre Werte.
+custom-choices = Werte einer Auswahl, einer je Zeile
+custom-kind-text = Text
+custom-kind-number = Zahl
+custom-kind-date = Datum
+custom-kind-choice = Auswahl
+custom-kind-yes-no = Ja oder nein
+custom-earlier = Nach oben
+custom-earlier-one = { $name } einen Platz nach oben
+custom-remove-confirm = Das Feld { $name } entfernen? Die Werte der Kontakte bleiben.

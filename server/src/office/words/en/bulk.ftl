@@ -21,6 +21,7 @@ bulk-title-assign = Give to { $name }
 bulk-title-unassign = Take from their owners
 bulk-title-tag = Add the tag “{ $tag }”
 bulk-title-untag = Take away the tag “{ $tag }”
+bulk-title-retag = Rename the tag “{ $tag }” to “{ $to }”
 bulk-title-status = Set the status to { $status }
 bulk-title-no-status = Take the status away
 bulk-no-status = Choose one of the statuses.

@@ -15,6 +15,8 @@ settings-group-programs = Other programs
 settings-team = Add people, change roles and teams, connect devices.
 settings-look = Name, colour and logo of your company.
 settings-stages = How probable a deal in each stage is.
+settings-custom = Fields of your own beside those that every contact has.
+settings-tags = Rename tags, make one of two, take one away.
 settings-keys = What other programs may read and write.
 settings-hooks = Who is told when something happens.
 what-webhook = webhook
@@ -111,3 +113,37 @@ hooks-dead-none = Nothing was given up
 hooks-dead-none-text = What could not be delivered after all attempts stands here. { $link }
 hooks-retry-all = Send all again
 hooks-retry = Send again
+
+# Tags.
+tags-title = Tags
+tags-text = Another name for a tag, or the name of one that is there: then two become one. It is shown before it is done, stands in each contact's history, and can be taken back.
+tags-more = Only the first { $n } tags are shown.
+tags-none = There are no tags yet.
+tags-none-text = They come with contacts that are imported, with edits in the office and from devices.
+tags-change = Change
+tags-alike = written in several ways
+tags-new-name = New name for { $tag }
+tags-rename = Rename …
+tags-remove = Take away …
+tags-in-parts = { $n } contacts at a time; do it again for the rest.
+tags-same = It is called so already; give it another name.
+tags-gone = No contact has this tag any more.
+
+# Custom fields.
+custom-title = Custom fields
+custom-text = They stand on every contact's page and come to all devices, in this order. Filters find them as custom."NAME". What contacts have already stays as it is, whatever is changed here.
+custom-none = No custom fields are defined yet.
+custom-none-text = Values that came with an import are kept all the same; define a field of the same name to give them a kind.
+custom-name = Name
+custom-kind = What it takes
+custom-add = Add a custom field
+custom-name-hint = The name stays: contacts have their values under it.
+custom-choices = Values of a choice, one a line
+custom-kind-text = Text
+custom-kind-number = Number
+custom-kind-date = Date
+custom-kind-choice = Choice
+custom-kind-yes-no = Yes or no
+custom-earlier = Earlier
+custom-earlier-one = { $name } one place earlier
+custom-remove-confirm = Remove the field { $name }? The values that contacts have stay.

@@ -21,6 +21,7 @@ bulk-title-assign = Assegnare a { $name }
 bulk-title-unassign = Togliere ai titolari
 bulk-title-tag = Aggiungere l'etichetta «{ $tag }»
 bulk-title-untag = Togliere l'etichetta «{ $tag }»
+bulk-title-retag = Rinominare l'etichetta «{ $tag }» in «{ $to }»
 bulk-title-status = Impostare lo stato su { $status }
 bulk-title-no-status = Togliere lo stato
 bulk-no-status = Scelga uno degli stati.

@@ -15,6 +15,8 @@ settings-group-programs = Altri programmi
 settings-team = Aggiungere persone, cambiare ruoli e squadre, collegare dispositivi.
 settings-look = Nome, colore e logo della Sua azienda.
 settings-stages = Quanto è probabile una trattativa in ogni fase.
+settings-custom = Campi propri accanto a quelli che ogni contatto ha.
+settings-tags = Rinominare le etichette, unirne due, toglierne una.
 settings-keys = Che cosa possono leggere e scrivere altri programmi.
 settings-hooks = Chi viene avvisato quando succede qualcosa.
 what-webhook = webhook
@@ -111,3 +113,37 @@ hooks-dead-none = Nessuna rinuncia
 hooks-dead-none-text = Qui sta ciò che non è stato consegnato dopo tutti i tentativi. { $link }
 hooks-retry-all = Rinvia tutti
 hooks-retry = Rinvia
+
+# Tags.
+tags-title = Etichette
+tags-text = Un altro nome per un'etichetta, o quello di una che c'è già: allora due diventano una. Viene mostrato prima, sta nella cronologia di ogni contatto e si può annullare.
+tags-more = Sono mostrate solo le prime { $n } etichette.
+tags-none = Non ci sono ancora etichette.
+tags-none-text = Arrivano con i contatti importati, con le modifiche in ufficio e dai dispositivi.
+tags-change = Modificare
+tags-alike = scritta in più modi
+tags-new-name = Nuovo nome per { $tag }
+tags-rename = Rinominare …
+tags-remove = Togliere …
+tags-in-parts = { $n } contatti alla volta; ripetere per gli altri.
+tags-same = Si chiama già così; dia un altro nome.
+tags-gone = Nessun contatto ha più questa etichetta.
+
+# Custom fields.
+custom-title = Campi personalizzati
+custom-text = Stanno sulla pagina di ogni contatto e arrivano su tutti i dispositivi, in quest'ordine. I filtri li trovano come custom."NOME". Ciò che i contatti hanno già resta com'è, qualunque cosa si cambi qui.
+custom-none = Non sono ancora definiti campi personalizzati.
+custom-none-text = I valori arrivati con un'importazione restano comunque; definisca un campo con lo stesso nome per dare loro un tipo.
+custom-name = Nome
+custom-kind = Che cosa contiene
+custom-add = Aggiungere un campo
+custom-name-hint = Il nome resta: sotto di esso i contatti hanno i loro valori.
+custom-choices = Valori di una scelta, uno per riga
+custom-kind-text = Testo
+custom-kind-number = Numero
+custom-kind-date = Data
+custom-kind-choice = Scelta
+custom-kind-yes-no = Sì o no
+custom-earlier = Prima
+custom-earlier-one = { $name } un posto prima
+custom-remove-confirm = Togliere il campo { $name }? I valori dei contatti restano.

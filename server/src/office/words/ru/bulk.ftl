@@ -22,6 +22,7 @@ bulk-title-assign = Передать: { $name }
 bulk-title-unassign = Забрать у ответственных
 bulk-title-tag = Добавить метку «{ $tag }»
 bulk-title-untag = Снять метку «{ $tag }»
+bulk-title-retag = Переименовать метку «{ $tag }» в «{ $to }»
 bulk-title-status = Задать статус: { $status }
 bulk-title-no-status = Убрать статус
 bulk-no-status = Выберите один из статусов.
