@@ -636,22 +636,6 @@ class ContactPage:
         self.offset  # So many were left out at the beginning.
         self.total  # How many there are in the whole list.
 
-class Device:
-    """Who the device belongs to."""
-    def __init__(self, *, device_id: str, workspace_id: str, workspace_name: str, user: Person, server_url: str):
-        self.device_id  # The device's id.
-        self.workspace_id  # The workspace's id.
-        self.workspace_name  # The workspace's name.
-        self.user  # The user.
-        self.server_url  # The address that the device syncs with.
-
-class FieldAuthor:
-    """Who wrote the value that a field has now."""
-    def __init__(self, *, field: FieldPath, author: Person, at: Timestamp):
-        self.field  # The field.
-        self.author  # Who.
-        self.at  # When, as that device's clock said.
-
 class ValueKind(enum.Enum):
     """What a field takes: for forms that are made from the model."""
     TEXT = 0
@@ -676,6 +660,29 @@ class ValueKind(enum.Enum):
     """`Value.Flag`."""
     AMOUNT = 10
     """`Value.Amount`."""
+
+class CustomField:
+    """A custom field that the office has defined: what to offer beside the fields that every contact has."""
+    def __init__(self, *, name: str, kind: ValueKind, words: typing.List[str]):
+        self.name  # What it is called: for `Edit.SetCustom`, and in filters as `custom."NAME"`.
+        self.kind  # What it takes: text, a decimal number, a date, a flag, or a choice, whose value is text.
+        self.words  # The words it takes, where it is a choice.
+
+class Device:
+    """Who the device belongs to."""
+    def __init__(self, *, device_id: str, workspace_id: str, workspace_name: str, user: Person, server_url: str):
+        self.device_id  # The device's id.
+        self.workspace_id  # The workspace's id.
+        self.workspace_name  # The workspace's name.
+        self.user  # The user.
+        self.server_url  # The address that the device syncs with.
+
+class FieldAuthor:
+    """Who wrote the value that a field has now."""
+    def __init__(self, *, field: FieldPath, author: Person, at: Timestamp):
+        self.field  # The field.
+        self.author  # Who.
+        self.at  # When, as that device's clock said.
 
 class FieldInfo:
     """What there is to know of a field of a contact."""
@@ -1561,6 +1568,11 @@ class Roadbook:
     def create(self, edits: typing.List[Edit]) -> Saved:
         """Makes a new contact from edits, as one change. Durable when it returns; works offline. Blocks
         for one write to the disk.
+        """
+    def custom_fields(self) -> typing.List[CustomField]:
+        """The custom fields that the office has defined, in its order. They come and change with the exchange
+        with the server, and need no network otherwise; observers of a list are told. A contact may have
+        others, and a value of another kind, from a time before: show those as text.
         """
     def decide_proposal(self, number: int, verdict: Verdict, items: typing.Union[object, typing.Optional[typing.List[int]]]=_DEFAULT) -> Proposal:
         """Decides about a late edit, or about some items of it; needs no network. Durable when it returns;
