@@ -30,6 +30,17 @@ const REFUSED_FOR_ANOTHER: &[&str] =
 /// Codes that no authoring anew can heal: the contact is not this user's, or not theirs to write.
 const NOT_OURS: &[&str] = &["not_yours", "read_only", "foreign", "revoked"];
 
+/// What became of changes, in numbers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Heard {
+    /// Those of which it is the first news that the server has them.
+    pub sent: u64,
+    /// Those that wait for a decision: they came after their contact had changed hands.
+    pub late: u64,
+    /// Those that were refused.
+    pub refused: u64,
+}
+
 impl Replica {
     /// These changes are durable on the server. Returns how many are so for the first time.
     pub(crate) fn record_stored(&self, acknowledged: &[(ContactId, ChangeHash)]) -> Result<u64> {
@@ -56,13 +67,14 @@ impl Replica {
         })
     }
 
-    /// These changes met their fate. Returns how many of them were refused.
-    pub(crate) fn record_fates(&self, fates: &[ChangeFate]) -> Result<u64> {
+    /// These changes met their fate.
+    pub(crate) fn record_fates(&self, fates: &[ChangeFate]) -> Result<Heard> {
         self.write("ack", |write| {
-            let mut refused = 0;
+            let mut heard = Heard::default();
             let mut merged: BTreeMap<ContactId, Vec<LocalChange>> = BTreeMap::new();
             for fate in fates {
-                refused += u64::from(write.record_fate(fate, &mut merged)?);
+                let refused = write.record_fate(fate, &mut merged, &mut heard)?;
+                heard.refused += u64::from(refused);
             }
             for (id, own) in merged {
                 write.follow_merged(id, own)?;
@@ -79,7 +91,7 @@ impl Replica {
             write.drop_removed()?;
             write.notices.sync = true;
             write.then(Aftermath::Arrived);
-            Ok(refused)
+            Ok(heard)
         })
     }
 
@@ -249,6 +261,7 @@ impl Write<'_> {
         &mut self,
         fate: &ChangeFate,
         merged: &mut BTreeMap<ContactId, Vec<LocalChange>>,
+        heard: &mut Heard,
     ) -> Result<bool> {
         if fate.fate == Fate::Proposed {
             let why = (fate.code.as_str(), fate.reason.as_str());
@@ -275,6 +288,10 @@ impl Write<'_> {
         let set = |write: &Self, receipt, settled| {
             changes::set_receipt(&write.tx, change.pos, receipt, settled, why, now)
         };
+        let kept =
+            matches!(fate.fate, Fate::Stored | Fate::Merged | Fate::Proposed | Fate::Quarantined);
+        heard.sent += u64::from(kept && change.receipt == Receipt::Saved);
+        heard.late += u64::from(fate.fate == Fate::Proposed && fate.code == "late");
         self.notices.contacts.insert(row.id);
         match fate.fate {
             Fate::Stored | Fate::Unknown | Fate::Waiting => set(self, next, false)?,

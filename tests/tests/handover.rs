@@ -64,6 +64,13 @@ async fn fifty_contacts_edited_offline_and_handed_over_become_fifty_sets_of_prop
         assert!(in_files(&scene.dir().join("ada"), &marker(n)) >= 5, "the search finds {n}");
     }
 
+    let told = devices::sync(&ada).await.unwrap();
+    assert_eq!(
+        (told.sent, told.left, told.received),
+        (2 * MANY as u64, MANY as u64, 0),
+        "{told:?}"
+    );
+    assert!(told.late >= MANY as u64, "{told:?}");
     settle(&ada).await;
 
     let sets = proposals(&scene, MANY);

@@ -10,13 +10,13 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 #[command(name = "roadbook", version, about, after_help = EXIT_CODES)]
 pub struct Cli {
     /// Where this device's replica lives.
-    #[arg(long, env = "ROADBOOK_HOME", default_value_os_t = default_home())]
+    #[arg(long, global = true, env = "ROADBOOK_HOME", default_value_os_t = default_home())]
     pub home: PathBuf,
     /// Print data as JSON.
-    #[arg(long)]
+    #[arg(long, global = true)]
     pub json: bool,
     /// A file that holds the passphrase of the keys, where they have one; else it is asked for.
-    #[arg(long, env = "ROADBOOK_PASSPHRASE_FILE", value_name = "FILE")]
+    #[arg(long, global = true, env = "ROADBOOK_PASSPHRASE_FILE", value_name = "FILE")]
     pub passphrase_file: Option<PathBuf>,
     #[command(subcommand)]
     pub verb: Verb,

@@ -109,14 +109,24 @@ pub fn once(replica: &Replica, out: &Output, timeout_seconds: u64) -> Result<(),
 }
 
 fn sync_line(report: &SyncReport) -> String {
-    format!(
+    let mut line = format!(
         "{} changes sent ({}), {} contacts received ({}), {:.1} s",
         report.sent,
         bytes(report.bytes_up),
         report.received,
         bytes(report.bytes_down),
         report.took_ms as f64 / 1000.0
-    )
+    );
+    if report.left > 0 {
+        line.push_str(&format!("; {} contacts left this device", report.left));
+    }
+    if report.late > 0 {
+        line.push_str(&format!(
+            "; {} edits came after their contact had changed hands and wait for a decision",
+            report.late
+        ));
+    }
+    line
 }
 
 /// A line on standard error that follows a first sync, on a terminal only.

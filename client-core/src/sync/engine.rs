@@ -81,10 +81,14 @@ impl std::fmt::Debug for SyncOptions {
 /// What one exchange brought.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct SyncReport {
-    /// Changes that the server acknowledged as durable for the first time.
+    /// Changes of which the server said for the first time that it has them, durably.
     pub sent: u64,
+    /// Edits that came after their contact had changed hands: they wait for a decision.
+    pub late: u64,
     /// Contacts that came or changed.
     pub received: u64,
+    /// Contacts that left this device: they are not this user's any more.
+    pub left: u64,
     /// Edits that are still not acknowledged.
     pub unsent: u64,
     /// Contacts that are still to be fetched.

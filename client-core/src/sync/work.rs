@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use roadbook_protocol::ChangeHash;
 use roadbook_protocol::ids::{Actor, ContactId, DeviceId, TimelineId, WorkspaceId};
 use roadbook_protocol::session::{ClientEffect, ClientEvent, OutboxChange, Standing};
-use roadbook_protocol::wire::{ContactHeads, DROPS_MAX, Dropped, PendingChanges, Welcome};
+use roadbook_protocol::wire::{Access, ContactHeads, DROPS_MAX, Dropped, PendingChanges, Welcome};
 use rusqlite::params;
 
 use super::dates::Doubt;
@@ -142,7 +142,10 @@ impl Worker {
                 self.report.sent += self.replica.record_stored(&changes)?;
             }
             ClientEffect::RecordFates { fates, .. } => {
-                self.report.quarantined += self.replica.record_fates(&fates)?;
+                let heard = self.replica.record_fates(&fates)?;
+                self.report.sent += heard.sent;
+                self.report.late += heard.late;
+                self.report.quarantined += heard.refused;
                 self.wanted(&mut events)?;
                 // What has met its fate may have been the last that kept a contact here.
                 events.push(ClientEvent::Emptied);
@@ -164,7 +167,9 @@ impl Worker {
             ClientEffect::RecordDecided(decided) => self.replica.record_decided(&decided)?,
             ClientEffect::ApplyPage { timeline, page } => {
                 let here = self.replica.apply_page(timeline, &page)?;
-                self.report.received += page.items.len() as u64;
+                let left = page.items.iter().filter(|item| item.access == Access::Removed).count();
+                self.report.left += left as u64;
+                self.report.received += (page.items.len() - left) as u64;
                 self.durable(here, &mut events)?;
             }
             ClientEffect::StoreManifest { timeline, manifest } => {

@@ -11,8 +11,8 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use roadbook_protocol::document::schema::{self, FieldSpec, Kind};
 use roadbook_protocol::document::{
-    self, Assigner, Collection, Command, CommandError, CustomField, Entry, Value, in_parts,
-    note_splices, parse_money, parse_value,
+    self, Assigner, Collection, Command, CommandError, Contact, CustomField, Entry, Value,
+    in_parts, note_splices, parse_money, parse_value,
 };
 use roadbook_protocol::ids::{ContactId, EntryId, UnixMs, UserId};
 use roadbook_protocol::limits::Limits;
@@ -72,6 +72,24 @@ impl Open {
         let workspace = self.posted.viewer.workspace;
         let all = self.state.read(move |conn| custom_fields::all(conn, workspace)).await?;
         Ok(all.into_iter().find(|field| field.name == name))
+    }
+
+    /// Adds an entry, under the id that the form names: sent again because no answer came, it is not added
+    /// twice.
+    async fn add(
+        &self,
+        collection: Collection,
+        contact: &Contact,
+        fields: BTreeMap<String, Option<Value>>,
+    ) -> Answer {
+        let id = match self.fields().text("new_id").parse::<EntryId>() {
+            Ok(id) if contact.entries(collection).iter().any(|there| there.id == id) => {
+                return Ok(self.back());
+            }
+            Ok(id) => id,
+            Err(_) => new_entry(self.state.now())?,
+        };
+        self.author(vec![Command::Put { collection, id, fields }]).await
     }
 
     /// Makes the edit, and leads back.
@@ -203,8 +221,7 @@ pub(super) async fn put(
         {
             set.entry(spec.name.to_owned()).or_insert(Some(Value::Int(open.state.now())));
         }
-        let id = new_entry(open.state.now())?;
-        return open.author(vec![Command::Put { collection, id, fields: set }]).await;
+        return open.add(collection, &contact, set).await;
     }
     let entry: EntryId =
         form.text("id").parse().map_err(|_| OfficeError::NotFound { what: "entry" })?;
@@ -411,8 +428,8 @@ pub(super) async fn log(
     let now = open.state.now();
     set.entry("kind".to_owned()).or_insert(Some("note".into()));
     set.entry("at".to_owned()).or_insert(Some(Value::Int(now)));
-    let id = new_entry(now)?;
-    open.author(vec![Command::Put { collection: Collection::Interactions, id, fields: set }]).await
+    let contact = document::read(open.id, &open.doc);
+    open.add(Collection::Interactions, &contact, set).await
 }
 
 /// `POST /contacts/{id}/note`
@@ -443,7 +460,8 @@ pub(super) async fn note(
         Some(open.doc.fork_at(&heads).map_err(|_| stale())?)
     };
     let splices = note_splices(read.as_ref().unwrap_or(&open.doc), &text);
-    if splices.is_empty() {
+    // It stands there so already, as when it was sent twice.
+    if splices.is_empty() || document::read(open.id, &open.doc).note == text {
         return Ok(open.back());
     }
     let parts = in_parts(vec![Command::EditNote { splices }], &Limits::DEFAULT);

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use axum::extract::{Path, Query, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Redirect, Response};
+use roadbook_protocol::document::CustomField;
 use roadbook_protocol::filter::Filter;
 use roadbook_protocol::ids::{Cursor, UnixMs};
 use serde::Deserialize;
@@ -27,7 +28,7 @@ use crate::engine::{Engine, Reading};
 use crate::rights::{Action, Decision, Rights, Scope};
 use crate::store::people::{self, User};
 use crate::store::segments::{self, Segment};
-use crate::store::{self, workspaces};
+use crate::store::{self, custom_fields, workspaces};
 
 /// A segment that everybody has.
 pub(super) struct Ready {
@@ -190,6 +191,8 @@ pub(super) struct Segments {
     pub saved: Vec<(Segment, Option<u64>)>,
     /// Who may be given contacts.
     pub receivers: Vec<User>,
+    /// The custom fields that the workspace has defined.
+    pub defined: Vec<CustomField>,
     /// Lists that were handed to people.
     pub handed: Vec<lists::Shown>,
     pub fresh: Vec<Freshness>,
@@ -267,6 +270,7 @@ fn read(
         ready,
         saved: saved.into_iter().zip(counts).collect(),
         receivers,
+        defined: custom_fields::all(conn, rights.workspace)?,
         handed,
         fresh: devices::freshness(conn, rights, now)?,
         // As the command decides it: the whole base, or nothing.

@@ -1,6 +1,7 @@
 //! The page of segments: ready-made and saved ones, the builder, what is found, what to do with it.
 
 use maud::{Markup, html};
+use roadbook_protocol::document::CustomField;
 use roadbook_protocol::document::schema::{self, FIELDS, Kind};
 use roadbook_protocol::filter::Filter;
 use roadbook_protocol::ids::UnixMs;
@@ -38,6 +39,9 @@ const OTHERS: [&str; 24] = [
     "nps",
 ];
 
+/// What stands before the name of a custom field.
+const CUSTOM: &str = "custom.";
+
 /// How a condition compares: its name in the address, and in words.
 const OPS: [&str; 9] =
     ["is", "not", "contains", "min", "max", "older", "within", "there", "missing"];
@@ -45,34 +49,45 @@ const OPS: [&str; 9] =
 /// A condition in the grammar of filters, or why it is none.
 pub(super) fn condition(field: &str, op: &str, value: &str) -> Result<String, String> {
     let field = field.trim();
+    let own = field.strip_prefix(CUSTOM).map(|name| name.trim().replace('"', ""));
     let known = OTHERS.contains(&field) || schema::field(field).is_some();
-    if !known {
+    if !known && own.as_ref().is_none_or(|name| name.is_empty()) {
         return Err(t!("segments-no-field", field = field));
     }
-    let quoted = |value: &str| format!("\"{}\"", value.replace('"', ""));
-    let bare = |value: &str| !value.is_empty() && !value.contains([' ', '"', ',', '(', ')']);
-    let text = match op {
-        "there" => format!("has:{}", presence(field)),
-        "missing" => format!("no:{}", presence(field)),
-        _ if value.is_empty() => return Err(t!("segments-no-value")),
-        "is" => format!("{field}:{}", quoted(value)),
-        "not" => format!("-{field}:{}", quoted(value)),
-        "contains" if bare(value) => format!("{field}:*{value}*"),
-        "contains" => return Err(t!("segments-one-word")),
-        "min" => format!("{field}:>={}", quoted(value)),
-        "max" => format!("{field}:<={}", quoted(value)),
-        "older" | "within" => {
-            let days: u32 =
-                value.trim_end_matches('d').trim().parse().map_err(|_| t!("segments-no-days"))?;
-            format!("{field}:{}{days}d", if op == "older" { ">" } else { "<" })
-        }
-        _ => return Err(t!("segments-no-how")),
+    let name = own.as_ref().map_or_else(|| field.to_owned(), |name| format!("{CUSTOM}\"{name}\""));
+    let there =
+        own.map_or_else(|| presence(field).to_owned(), |name| format!("\"{CUSTOM}{name}\""));
+    let bare = !value.is_empty() && !value.contains([' ', '"', ',', '(', ')']);
+    let days = || -> Result<u32, String> {
+        value.trim_end_matches('d').trim().parse().map_err(|_| t!("segments-no-days"))
+    };
+    let build = |value: &str| -> Result<String, String> {
+        Ok(match op {
+            "there" => format!("has:{there}"),
+            "missing" => format!("no:{there}"),
+            _ if value.is_empty() => return Err(t!("segments-no-value")),
+            "is" => format!("{name}:{value}"),
+            "not" => format!("-{name}:{value}"),
+            "contains" if bare => format!("{name}:*{}*", value.trim_matches('"')),
+            "contains" => return Err(t!("segments-one-word")),
+            "min" => format!("{name}:>={value}"),
+            "max" => format!("{name}:<={value}"),
+            "older" => format!("{name}:>{}d", days()?),
+            "within" => format!("{name}:<{}d", days()?),
+            _ => return Err(t!("segments-no-how")),
+        })
     };
     // A date or a number in quotes is a text to some fields: as it is, where that can be read too.
-    let plain = text.replace('"', "");
-    let text = if bare(value) && Filter::parse(&plain).is_ok() { plain } else { text };
-    Filter::parse(&text).map_err(|error| error.message)?;
-    Ok(text)
+    let plain = build(value)?;
+    if bare && Filter::parse(&plain).is_ok() {
+        return Ok(plain);
+    }
+    let quoted = match value.is_empty() {
+        true => plain,
+        false => build(&format!("\"{}\"", value.replace('"', "")))?,
+    };
+    Filter::parse(&quoted).map_err(|error| error.message)?;
+    Ok(quoted)
 }
 
 /// What `has:` calls what a condition is about.
@@ -134,7 +149,7 @@ pub(super) fn render(viewer: &Viewer, segments: &Segments, now: UnixMs) -> Marku
         div.side-list {
             nav.stack aria-label=(t!("nav-segments")) { (layout::unit("lists", lists(viewer, segments))) }
             div.stack {
-                (builder(filter))
+                (builder(filter, &segments.defined))
                 (layout::unit("problem", html! {
                     @if let Some(problem) = &segments.found.problem { p.notice.stop role="alert" { (problem.split(" Names are:").next().unwrap_or_default()) } }
                 }))
@@ -196,7 +211,7 @@ fn lists(viewer: &Viewer, segments: &Segments) -> Markup {
     }
 }
 
-fn builder(filter: &str) -> Markup {
+fn builder(filter: &str, defined: &[CustomField]) -> Markup {
     html! {
         section.card aria-labelledby="build-title" {
             div.bar { h2 #build-title { (t!("segments-build")) } }
@@ -206,6 +221,7 @@ fn builder(filter: &str) -> Markup {
                     select #field name="field" {
                         optgroup label=(t!("segments-others")) { @for name in OTHERS { option value=(name) { (words::text_or("by", name, || name.to_owned())) } } }
                         optgroup label=(t!("segments-fields")) { @for spec in FIELDS.iter().filter(|spec| asked(spec)) { option value=(spec.name) { (fields::label_of(spec)) } } }
+                        @if !defined.is_empty() { optgroup label=(t!("custom-title")) { @for field in defined { option value={ (CUSTOM) (field.name) } { (field.name) } } } }
                     } }
                 div { label for="op" { (t!("segments-how")) } select #op name="op" { @for name in OPS { option value=(name) { (words::text_or("op", name, || name.to_owned())) } } } }
                 div { label for="value" { (t!("segments-value")) } input #value name="value" autocomplete="off" spellcheck="false"; }
@@ -343,6 +359,18 @@ mod tests {
         assert_eq!(condition("contacted", "older", "60").unwrap(), "contacted:>60d");
         assert_eq!(condition("visits", "there", "").unwrap(), "has:visit");
         assert_eq!(condition("revenue", "min", "1000 EUR").unwrap(), "revenue:>=\"1000 EUR\"");
+        assert_eq!(
+            condition("custom.Shoe size", "min", "42").unwrap(),
+            "custom.\"Shoe size\":>=42"
+        );
+        assert_eq!(condition("custom.Tier", "is", "a b").unwrap(), "custom.\"Tier\":\"a b\"");
+        for (op, value) in
+            [("there", ""), ("missing", ""), ("not", "x"), ("contains", "x"), ("max", "2026-01-01")]
+        {
+            let text = condition("custom.Shoe size", op, value).unwrap();
+            assert!(text.contains("Shoe size"), "{text}");
+        }
+        assert!(condition("custom. ", "is", "x").is_err());
         assert!(condition("city", "contains", "a b").is_err());
         assert!(condition("status", "is", "nonsense").unwrap_err().contains("status"));
         assert!(condition("x\" or owner:none", "is", "a").is_err());

@@ -161,3 +161,25 @@ pub fn remove(
     )?;
     Ok(removed > 0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A filter asks the index only where its expression stands there to the letter.
+    #[test]
+    fn what_filters_ask_of_a_row_s_json_is_what_the_index_of_the_list_holds() {
+        let (_, after) = TABLES_V3.split_once("CREATE INDEX projection_list ON").unwrap();
+        let (index, _) = after.split_once(';').unwrap();
+        let held: String = index.split_whitespace().collect();
+        for asked in LISTED {
+            let expression: String = asked.replace("p.row", "row").split_whitespace().collect();
+            assert!(held.contains(&expression), "{asked} is not in the index");
+        }
+        assert_eq!(
+            held.matches("row,'$").count(),
+            LISTED.len(),
+            "the index holds what nobody asks"
+        );
+    }
+}

@@ -31,7 +31,7 @@ pub enum VolumeCommand {
     /// Set it for one way of reading.
     Set {
         /// `device`: given to somebody's devices; `page`: opened in the office; `list`: lines of lists
-        /// there; `export`.
+        /// there; `export`; `api`: read by other programs.
         kind: String,
         /// How many contacts.
         #[arg(long, value_name = "N", required_unless_present = "unlimited")]

@@ -108,11 +108,14 @@ function swapUnit(old, fresh, force) {
 function adopt(html, { force = "" } = {}) {
   const page = new DOMParser().parseFromString(html, "text/html");
   if (!$("main", page) || Boolean($(".side-nav")) !== Boolean($(".side-nav", page))) return location.reload();
+  const held = document.activeElement?.id;
   for (const fresh of $$("[data-live]", page)) {
     const old = document.getElementById(fresh.id);
     // An outer unit may have been swapped already, and this one with it.
     if (old?.matches("[data-live]")) swapUnit(old, fresh, force === "*" || force === fresh.id);
   }
+  // What moved to another unit is found there.
+  if (held && document.activeElement === document.body) document.getElementById(held)?.focus({ preventScroll: true });
   const [list, fresh] = [$("[data-feed]"), $("[data-feed]", page)];
   if (list && fresh) {
     // Lines that stand there already stay, so that a screen reader hears the new ones only.
@@ -144,17 +147,25 @@ async function refresh(options = {}) {
     const answer = await fetch(url, { signal: mine.signal, headers: { "x-office": "units" } });
     if (answer.redirected && !answer.url.startsWith(location.origin + location.pathname)) return location.reload();
     // What stands here, and may be half written, is worth more than a page that says "not now".
-    if (answer.status >= 500 || answer.status === 429) {
-      setTimeout(hinted, 3000);
-      return state("behind", WORDS.notLive);
-    }
+    if (answer.status >= 500 || answer.status === 429) return unread();
     const html = await answer.text();
     // Something else was searched for meanwhile.
     if (location.href !== asked) return hinted();
     adopt(html, options);
+    stale = false;
+    showState();
   } catch (error) {
-    if (error.name !== "AbortError") state("behind", WORDS.notLive);
+    if (error.name !== "AbortError") unread();
   }
+}
+
+/** The page could not be read: it is behind, whatever the stream says, until it can. */
+let stale = false;
+let unreadDue = null;
+function unread() {
+  stale = true;
+  showState();
+  unreadDue ??= setTimeout(() => { unreadDue = null; hinted(); }, 3000);
 }
 
 /** At most one reading per 400 ms, and always one after the last hint. */
@@ -194,9 +205,17 @@ let release = null;
 let queue = null;
 let lastId = document.body.dataset.cursor ?? "";
 
+/** How the stream stands, as it was last heard. */
+let heard = null;
 function state(name, text) {
+  heard = { name, text };
+  showState();
+}
+
+function showState() {
   const chip = $("#live");
-  if (!chip) return;
+  const { name, text } = stale ? { name: "behind", text: WORDS.notLive } : heard ?? {};
+  if (!chip || !name) return;
   chip.dataset.state = name;
   chip.className = `chip ${name === "live" ? "ok" : "wait"}`;
   $("span", chip).textContent = text;
@@ -397,7 +416,7 @@ async function readRows() {
       else if (row) { row.remove(); hinted(); }
     }
     picked();
-  } catch { state("behind", WORDS.notLive); }
+  } catch { unread(); }
   if (dueRows.size) rowsDue ??= setTimeout(readRows, 150);
 }
 
@@ -424,6 +443,17 @@ addEventListener("pagehide", leave);
 addEventListener("pageshow", (event) => { if (event.persisted) { refresh(); listen(); } });
 
 // --- forms ----------------------------------------------------------------------------------------
+/** An id for an entry that a form adds: of the time and chance (UUIDv7), the same however often it is sent. */
+function entryId() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  const now = Date.now();
+  for (let i = 0; i < 6; i++) bytes[i] = Math.floor(now / 2 ** (40 - 8 * i)) % 256;
+  bytes[6] = (bytes[6] & 0x0f) | 0x70;
+  bytes[8] = (bytes[8] & 0x3f) | 0x80;
+  const hex = [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
+}
+
 document.addEventListener("submit", async (event) => {
   const form = event.target;
   if (form.dataset.confirm && !confirm(form.dataset.confirm)) return event.preventDefault();
@@ -431,6 +461,8 @@ document.addEventListener("submit", async (event) => {
   if (!form.matches("[data-in-place]")) return;
   event.preventDefault();
   const body = new URLSearchParams(new FormData(form, event.submitter));
+  // Sent again because no answer came, it is not added twice.
+  if (!form.elements.id) body.set("new_id", (form.dataset.newId ??= entryId()));
   const buttons = $$("button", form);
   for (const button of buttons) button.disabled = true;
   try {
@@ -440,6 +472,7 @@ document.addEventListener("submit", async (event) => {
     if (answer.ok) {
       // What was written is on the server now: nobody is at work in this form any more.
       form.reset();
+      delete form.dataset.newId;
       document.activeElement?.blur();
       const box = form.closest("details");
       if (box) box.open = false;
@@ -609,7 +642,7 @@ document.addEventListener("keydown", (event) => {
   const typing = event.target.matches?.("input, select, textarea");
   if (event.key === "Escape" && typing) {
     const open = event.target.closest("details.f[open]");
-    if (open) { $("form", open)?.reset(); open.open = false; $("summary", open)?.focus(); }
+    if (open) { $("form", open)?.reset(); shut(open); }
     return;
   }
   if (typing) return;
@@ -630,8 +663,15 @@ document.addEventListener("keydown", (event) => {
 document.addEventListener("click", (event) => {
   const button = event.target.closest?.("[data-close]");
   const field = button?.closest("details");
-  if (field) { setTimeout(() => { field.open = false; $("summary", field)?.focus(); }); }
+  if (field) setTimeout(() => shut(field));
 });
+
+/** Closes a field that nobody writes in any more; what somebody else wrote meanwhile is shown then. */
+function shut(field) {
+  field.open = false;
+  $("summary", field)?.focus();
+  if ($(".changed", field)) refresh({ force: field.id });
+}
 
 // Opening a field puts the cursor into it.
 document.addEventListener("toggle", (event) => {

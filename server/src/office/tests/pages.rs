@@ -200,3 +200,36 @@ async fn an_edit_from_the_field_reaches_an_open_page_as_an_event() {
     }
     drop(house.dir);
 }
+
+#[tokio::test]
+async fn what_is_sent_again_because_no_answer_came_is_not_done_twice() {
+    let house = House::new();
+    let (manager, browser) = house.manager().await;
+    let id = house.contact(house.workspace, manager, None, &[("company", "Alpha")]);
+    let path = |verb: &str| format!("/contacts/{id}/{verb}");
+    let read = || document::read(id, &house.document(id));
+    let (phone, visit) =
+        ("01a20836-99f1-7f83-a1d5-82578a63a692", "01a20836-99f1-7f83-a1d5-82578a63a693");
+    let heads = house.document(id).get_heads().iter().map(ToString::to_string).collect::<Vec<_>>();
+    let base = heads.join(" ");
+    for (verb, fields) in [
+        ("put", vec![("collection", "phones"), ("new_id", phone), ("number", "+45 12 34 56 78")]),
+        ("log", vec![("new_id", visit), ("kind", "visit"), ("summary", "Was there")]),
+        ("note", vec![("base", base.as_str()), ("note", "Said once.")]),
+        ("tag", vec![("tag", "fair")]),
+    ] {
+        for attempt in 0..2 {
+            let done = browser.post(&path(verb), &fields).await;
+            assert_eq!(done.status, StatusCode::SEE_OTHER, "{verb} {attempt}: {}", done.body);
+        }
+    }
+    let now = read();
+    assert_eq!((now.phones.len(), now.interactions.len()), (1, 1));
+    assert_eq!(now.phones[0].id.to_string(), phone);
+    assert_eq!((now.note.as_str(), now.tags.len()), ("Said once.", 1));
+    // Without a script there is no such id, and each form is a new entry.
+    for _ in 0..2 {
+        browser.post(&path("log"), &[("kind", "call"), ("summary", "Rang")]).await;
+    }
+    assert_eq!(read().interactions.len(), 3);
+}

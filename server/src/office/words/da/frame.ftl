@@ -75,7 +75,7 @@ js-not-live = ikke live
 js-reconnecting = forbinder igen
 js-saved = Gemt.
 js-unreachable = Serveren kan ikke nås.
-js-unsaved = Serveren kan ikke nås. Intet blev gemt; det, du skrev, står her stadig.
+js-unsaved = Der kom intet svar fra serveren. Det, du skrev, står her stadig; send det igen, det sker ikke to gange.
 js-answered = Serveren svarede { $status }.
 
 # What went wrong.

@@ -72,7 +72,7 @@ js-not-live = nicht live
 js-reconnecting = verbindet neu
 js-saved = Gespeichert.
 js-unreachable = Der Server ist nicht erreichbar.
-js-unsaved = Der Server ist nicht erreichbar. Nichts wurde gespeichert; was Sie geschrieben haben, steht noch hier.
+js-unsaved = Es kam keine Antwort vom Server. Was Sie geschrieben haben, steht noch hier; senden Sie es noch einmal, es geschieht nicht doppelt.
 js-answered = Der Server hat mit { $status } geantwortet.
 
 # What went wrong.

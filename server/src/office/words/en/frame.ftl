@@ -72,7 +72,7 @@ js-not-live = not live
 js-reconnecting = reconnecting
 js-saved = Saved.
 js-unreachable = The server can't be reached.
-js-unsaved = The server can't be reached. Nothing was saved; what you wrote is still here.
+js-unsaved = No answer came from the server. What you wrote is still here; send it again, it is not done twice.
 js-answered = The server answered { $status }.
 
 # What went wrong.

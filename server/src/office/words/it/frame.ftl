@@ -72,7 +72,7 @@ js-not-live = non in diretta
 js-reconnecting = si ricollega
 js-saved = Salvato.
 js-unreachable = Il server non è raggiungibile.
-js-unsaved = Il server non è raggiungibile. Nulla è stato salvato; ciò che ha scritto è ancora qui.
+js-unsaved = Dal server non è arrivata risposta. Ciò che ha scritto è ancora qui; lo invii di nuovo, non avverrà due volte.
 js-answered = Il server ha risposto { $status }.
 
 # What went wrong.
