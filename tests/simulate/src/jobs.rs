@@ -140,7 +140,11 @@ impl World {
             _ => Ok(None),
         };
         match answer {
-            Ok(Some(event)) => self.server_event(id, event),
+            Ok(Some(event)) => {
+                self.server_event(id, event);
+                // It may have been what the next message waited for.
+                self.read_held(id);
+            }
             Ok(None) => {}
             Err(error) => self.server_failed(id, &error),
         }

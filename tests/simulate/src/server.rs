@@ -381,7 +381,8 @@ impl World {
         self.read_held(id);
     }
 
-    fn read_held(&mut self, id: u64) {
+    /// Reads what came while the session took no more, as far as it does now.
+    pub(super) fn read_held(&mut self, id: u64) {
         loop {
             let Some(end) = self.conns.get_mut(&id).and_then(|conn| conn.server.as_mut()) else {
                 return;
