@@ -332,20 +332,23 @@ fn copies_of_another_user_and_those_that_are_refused_are_kept() {
 
 #[test]
 fn a_damaged_part_costs_itself_alone_and_its_file_is_kept() {
+    /// A place in a part that lies between the two: from its beginning, or from its end.
+    #[derive(Clone, Copy)]
+    enum At {
+        Begin(u64),
+        End(u64),
+    }
     // The last byte of a part, and the first, third and fourth of the length that stands before it.
-    let last = |_: u64, end: u64| end - 1;
-    let length = |byte: u64| move |begin: u64, _: u64| begin + byte;
-    let (high, third, low) = (length(0), length(2), length(3));
-    let cases: [(u64, usize, &dyn Fn(u64, u64) -> u64); 9] = [
-        (20, 0, &last),
-        (21, 1, &last),
-        (22, 3, &last),
-        (23, 0, &high),
-        (24, 1, &high),
-        (25, 1, &third),
-        (26, 2, &low),
-        (27, 3, &low),
-        (28, 3, &high),
+    let cases = [
+        (20, 0, At::End(1)),
+        (21, 1, At::End(1)),
+        (22, 3, At::End(1)),
+        (23, 0, At::Begin(0)),
+        (24, 1, At::Begin(0)),
+        (25, 1, At::Begin(2)),
+        (26, 2, At::Begin(3)),
+        (27, 3, At::Begin(3)),
+        (28, 3, At::Begin(0)),
     ];
     for (seed, damaged, place) in cases {
         let (device, _) = edited(seed, 4);
@@ -358,7 +361,10 @@ fn a_damaged_part_costs_itself_alone_and_its_file_is_kept() {
         assert_eq!(places.len(), 5);
         lose_the_key(&device);
         let mut bytes = fs::read(&path).unwrap();
-        let flipped = place(places[damaged], places[damaged + 1]);
+        let flipped = match place {
+            At::Begin(byte) => places[damaged] + byte,
+            At::End(byte) => places[damaged + 1] - byte,
+        };
         bytes[usize::try_from(flipped).unwrap()] ^= 1;
         fs::write(&path, bytes).unwrap();
         let device = device.reopen();
