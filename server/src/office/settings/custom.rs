@@ -36,14 +36,11 @@ pub(in crate::office) async fn page(
     let fields = state.read(move |conn| custom_fields::all(conn, workspace)).await?;
     let body = html! {
         section.card.stack { p.k { (t!("custom-text")) } }
-        section.card.list aria-label=(t!("custom-title")) {
+        section.card aria-label=(t!("custom-title")) {
             @if fields.is_empty() {
                 (layout::empty(&t!("custom-none"), html! { (t!("custom-none-text")) }))
             } @else {
-                table {
-                    thead { tr { th scope="col" { (t!("custom-name")) } th scope="col" { (t!("custom-kind")) } th scope="col" { (t!("tags-change")) } } }
-                    tbody { @for (at, field) in fields.iter().enumerate() { (row(&viewer, at, field)) } }
-                }
+                ul.plain-rows { @for (at, field) in fields.iter().enumerate() { (row(&viewer, at, field)) } }
             }
         }
         @if fields.len() < CUSTOM_FIELDS_MAX {
@@ -77,26 +74,20 @@ fn row(viewer: &Viewer, at: usize, field: &CustomField) -> Markup {
     let name = field.name.as_str();
     let hidden = html! { (layout::csrf(viewer)) input type="hidden" name="name" value=(name); };
     html! {
-        tr {
-            th scope="row" { (name) }
-            td {
-                (kind_word(field.kind))
-                @if !field.choices.is_empty() { p.hint { (field.choices.join(", ")) } }
+        li.bar {
+            b { (name) }
+            span.k { (kind_word(field.kind)) @if !field.choices.is_empty() { ": " (field.choices.join(", ")) } }
+            span.grow {}
+            @if at > 0 {
+                form method="post" action="/settings/fields" { (hidden) button.btn.small name="what" value="earlier" aria-label=(t!("custom-earlier-one", name = name)) { "↑ " (t!("custom-earlier")) } }
             }
-            td {
-                div.bar {
-                    @if at > 0 {
-                        form method="post" action="/settings/fields" { (hidden) button.btn.small name="what" value="earlier" aria-label=(t!("custom-earlier-one", name = name)) { "↑ " (t!("custom-earlier")) } }
-                    }
-                    form method="post" action="/settings/fields" data-confirm=(t!("custom-remove-confirm", name = name)) { (hidden) button.btn.small.danger name="what" value="remove" { (t!("remove")) } }
-                }
-                details.more {
-                    summary { (t!("edit")) }
-                    form.tight method="post" action="/settings/fields" {
-                        (hidden)
-                        div.fields { (controls(&format!("custom-{at}"), field.kind, &field.choices)) }
-                        div.bar { button.btn.go.small name="what" value="put" { (t!("save")) } }
-                    }
+            form method="post" action="/settings/fields" data-confirm=(t!("custom-remove-confirm", name = name)) { (hidden) button.btn.small.danger name="what" value="remove" { (t!("remove")) } }
+            details.more {
+                summary { (t!("edit")) }
+                form.tight method="post" action="/settings/fields" {
+                    (hidden)
+                    div.fields { (controls(&format!("custom-{at}"), field.kind, &field.choices)) }
+                    div.bar { button.btn.go.small name="what" value="put" { (t!("save")) } }
                 }
             }
         }

@@ -33,14 +33,11 @@ pub(in crate::office) async fn page(
             p.k { (t!("tags-text")) }
             @if more { p.notice role="status" { (t!("tags-more", n = TAGS_MAX as u64)) } }
         }
-        section.card.list aria-label=(t!("tags-title")) {
+        section.card aria-label=(t!("tags-title")) {
             @if tags.is_empty() {
                 (layout::empty(&t!("tags-none"), html! { (t!("tags-none-text")) }))
             } @else {
-                table {
-                    thead { tr { th scope="col" { (t!("bulk-the-tag")) } th.num scope="col" { (t!("contacts")) } th scope="col" { (t!("tags-change")) } } }
-                    tbody { @for one in tags.chunk_by(|a, b| a.folded == b.folded) { (rows(&viewer, one)) } }
-                }
+                ul.plain-rows { @for one in tags.chunk_by(|a, b| a.folded == b.folded) { (rows(&viewer, one)) } }
             }
         }
         datalist #tags-known { @for one in &tags { option value=(one.tag) {} } }
@@ -55,23 +52,25 @@ fn rows(viewer: &Viewer, alike: &[TagUse]) -> Markup {
         @for one in alike {
             @let filter = format!("tag:\"{}\"", one.tag);
             @let better = most.filter(|most| most.tag != one.tag).map(|most| most.tag.as_str());
-            tr {
-                th scope="row" {
-                    // A filter has no way to write a quote.
-                    @if one.tag.contains('"') { (one.tag) } @else { a href=(url::with("/contacts", &[("filter", &filter)])) { (one.tag) } }
-                    @if alike.len() > 1 { " " span.chip { (t!("tags-alike")) } }
+            li.bar {
+                // A filter has no way to write a quote.
+                @if one.tag.contains('"') { b { (one.tag) } } @else { a href=(url::with("/contacts", &[("filter", &filter)])) { b { (one.tag) } } }
+                span.k { (t!("n-contacts", n = one.contacts)) }
+                @if alike.len() > 1 { span.chip { (t!("tags-alike")) } }
+                span.grow {}
+                form method="post" action="/settings/tags" {
+                    (layout::csrf(viewer)) input type="hidden" name="tag" value=(one.tag);
+                    button.btn.small name="what" value="remove" { (t!("tags-remove")) }
                 }
-                td.num { (layout::count(one.contacts)) }
-                td {
+                details.more {
+                    summary { (t!("tags-rename")) }
                     form.bar method="post" action="/settings/tags" {
-                        (layout::csrf(viewer))
-                        input type="hidden" name="tag" value=(one.tag);
-                        input name="to" list="tags-known" maxlength=(TAG_CHARS_MAX) autocomplete="off" value=[better] aria-label=(t!("tags-new-name", tag = one.tag.as_str()));
-                        button.btn.small name="what" value="rename" { (t!("tags-rename")) }
-                        button.btn.small name="what" value="remove" formnovalidate { (t!("tags-remove")) }
+                        (layout::csrf(viewer)) input type="hidden" name="tag" value=(one.tag);
+                        input.grow name="to" list="tags-known" maxlength=(TAG_CHARS_MAX) required autocomplete="off" value=[better] aria-label=(t!("tags-new-name", tag = one.tag.as_str()));
+                        button.btn.go.small name="what" value="rename" { (t!("tags-rename")) }
                     }
-                    @if one.contacts > CONTACTS_MAX as u64 { p.hint { (t!("tags-in-parts", n = CONTACTS_MAX as u64)) } }
                 }
+                @if one.contacts > CONTACTS_MAX as u64 { p.hint { (t!("tags-in-parts", n = CONTACTS_MAX as u64)) } }
             }
         }
     }

@@ -350,7 +350,7 @@ async fn tags_are_counted_renamed_made_one_and_taken_away_in_the_settings() {
     assert_eq!(page.body.matches("written in several ways").count(), 2);
     // What most have is offered for the rest.
     page.assert_has(
-        "name=\"to\" list=\"tags-known\" maxlength=\"100\" autocomplete=\"off\" value=\"vip\"",
+        "name=\"to\" list=\"tags-known\" maxlength=\"100\" required autocomplete=\"off\" value=\"vip\"",
     );
     page.assert_has("/contacts?filter=tag").assert_has("say &quot;x&quot;");
 

@@ -120,7 +120,6 @@ tags-text = Et andet navn til et tag, eller navnet på et, der findes: så blive
 tags-more = Kun de første { $n } tags vises.
 tags-none = Der er ingen tags endnu.
 tags-none-text = De kommer med importerede kontakter, med ændringer på kontoret og fra enheder.
-tags-change = Ændr
 tags-alike = skrevet på flere måder
 tags-new-name = Nyt navn til { $tag }
 tags-rename = Omdøb …

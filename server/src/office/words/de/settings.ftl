@@ -120,7 +120,6 @@ tags-text = Ein anderer Name für ein Schlagwort, oder der eines vorhandenen: da
 tags-more = Nur die ersten { $n } Schlagwörter werden gezeigt.
 tags-none = Es gibt noch keine Schlagwörter.
 tags-none-text = Sie kommen mit importierten Kontakten, mit Änderungen im Büro und von Geräten.
-tags-change = Ändern
 tags-alike = verschieden geschrieben
 tags-new-name = Neuer Name für { $tag }
 tags-rename = Umbenennen …

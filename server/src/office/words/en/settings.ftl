@@ -120,7 +120,6 @@ tags-text = Another name for a tag, or the name of one that is there: then two b
 tags-more = Only the first { $n } tags are shown.
 tags-none = There are no tags yet.
 tags-none-text = They come with contacts that are imported, with edits in the office and from devices.
-tags-change = Change
 tags-alike = written in several ways
 tags-new-name = New name for { $tag }
 tags-rename = Rename …

@@ -120,7 +120,6 @@ tags-text = Un altro nome per un'etichetta, o quello di una che c'è già: allor
 tags-more = Sono mostrate solo le prime { $n } etichette.
 tags-none = Non ci sono ancora etichette.
 tags-none-text = Arrivano con i contatti importati, con le modifiche in ufficio e dai dispositivi.
-tags-change = Modificare
 tags-alike = scritta in più modi
 tags-new-name = Nuovo nome per { $tag }
 tags-rename = Rinominare …
