@@ -618,8 +618,11 @@ fn frame_size(frame: &Frame) -> usize {
         }
         Frame::Directory(directory) => {
             let fields = directory.custom_fields.iter().flatten();
-            let texts = fields.flat_map(|field| &field.choices).map(|choice| 32 + choice.len());
-            directory.users.len() * 96 + directory.actors.len() * 40 + texts.sum::<usize>() + 16_384
+            let texts = fields.map(|field| {
+                let choices = field.choices.iter().map(|choice| 8 + choice.len()).sum::<usize>();
+                128 + field.name.len() + choices
+            });
+            directory.users.len() * 96 + directory.actors.len() * 40 + texts.sum::<usize>()
         }
         _ => 256,
     }
