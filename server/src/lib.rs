@@ -26,5 +26,6 @@ pub mod http;
 pub mod insight;
 pub mod office;
 pub mod rights;
+pub mod sorting;
 pub mod store;
 pub mod sync;

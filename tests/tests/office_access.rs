@@ -60,6 +60,7 @@ fn pages(id: &str) -> Vec<String> {
         "/settings",
         "/settings/people",
         "/settings/look",
+        "/settings/sorting",
         "/settings/stages",
         "/settings/fields",
         "/settings/tags",

@@ -109,6 +109,11 @@ pub enum Command {
     /// Fields of contacts beside those that everybody has: their names, and what each takes.
     #[command(subcommand)]
     CustomField(CustomFieldCommand),
+    /// By which language's alphabet lists are sorted; shows it, and what may be chosen, unless one is given.
+    Sorting {
+        /// Its tag: `da`, `ru`, `de-u-co-phonebk`; `und` for the order that fits most languages.
+        language: Option<String>,
+    },
     /// Import contacts or purchases from CSV.
     Import(Box<ImportArgs>),
     /// Write all contacts out.

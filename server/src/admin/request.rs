@@ -254,6 +254,11 @@ pub enum Request {
     List(ListCommand),
     /// Custom fields that the workspace defines.
     CustomField(CustomFieldCommand),
+    /// By which language lists are sorted; shows it unless one is given.
+    Sorting {
+        /// Its tag.
+        language: Option<String>,
+    },
     /// Keys of the HTTP API.
     ApiKey(ApiKeyCommand),
     /// Webhooks.

@@ -206,6 +206,7 @@ impl Asked {
             }),
             Command::List(command) => Request::List(command),
             Command::CustomField(command) => Request::CustomField(command),
+            Command::Sorting { language } => Request::Sorting { language },
             Command::Import(args) => {
                 files.push(read_file(&args.file)?);
                 if let Some(orders) = &args.orders {

@@ -31,7 +31,9 @@ use crate::store::changes::Pending;
 use crate::store::contacts::Contact;
 use crate::store::projections::Prepared as PreparedRow;
 use crate::store::proposals::{Decision, ItemState, TakenApart};
-use crate::store::{EngineError, Result, changes, contacts, documents, facts, people, proposals};
+use crate::store::{
+    EngineError, Result, changes, contacts, documents, facts, people, proposals, sorting,
+};
 
 /// A contact of a workspace.
 pub type Key = (WorkspaceId, ContactId);
@@ -537,7 +539,8 @@ fn derive(conn: &Connection, prepared: &Prepared, work: Work) -> Result<Derived>
         })?;
     }
     let document_bytes = saved.as_ref().map_or(document_before + bytes, |saved| saved.len() as u64);
-    let row = PreparedRow::new(projection::project(prepared.key.1, &doc))?;
+    let sorting = sorting::of(conn, prepared.key.0)?;
+    let row = PreparedRow::new(projection::project(prepared.key.1, &doc), sorting)?;
     let facts = facts::edits(conn, contact, &doc)?;
     Ok(Derived { doc, heads, document_bytes, row, facts, snapshot: saved.filter(|_| due), bytes })
 }

@@ -70,6 +70,7 @@ mod replay;
 pub mod review;
 mod shards;
 mod shared;
+mod sorting;
 mod state;
 mod stepped;
 mod timelines;

@@ -172,6 +172,7 @@ pub async fn serve(
             shutdown: shutdown.clone(),
         },
     );
+    office.sort_anew();
     let private = Private::new(&options.webhook_private_hosts);
     let api = ApiState::new(engine.clone(), private, shutdown.clone());
     let deliver = tokio::spawn(api.clone().deliver());

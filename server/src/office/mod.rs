@@ -304,6 +304,7 @@ pub fn router(state: OfficeState) -> Router {
         .route("/settings/people/factor", post(settings::team::factor_off))
         .route("/settings/teams", post(settings::team::set_team))
         .route("/settings/look", get(settings::look::page).post(settings::look::set))
+        .route("/settings/sorting", get(settings::sorting::page).post(settings::sorting::set))
         .route("/settings/stages", get(settings::stages::page).post(settings::stages::set))
         .route("/settings/fields", get(settings::custom::page).post(settings::custom::change))
         .route("/settings/tags", get(settings::tags::page).post(settings::tags::change))

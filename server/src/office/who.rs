@@ -7,7 +7,7 @@ use rusqlite::Connection;
 use crate::rights::scope::blob;
 use crate::rights::{Action, Decision, Rights, Scope};
 use crate::store::people::{self, User};
-use crate::store::{self, teams};
+use crate::store::{self, sorting, teams};
 
 /// A choice, and who it means.
 pub(super) struct Who {
@@ -36,7 +36,7 @@ impl Chosen {
     pub(super) fn read(conn: &Connection, rights: &Rights, value: &str) -> store::Result<Chosen> {
         let mut users = people::list_users(conn, rights.workspace)?;
         users.retain(|user| rights.on_person(Action::SeePerson, user.id) == Decision::Allow);
-        users.sort_by(|a, b| a.name.cmp(&b.name));
+        sorting::of(conn, rights.workspace)?.sort(&mut users, |user| &user.name);
         let all = Who { value: String::new(), label: t!("everybody"), people: None };
         let mut choices = vec![all];
         for team in teams::list(conn, rights.workspace)? {

@@ -20,7 +20,7 @@ use rusqlite::{Connection, Row, Transaction, params, params_from_iter};
 use super::contacts::Contact;
 use super::projections::Prepared;
 use super::sql::{id_column, id_column_or_null};
-use super::{EngineError, Result, contacts, documents, projections};
+use super::{EngineError, Result, contacts, documents, projections, sorting};
 
 /// Tables of version 3. Each row has its workspace, so that an index alone answers a total.
 pub(crate) const TABLES_V3: &str = "
@@ -438,7 +438,9 @@ pub fn make_missing(conn: &mut Connection) -> Result<u64> {
             let whole = Contact { heads: Vec::new(), ..contact };
             let edits = edits(&tx, Some(&whole), &doc)?;
             write(&tx, *workspace, *n, &edits)?;
-            projections::put_missing(&tx, *n, &Prepared::new(projection::project(*id, &doc))?)?;
+            let sorting = sorting::of(&tx, *workspace)?;
+            let row = Prepared::new(projection::project(*id, &doc), sorting)?;
+            projections::put_missing(&tx, *n, &row)?;
             made += 1;
         }
         let to = batch.last().map(|last| last.0);

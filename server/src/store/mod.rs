@@ -56,6 +56,7 @@ pub mod proposals;
 pub mod schema;
 pub mod segments;
 pub mod sessions;
+pub mod sorting;
 pub(crate) mod sql;
 pub mod standings;
 pub mod teams;

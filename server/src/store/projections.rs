@@ -8,7 +8,8 @@ use roadbook_protocol::projection::Row;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::sql::id_column;
-use super::{EngineError, Result};
+use super::{EngineError, Result, sorting};
+use crate::sorting::Sorting;
 
 /// Tables of version 3. What contacts have in them that were there before is made by
 /// [`facts::make_missing`](super::facts::make_missing).
@@ -46,14 +47,30 @@ const NO_KEY: &[u8] = &[0xff];
 pub struct Prepared {
     row: Row,
     json: String,
-    sort_key: Vec<u8>,
-    company_key: Vec<u8>,
-    city_key: Vec<u8>,
+    keys: Keys,
     search: fold::SearchText,
 }
 
-fn key(text: &str) -> Vec<u8> {
-    if text.is_empty() { NO_KEY.to_vec() } else { fold::sort_key(text) }
+/// The keys by which a contact is sorted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Keys {
+    /// In whose order.
+    sorting: Sorting,
+    name: Vec<u8>,
+    company: Vec<u8>,
+    city: Vec<u8>,
+}
+
+impl Keys {
+    /// Those of a row.
+    pub fn of(row: &Row, sorting: Sorting) -> Self {
+        let key = |text: &str| {
+            if text.is_empty() { NO_KEY.to_vec() } else { sorting.key(text) }
+        };
+        let company = row.fields.get("company").and_then(Value::as_text).unwrap_or_default();
+        let name = sorting.key(&fold::sort_name(row));
+        Self { sorting, name, company: key(company), city: key(&row.city) }
+    }
 }
 
 impl Prepared {
@@ -61,15 +78,13 @@ impl Prepared {
     ///
     /// # Errors
     /// [`EngineError::Damaged`] if the row can't be written as JSON.
-    pub fn new(row: Row) -> Result<Self> {
+    pub fn new(row: Row, sorting: Sorting) -> Result<Self> {
         let json = serde_json::to_string(&row).map_err(|error| {
             EngineError::damaged(format!("the row of contact {}", row.id), error)
         })?;
-        let sort_key = fold::sort_key(&fold::sort_name(&row));
-        let company = row.fields.get("company").and_then(Value::as_text).unwrap_or_default();
-        let (company_key, city_key) = (key(company), key(&row.city));
+        let keys = Keys::of(&row, sorting);
         let search = fold::search_text(&row);
-        Ok(Self { row, json, sort_key, company_key, city_key, search })
+        Ok(Self { row, json, keys, search })
     }
     /// The row.
     pub fn row(&self) -> &Row {
@@ -81,7 +96,7 @@ impl Prepared {
     }
     /// The keys by which it is sorted: by name, by company, by city.
     pub fn sort_keys(&self) -> [&[u8]; 3] {
-        [&self.sort_key, &self.company_key, &self.city_key]
+        [&self.keys.name, &self.keys.company, &self.keys.city]
     }
     /// The text by which it is found.
     pub fn search(&self) -> &fold::SearchText {
@@ -152,7 +167,11 @@ pub fn put(
     prepared: &Prepared,
     is_new: bool,
 ) -> Result<()> {
-    let Prepared { row, json, sort_key, company_key, city_key, search } = prepared;
+    let Prepared { row, json, keys, search } = prepared;
+    // Another order may have been chosen since the row was derived.
+    let sorting = sorting::of(tx, workspace)?;
+    let anew = (keys.sorting != sorting).then(|| Keys::of(row, sorting));
+    let keys = anew.as_ref().unwrap_or(keys);
     let text = |name: &str| row.fields.get(name).and_then(Value::as_text);
     let or_null = |text: &'_ str| (!text.is_empty()).then(|| text.to_owned());
     let archived = row.fields.get("archived").and_then(Value::as_bool).unwrap_or(false);
@@ -179,7 +198,7 @@ pub fn put(
         row.id.as_bytes(),
         row.version,
         row.display_name,
-        sort_key,
+        keys.name,
         text("company"),
         text("status"),
         text("category"),
@@ -192,8 +211,8 @@ pub fn put(
         row.conflicts,
         archived,
         json,
-        company_key,
-        city_key,
+        keys.company,
+        keys.city,
     ])?;
     put_tags(tx, n, &row.tags)?;
     put_search(tx, n, search)?;
@@ -207,8 +226,18 @@ pub fn put(
 pub(super) fn put_missing(tx: &Transaction<'_>, n: i64, prepared: &Prepared) -> Result<()> {
     put_tags(tx, n, &prepared.row.tags)?;
     put_search(tx, n, &prepared.search)?;
-    tx.prepare_cached("UPDATE projection SET company_key = ?, city_key = ? WHERE n = ?")?
-        .execute(params![prepared.company_key, prepared.city_key, n])?;
+    put_keys(tx, n, &prepared.keys)
+}
+
+/// Writes the keys by which a contact is sorted.
+///
+/// # Errors
+/// What the database says.
+pub(super) fn put_keys(tx: &Transaction<'_>, n: i64, keys: &Keys) -> Result<()> {
+    tx.prepare_cached(
+        "UPDATE projection SET sort_key = ?, company_key = ?, city_key = ? WHERE n = ?",
+    )?
+    .execute(params![keys.name, keys.company, keys.city, n])?;
     Ok(())
 }
 

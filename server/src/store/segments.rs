@@ -4,7 +4,7 @@ use roadbook_protocol::ids::{UnixMs, UserId, WorkspaceId};
 use rusqlite::{Connection, Transaction, params};
 
 use super::sql::id_column;
-use super::{EngineError, Result};
+use super::{EngineError, Result, sorting};
 
 /// Tables of version 3.
 pub(crate) const TABLES_V3: &str = "
@@ -91,7 +91,7 @@ pub struct Segment {
 pub fn visible(conn: &Connection, workspace: WorkspaceId, user: UserId) -> Result<Vec<Segment>> {
     let mut statement = conn.prepare_cached(
         "SELECT id, name, filter, owner, shared FROM segment
-         WHERE workspace = ? AND (owner = ? OR shared = 1) ORDER BY name COLLATE NOCASE, id",
+         WHERE workspace = ? AND (owner = ? OR shared = 1) ORDER BY id",
     )?;
     let rows = statement.query_map(params![workspace.as_bytes(), user.as_bytes()], |row| {
         Ok(Segment {
@@ -102,7 +102,9 @@ pub fn visible(conn: &Connection, workspace: WorkspaceId, user: UserId) -> Resul
             shared: row.get(4)?,
         })
     })?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
+    let mut all = rows.collect::<rusqlite::Result<Vec<_>>>()?;
+    sorting::of(conn, workspace)?.sort(&mut all, |one| &one.name);
+    Ok(all)
 }
 
 /// Saves a segment; one of the same name and owner is replaced.

@@ -5,7 +5,7 @@ use rusqlite::{Connection, Transaction, params};
 use serde::Serialize;
 
 use super::sql::id_column;
-use super::{EngineError, Result};
+use super::{EngineError, Result, sorting};
 
 /// Schema version 3: teams nest.
 pub(crate) const TABLES_V3: &str = "
@@ -48,12 +48,14 @@ pub fn list(conn: &Connection, workspace: WorkspaceId) -> Result<Vec<Team>> {
     let mut statement = conn.prepare_cached(
         "SELECT t.name, t.parent, (SELECT count(*) FROM user u
              WHERE u.workspace = t.workspace AND u.team = t.name)
-         FROM team t WHERE t.workspace = ? ORDER BY t.name",
+         FROM team t WHERE t.workspace = ?",
     )?;
     let rows = statement.query_map([workspace.as_bytes()], |row| {
         Ok(Team { name: row.get(0)?, parent: row.get(1)?, people: row.get(2)? })
     })?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
+    let mut all = rows.collect::<rusqlite::Result<Vec<_>>>()?;
+    sorting::of(conn, workspace)?.sort(&mut all, |one| &one.name);
+    Ok(all)
 }
 
 /// Makes a team, or moves it into another one (`parent`) or out of any.

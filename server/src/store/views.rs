@@ -5,7 +5,7 @@ use roadbook_protocol::ids::{UnixMs, UserId, WorkspaceId};
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
 use super::sql::id_column;
-use super::{EngineError, Result};
+use super::{EngineError, Result, sorting};
 
 /// Tables of version 3.
 pub(crate) const TABLES_V3: &str = "
@@ -80,10 +80,12 @@ fn read(row: &Row<'_>) -> rusqlite::Result<View> {
 pub fn visible(conn: &Connection, workspace: WorkspaceId, user: UserId) -> Result<Vec<View>> {
     let mut statement = conn.prepare_cached(&format!(
         "SELECT {COLUMNS} FROM list_view WHERE workspace = ? AND (owner = ? OR shared = 1)
-         ORDER BY name COLLATE NOCASE, id"
+         ORDER BY id"
     ))?;
     let rows = statement.query_map(params![workspace.as_bytes(), user.as_bytes()], read)?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
+    let mut all = rows.collect::<rusqlite::Result<Vec<_>>>()?;
+    sorting::of(conn, workspace)?.sort(&mut all, |one| &one.name);
+    Ok(all)
 }
 
 /// Saves a view: one of this id is written over if it is its owner's.

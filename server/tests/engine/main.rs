@@ -13,5 +13,6 @@ mod late;
 mod log;
 mod merge;
 mod offers;
+mod sorting;
 mod steps;
 mod support;

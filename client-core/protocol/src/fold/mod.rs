@@ -257,10 +257,15 @@ pub fn sort_key(text: &str) -> Vec<u8> {
     // a megabyte that every phone would download.
     const COLLATOR: CollatorBorrowed<'static> = CollatorBorrowed::new_root(ROOT);
     const ROOT: CollatorOptions = CollatorOptions::default();
+    sort_key_by(&COLLATOR, text)
+}
+
+/// As [`sort_key`], by the order of a language. Keys are comparable only with keys of the same collator.
+pub fn sort_key_by(collator: &CollatorBorrowed<'_>, text: &str) -> Vec<u8> {
     let end = text.char_indices().nth(SORT_CHARS_MAX).map_or(text.len(), |(at, _)| at);
     let text = &text[..end];
     let mut key = Vec::with_capacity(text.len() * 2 + 8);
-    let Ok(()) = COLLATOR.write_sort_key_to(text, &mut key);
+    let Ok(()) = collator.write_sort_key_to(text, &mut key);
     key
 }
 

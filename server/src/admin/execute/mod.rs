@@ -9,6 +9,7 @@
 //! | `assign` | who gets which contacts |
 //! | `lists` | lists that people are given |
 //! | `custom_fields` | fields that the workspace defines |
+//! | `sorting` | by which language lists are sorted |
 //! | `contacts`, `export` | which contacts are meant; import, export |
 //! | `allowed` | what somebody named with `--as` may do |
 //! | `api_keys` | keys of the HTTP API |
@@ -45,6 +46,7 @@ mod proposals;
 mod retention;
 mod review;
 mod rewrite;
+mod sorting;
 mod teams;
 mod watch;
 mod webhooks;
@@ -129,6 +131,7 @@ pub fn execute(
         Request::Review(command) => job.review(&command),
         Request::List(command) => job.list(&command),
         Request::CustomField(command) => job.custom_field(&command),
+        Request::Sorting { language } => job.sorting(language.as_deref()),
         Request::Assign(wanted) => job.assign(&wanted, files),
         Request::Import(options) => job.import(&options, files),
         Request::Export { format, filter } => job.export(format, filter.as_deref(), output),

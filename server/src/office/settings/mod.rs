@@ -4,6 +4,7 @@ pub(super) mod custom;
 pub(super) mod hooks;
 pub(super) mod keys;
 pub(super) mod look;
+pub(super) mod sorting;
 pub(super) mod stages;
 pub(super) mod tags;
 pub(super) mod team;
@@ -57,6 +58,12 @@ fn groups() -> Vec<(String, Vec<Way>)> {
                     "/settings/look",
                     t!("look-title"),
                     t!("settings-look"),
+                    Some(Action::Administer),
+                ),
+                way(
+                    "/settings/sorting",
+                    t!("sorting-title"),
+                    t!("settings-sorting"),
                     Some(Action::Administer),
                 ),
                 way(
@@ -183,7 +190,7 @@ fn enterers(conn: &Connection, workspace: WorkspaceId) -> store::Result<Vec<User
         user.disabled_at.is_none()
             && rights::decide(user.role, Action::Enter, Relation::Own) == Decision::Allow
     });
-    users.sort_by_key(|user| user.name.to_lowercase());
+    store::sorting::of(conn, workspace)?.sort(&mut users, |user| &user.name);
     Ok(users)
 }
 

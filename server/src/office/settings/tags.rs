@@ -14,6 +14,7 @@ use crate::office::{layout, url};
 use crate::rights::Action;
 use crate::store::bulk::{CONTACTS_MAX, What};
 use crate::store::projections::{self, TagUse};
+use crate::store::sorting;
 
 /// So many tags are shown.
 const TAGS_MAX: usize = 1_000;
@@ -25,9 +26,16 @@ pub(in crate::office) async fn page(
 ) -> Result<Markup, OfficeError> {
     viewer.must(Action::Administer)?;
     let workspace = viewer.workspace;
-    let mut tags = state.read(move |conn| projections::tags(conn, workspace, TAGS_MAX + 1)).await?;
+    let (mut tags, sorting) = state
+        .read(move |conn| {
+            let tags = projections::tags(conn, workspace, TAGS_MAX + 1)?;
+            Ok((tags, sorting::of(conn, workspace)?))
+        })
+        .await?;
     let more = tags.len() > TAGS_MAX;
     tags.truncate(TAGS_MAX);
+    // Those that differ in case or accents alone stay beside each other.
+    tags.sort_by_cached_key(|one| (sorting.key(&one.folded), one.folded.clone()));
     let body = html! {
         section.card.stack {
             p.k { (t!("tags-text")) }

@@ -13,6 +13,7 @@ use crate::office::layout;
 use crate::office::session::{Posted, Viewer};
 use crate::rights::Action;
 use crate::store::people::{self, Role, User};
+use crate::store::sorting;
 use crate::store::teams::{self, Team};
 
 const ROLES: [Role; 4] = [Role::Rep, Role::Manager, Role::ReadOnly, Role::Admin];
@@ -40,9 +41,13 @@ async fn show(
     viewer.must(Action::ManagePeople)?;
     let workspace = viewer.workspace;
     let (mut users, teams) = state
-        .read(move |conn| Ok((people::list_users(conn, workspace)?, teams::list(conn, workspace)?)))
+        .read(move |conn| {
+            let mut users = people::list_users(conn, workspace)?;
+            sorting::of(conn, workspace)?.sort(&mut users, |user| &user.name);
+            Ok((users, teams::list(conn, workspace)?))
+        })
         .await?;
-    users.sort_by_key(|user| (user.disabled_at.is_some(), user.name.to_lowercase()));
+    users.sort_by_key(|user| user.disabled_at.is_some());
     let body = html! {
         @if let Some(made) = &made {
             div.notice.ok role="status" {

@@ -6,9 +6,10 @@ use super::*;
 use crate::store::webhooks::{self, Dead};
 use roadbook_protocol::document::Value;
 
-const PAGES: [&str; 7] = [
+const PAGES: [&str; 8] = [
     "/settings/people",
     "/settings/look",
+    "/settings/sorting",
     "/settings/stages",
     "/settings/fields",
     "/settings/tags",
@@ -262,4 +263,40 @@ async fn fields_of_ones_own_are_defined_and_filled_in_by_what_they_take() {
     let left = house.engine.custom_fields(house.workspace).unwrap();
     assert_eq!(left.iter().map(|one| one.name.as_str()).collect::<Vec<_>>(), ["Since", "Vegan"]);
     browser.get(&format!("/contacts/{id}")).await.assert_has("value=\"gold\"");
+}
+
+#[tokio::test]
+async fn lists_are_sorted_by_the_language_that_is_chosen() {
+    let (house, by, browser) = admin().await;
+    for company in ["Zander", "Åberg", "Яшин", "Ærø"] {
+        house.contact(house.workspace, by, None, &[("company", company)]);
+    }
+    let order = async |path: &str| {
+        let page = browser.get(path).await;
+        let mut names: Vec<(usize, &str)> = ["Zander", "Åberg", "Яшин", "Ærø"]
+            .map(|name| (page.body.find(&format!(">{name}<")).expect("it is on the page"), name))
+            .to_vec();
+        names.sort_unstable();
+        names.into_iter().map(|(_, name)| name).collect::<Vec<_>>()
+    };
+    for path in ["/contacts", "/contacts?sort=company"] {
+        assert_eq!(order(path).await, ["Åberg", "Ærø", "Zander", "Яшин"], "{path}");
+    }
+    for (tag, wanted) in
+        [("da", ["Zander", "Ærø", "Åberg", "Яшин"]), ("ru", ["Яшин", "Åberg", "Ærø", "Zander"])]
+    {
+        let set = browser.post("/settings/sorting", &[("language", tag)]).await;
+        assert_eq!(set.status, StatusCode::SEE_OTHER, "{}", set.body);
+        // What the page began ends here at the latest.
+        house.engine.sort_anew(|| false).unwrap();
+        for path in ["/contacts", "/contacts?sort=company"] {
+            assert_eq!(order(path).await, wanted, "{path} {tag}");
+        }
+        let page = browser.get("/settings/sorting").await;
+        page.assert_has(&format!("<option value=\"{tag}\" selected lang=\"{tag}\">"));
+        page.assert_lacks("sorted anew");
+    }
+    let unknown = browser.post("/settings/sorting", &[("language", "xx")]).await;
+    assert_eq!(unknown.status, StatusCode::UNPROCESSABLE_ENTITY);
+    unknown.assert_has("Choose one of the languages");
 }

@@ -58,6 +58,7 @@ did-review-confirm = Gennemgang bekræftet
 did-review-end = Gennemgang afsluttet
 did-sign-in-ended = Login afvist: personen er lukket ude
 did-sign-in-refused = Login afvist
+did-sorting-set = Sortering af lister fastsat
 did-stages-set = Faser i et salg fastsat
 did-team-set = Team fastsat
 did-user-add = Person tilføjet

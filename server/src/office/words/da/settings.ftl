@@ -14,6 +14,7 @@ settings-group-work = Sådan arbejder I
 settings-group-programs = Andre programmer
 settings-team = Tilføj personer, skift roller og teams, tilslut enheder.
 settings-look = Jeres virksomheds navn, farve og logo.
+settings-sorting = Efter hvilket sprogs alfabet lister er ordnet
 settings-stages = Hvor sandsynlig en salgsmulighed er i hver fase.
 settings-custom = Jeres egne felter ved siden af dem, alle kontakter har.
 settings-tags = Omdøb tags, læg to sammen, fjern et.
@@ -57,6 +58,18 @@ look-logo-remove = Fjern logoet
 look-usual = Som leveret
 look-no-name = Et navn har højst { $n } tegn på én linje.
 look-no-colour = Angiv farven som #rrggbb.
+
+# By which language lists are sorted.
+sorting-title = Sortering
+sorting-text = Kontorets lister er sorteret efter ét alfabet for alle, der ser på dem. Enheder sorterer i den almindelige rækkefølge.
+sorting-language = Sprog
+sorting-general = Almindelig rækkefølge
+sorting-hint = Den almindelige rækkefølge passer til engelsk, tysk, fransk, italiensk og de fleste andre sprog, i alle skriftsystemer. Dansk sætter Æ, Ø og Å efter Z; russisk sætter kyrilliske navne før latinske.
+sorting-left = { $n ->
+        [one] Én kontakt mangler
+       *[other] { $n } kontakter mangler
+    } at blive sorteret igen. Indtil da står lister i begge rækkefølger.
+sorting-unknown = Vælg et af sprogene.
 
 # Stages.
 stages-title = Faser i et salg

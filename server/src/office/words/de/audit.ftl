@@ -58,6 +58,7 @@ did-review-confirm = Prüfung bestätigt
 did-review-end = Prüfung beendet
 did-sign-in-ended = Anmeldung abgewiesen: Person ist ausgeschlossen
 did-sign-in-refused = Anmeldung abgewiesen
+did-sorting-set = Sortierung der Listen festgelegt
 did-stages-set = Phasen eines Deals festgelegt
 did-team-set = Team festgelegt
 did-user-add = Person hinzugefügt

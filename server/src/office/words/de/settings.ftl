@@ -14,6 +14,7 @@ settings-group-work = Wie Sie arbeiten
 settings-group-programs = Andere Programme
 settings-team = Personen hinzufügen, Rollen und Teams ändern, Geräte verbinden.
 settings-look = Name, Farbe und Logo Ihrer Firma.
+settings-sorting = Nach dem Alphabet welcher Sprache Listen geordnet sind
 settings-stages = Wie wahrscheinlich ein Deal in jeder Phase ist.
 settings-custom = Eigene Felder neben denen, die jeder Kontakt hat.
 settings-tags = Schlagwörter umbenennen, zusammenlegen, entfernen.
@@ -57,6 +58,18 @@ look-logo-remove = Das Logo entfernen
 look-usual = Wie ausgeliefert
 look-no-name = Ein Name hat höchstens { $n } Zeichen, in einer Zeile.
 look-no-colour = Geben Sie die Farbe als #rrggbb an.
+
+# By which language lists are sorted.
+sorting-title = Sortierung
+sorting-text = Die Listen der Zentrale sind nach einem Alphabet sortiert, für alle, die sie ansehen. Geräte sortieren in der allgemeinen Ordnung.
+sorting-language = Sprache
+sorting-general = Allgemeine Ordnung
+sorting-hint = Die allgemeine Ordnung passt für Deutsch, Englisch, Französisch, Italienisch und die meisten anderen Sprachen, in jeder Schrift. Dänisch stellt Æ, Ø und Å hinter Z; Russisch stellt kyrillische Namen vor lateinische.
+sorting-left = { $n ->
+        [one] Ein Kontakt ist
+       *[other] { $n } Kontakte sind
+    } noch neu zu sortieren. Bis dahin stehen Listen in beiden Ordnungen.
+sorting-unknown = Wählen Sie eine der Sprachen.
 
 # Stages.
 stages-title = Phasen eines Deals

@@ -58,6 +58,7 @@ did-review-confirm = Review confirmed
 did-review-end = Review ended
 did-sign-in-ended = Sign-in refused: person is kept out
 did-sign-in-refused = Sign-in refused
+did-sorting-set = Sorting of lists set
 did-stages-set = Stages of a deal set
 did-team-set = Team set
 did-user-add = Person added

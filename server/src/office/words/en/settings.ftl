@@ -14,6 +14,7 @@ settings-group-work = How you work
 settings-group-programs = Other programs
 settings-team = Add people, change roles and teams, connect devices.
 settings-look = Name, colour and logo of your company.
+settings-sorting = By which language’s alphabet lists stand in order
 settings-stages = How probable a deal in each stage is.
 settings-custom = Fields of your own beside those that every contact has.
 settings-tags = Rename tags, make one of two, take one away.
@@ -57,6 +58,18 @@ look-logo-remove = Take the logo away
 look-usual = As it was made
 look-no-name = A name has { $n } characters at most, in one line.
 look-no-colour = Give the colour as #rrggbb.
+
+# By which language lists are sorted.
+sorting-title = Sorting
+sorting-text = The lists of the office are sorted by one alphabet, for everybody who looks at them. Devices sort by the general order.
+sorting-language = Language
+sorting-general = General order
+sorting-hint = The general order fits English, French, Italian, Dutch and most other languages, in every script. Danish puts Æ, Ø and Å behind Z; Russian puts Cyrillic names before Latin ones.
+sorting-left = { $n ->
+        [one] One contact is
+       *[other] { $n } contacts are
+    } still to be sorted anew. Until then lists are in both orders.
+sorting-unknown = Choose one of the languages.
 
 # Stages.
 stages-title = Stages of a deal

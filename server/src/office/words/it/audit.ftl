@@ -58,6 +58,7 @@ did-review-confirm = Verifica confermata
 did-review-end = Verifica conclusa
 did-sign-in-ended = Accesso rifiutato: persona esclusa
 did-sign-in-refused = Accesso rifiutato
+did-sorting-set = Ordinamento delle liste impostato
 did-stages-set = Fasi di una trattativa impostate
 did-team-set = Squadra impostata
 did-user-add = Persona aggiunta

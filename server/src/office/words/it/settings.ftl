@@ -14,6 +14,7 @@ settings-group-work = Come lavorate
 settings-group-programs = Altri programmi
 settings-team = Aggiungere persone, cambiare ruoli e squadre, collegare dispositivi.
 settings-look = Nome, colore e logo della Sua azienda.
+settings-sorting = Secondo l’alfabeto di quale lingua sono ordinate le liste
 settings-stages = Quanto è probabile una trattativa in ogni fase.
 settings-custom = Campi propri accanto a quelli che ogni contatto ha.
 settings-tags = Rinominare le etichette, unirne due, toglierne una.
@@ -57,6 +58,18 @@ look-logo-remove = Togli il logo
 look-usual = Come da fabbrica
 look-no-name = Un nome ha al massimo { $n } caratteri, su una riga.
 look-no-colour = Indichi il colore come #rrggbb.
+
+# By which language lists are sorted.
+sorting-title = Ordinamento
+sorting-text = Le liste dell’ufficio sono ordinate secondo un solo alfabeto, per tutti quelli che le guardano. I dispositivi usano l’ordine generale.
+sorting-language = Lingua
+sorting-general = Ordine generale
+sorting-hint = L’ordine generale va bene per italiano, inglese, tedesco, francese e quasi tutte le altre lingue, in ogni scrittura. Il danese mette Æ, Ø e Å dopo la Z; il russo mette i nomi in cirillico prima di quelli latini.
+sorting-left = { $n ->
+        [one] Un contatto è
+       *[other] { $n } contatti sono
+    } ancora da riordinare. Fino ad allora le liste sono in entrambi gli ordini.
+sorting-unknown = Scelga una delle lingue.
 
 # Stages.
 stages-title = Fasi di una trattativa

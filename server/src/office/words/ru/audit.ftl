@@ -58,6 +58,7 @@ did-review-confirm = Проверка подтверждена
 did-review-end = Проверка завершена
 did-sign-in-ended = Вход отклонён: лицо отключено
 did-sign-in-refused = Вход отклонён
+did-sorting-set = Установлена сортировка списков
 did-stages-set = Этапы сделки заданы
 did-team-set = Команда задана
 did-user-add = Человек добавлен
