@@ -5,7 +5,8 @@
 //! audit ([`crate::admin::execute`]).
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::extract::{Path, Query, State};
@@ -14,6 +15,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use roadbook_protocol::document::CustomField;
 use roadbook_protocol::filter::Filter;
 use roadbook_protocol::ids::{Cursor, UnixMs};
+use rusqlite::Connection;
 use serde::Deserialize;
 
 use super::contacts::{self, Found};
@@ -104,8 +106,11 @@ pub(super) const READY: [Ready; 11] = [
     Ready { group: "Loyalty", name: "High risk", filter: "nps:<7 recency:1..2", what: "neither" },
 ];
 
-/// The time that one page may spend on counting segments; the others follow when it is read again.
-const COUNTING_MAX: Duration = Duration::from_millis(40);
+/// The time that one page may spend on counting other segments than the one that is asked for; what is beyond it
+/// is counted behind the page, which is read again then.
+const COUNTING_MAX: Duration = Duration::from_millis(5);
+/// In so few contacts anything is counted in less than a millisecond.
+const FEW_CONTACTS: u64 = 2_000;
 /// A count is given again for so many times as long as the counting took.
 const REST_FACTOR: u32 = 20;
 /// Counts that are kept.
@@ -130,7 +135,11 @@ pub(super) struct Ask {
 
 /// Counts of segments as they were counted last.
 #[derive(Debug, Default)]
-pub(super) struct Counts(Mutex<HashMap<String, Counted>>);
+pub(super) struct Counts {
+    known: Mutex<HashMap<String, Counted>>,
+    /// Whether some are being counted behind the pages.
+    behind: AtomicBool,
+}
 
 #[derive(Debug, Clone, Copy)]
 struct Counted {
@@ -140,44 +149,101 @@ struct Counted {
     took: Duration,
 }
 
+/// What counts are asked for.
+struct Counting<'a> {
+    rights: &'a Rights,
+    cursor: Cursor,
+    now: UnixMs,
+    /// How many contacts there are to count in.
+    base: u64,
+    /// The time that is left.
+    left: Duration,
+    /// What there was no time for.
+    behind: Vec<String>,
+    /// Whether something was written since one of the counts.
+    old: bool,
+}
+
+fn key(rights: &Rights, filter: &str) -> String {
+    format!("{}{}\n{filter}", rights.workspace, rights.and_seen("p.id"))
+}
+
 impl Counts {
-    /// The counts of filters, `None` where there was no time for it. A count is exact as of `cursor`, or
-    /// of at most twenty times as long ago as the counting took.
+    /// The counts of filters, as of `cursor` or of at most twenty times as long ago as the counting took; older
+    /// ones, or `None`, where there is no time for it.
     fn of(
         &self,
-        conn: &rusqlite::Connection,
-        rights: &Rights,
+        conn: &Connection,
+        counting: &mut Counting<'_>,
         filters: &[&str],
-        cursor: Cursor,
-        now: UnixMs,
     ) -> store::Result<Vec<Option<u64>>> {
-        let started = Instant::now();
-        let seen = rights.and_seen("p.id");
         let mut counts = Vec::with_capacity(filters.len());
         for filter in filters {
-            let key = format!("{}{seen}\n{filter}", rights.workspace);
-            let known = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&key).copied();
-            if let Some(known) = known
-                && (known.cursor == cursor || known.at.elapsed() < known.took * REST_FACTOR)
-            {
-                counts.push(Some(known.count));
-                continue;
-            }
-            if started.elapsed() > COUNTING_MAX {
-                counts.push(known.map(|known| known.count));
-                continue;
-            }
-            let begun = Instant::now();
-            let count = contacts::exact(conn, rights, filter, now)?.unwrap_or(0);
-            let counted = Counted { count, cursor, at: Instant::now(), took: begun.elapsed() };
-            let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            if kept.len() >= COUNTS_MAX {
-                kept.clear();
-            }
-            kept.insert(key, counted);
-            counts.push(Some(count));
+            let known = self.known(counting.rights, filter);
+            let fresh = known.is_some_and(|known| {
+                known.cursor == counting.cursor || known.at.elapsed() < known.took * REST_FACTOR
+            });
+            let unknown = match counting.base {
+                0..=FEW_CONTACTS => Duration::ZERO,
+                _ => Duration::MAX,
+            };
+            let takes = known.map_or(unknown, |known| known.took);
+            counting.old |= known.is_some_and(|known| known.cursor != counting.cursor);
+            counts.push(if fresh {
+                known.map(|known| known.count)
+            } else if takes < counting.left {
+                let counted = self.count(conn, counting.rights, filter, counting.now)?;
+                counting.left = counting.left.saturating_sub(counted.took);
+                Some(counted.count)
+            } else {
+                counting.behind.push((*filter).to_owned());
+                known.map(|known| known.count)
+            });
         }
         Ok(counts)
+    }
+
+    fn known(&self, rights: &Rights, filter: &str) -> Option<Counted> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).get(&key(rights, filter)).copied()
+    }
+
+    fn count(
+        &self,
+        conn: &Connection,
+        rights: &Rights,
+        filter: &str,
+        now: UnixMs,
+    ) -> store::Result<Counted> {
+        let begun = Instant::now();
+        let cursor = workspaces::cursor(conn, rights.workspace)?;
+        let count = contacts::exact(conn, rights, filter, now)?.unwrap_or(0);
+        let counted = Counted { count, cursor, at: Instant::now(), took: begun.elapsed() };
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= COUNTS_MAX {
+            known.clear();
+        }
+        known.insert(key(rights, filter), counted);
+        Ok(counted)
+    }
+}
+
+impl OfficeState {
+    /// Counts behind the page what it had no time for; one page's at a time, the next one asks again.
+    fn count_behind(&self, rights: Arc<Rights>, filters: Vec<String>, now: UnixMs) {
+        if filters.is_empty() || self.counts().behind.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let state = self.clone();
+        tokio::task::spawn_blocking(move || {
+            for filter in filters {
+                let counted =
+                    state.engine().read(|conn| state.counts().count(conn, &rights, &filter, now));
+                if let Err(error) = counted {
+                    tracing::warn!(%error, "a segment could not be counted");
+                }
+            }
+            state.counts().behind.store(false, Ordering::Release);
+        });
     }
 }
 
@@ -189,6 +255,10 @@ pub(super) struct Segments {
     pub exact: Option<u64>,
     pub ready: Vec<Option<u64>>,
     pub saved: Vec<(Segment, Option<u64>)>,
+    /// Filters whose counts are missing or old.
+    pub behind: Vec<String>,
+    /// Whether something was written since one of the counts.
+    pub old: bool,
     /// Who may be given contacts.
     pub receivers: Vec<User>,
     /// The custom fields that the workspace has defined.
@@ -223,6 +293,7 @@ pub(super) async fn page(
             engine.read(|conn| read(conn, &shared, &rights, user, filter, now))
         })
         .await?;
+    state.count_behind(Arc::new(viewer.rights.clone()), found.behind.clone(), now);
     let shown = found.found.lines.iter().map(|line| line.id()).collect();
     state.take(&viewer, Reading::List, shown).await?;
     let page = Page {
@@ -238,7 +309,7 @@ pub(super) async fn page(
 }
 
 fn read(
-    conn: &rusqlite::Connection,
+    conn: &Connection,
     state: &OfficeState,
     rights: &Rights,
     user: roadbook_protocol::ids::UserId,
@@ -256,8 +327,18 @@ fn read(
     let ready: Vec<&str> = READY.iter().map(|ready| ready.filter).collect();
     let saved = segments::visible(conn, rights.workspace, user)?;
     let own: Vec<&str> = saved.iter().map(|segment| segment.filter.as_str()).collect();
-    let ready = state.counts().of(conn, rights, &ready, cursor, now)?;
-    let counts = state.counts().of(conn, rights, &own, cursor, now)?;
+    let mut counting = Counting {
+        rights,
+        cursor,
+        now,
+        base: found.base,
+        left: COUNTING_MAX,
+        behind: Vec::new(),
+        old: false,
+    };
+    let ready = state.counts().of(conn, &mut counting, &ready)?;
+    let counts = state.counts().of(conn, &mut counting, &own)?;
+    let (behind, old) = (counting.behind, counting.old);
     let mut receivers = people::list_users(conn, rights.workspace)?;
     let handed = lists::read(conn, rights, &receivers)?;
     receivers.retain(|user| {
@@ -269,6 +350,8 @@ fn read(
         exact,
         ready,
         saved: saved.into_iter().zip(counts).collect(),
+        behind,
+        old,
         receivers,
         defined: custom_fields::all(conn, rights.workspace)?,
         handed,
@@ -440,6 +523,38 @@ pub(super) async fn assign(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::EngineOptions;
+
+    #[test]
+    fn what_a_page_has_no_time_for_is_counted_behind_it_and_known_to_the_next() {
+        let dir = tempfile::tempdir().unwrap();
+        let engine = Engine::open(dir.path(), EngineOptions::default()).unwrap();
+        let rights = Rights::operator(engine.create_workspace("Ours").unwrap());
+        let counts = Counts::default();
+        let read = |base, cursor| {
+            let mut counting = Counting {
+                rights: &rights,
+                cursor,
+                now: 0,
+                base,
+                left: COUNTING_MAX,
+                behind: Vec::new(),
+                old: false,
+            };
+            let filters = ["city:a", "city:b"];
+            let found = engine.read(|conn| counts.of(conn, &mut counting, &filters)).unwrap();
+            (found, counting.behind, counting.old)
+        };
+        let both = vec!["city:a".to_owned(), "city:b".to_owned()];
+        assert_eq!(read(FEW_CONTACTS + 1, 0), (vec![None, None], both, false));
+        engine.read(|conn| counts.count(conn, &rights, "city:a", 0)).unwrap();
+        let (found, behind, old) = read(FEW_CONTACTS + 1, 0);
+        assert_eq!((found, old), (vec![Some(0), None], false));
+        assert_eq!(behind, ["city:b"]);
+        // In a small base all is counted at once, and told as old when something was written since.
+        assert_eq!(read(FEW_CONTACTS, 0), (vec![Some(0), Some(0)], Vec::new(), false));
+        assert!(read(FEW_CONTACTS, 1).2, "counts as of another cursor are old");
+    }
 
     #[test]
     fn another_condition_stands_beside_the_last_one() {

@@ -176,13 +176,18 @@ fn slug(name: &str) -> String {
 }
 
 fn lists(viewer: &Viewer, segments: &Segments) -> Markup {
-    let waiting = segments
+    let missing = segments
         .ready
         .iter()
         .chain(segments.saved.iter().map(|saved| &saved.1))
         .any(Option::is_none);
+    // When the page is read again for the counts.
+    let again = match missing {
+        true => Some("soon"),
+        false => (segments.old || !segments.behind.is_empty()).then_some("later"),
+    };
     html! {
-        section.card.segs aria-labelledby="ready-title" data-counts data-again[waiting] {
+        section.card.segs aria-labelledby="ready-title" data-counts data-again=[again] {
             h2 #ready-title { (t!("segments-ready")) }
             @for (n, (ready, count)) in READY.iter().zip(&segments.ready).enumerate() {
                 @if n == 0 || READY[n - 1].group != ready.group { h3 { (words::text_or("seg-group", &slug(ready.group), || ready.group.to_owned())) } }

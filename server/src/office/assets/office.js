@@ -185,9 +185,12 @@ function counted() {
   countsDue = setTimeout(() => { countsDue = null; hinted(); }, COUNTS_EVERY_MS);
 }
 
-/** Counts for which there was no time are asked for again. */
+/** Counts for which there was no time are asked for again: missing ones soon, old ones later. */
+let askDue = null;
 function askAgain() {
-  if ($("[data-again]")) setTimeout(hinted, 400);
+  clearTimeout(askDue);
+  const unit = $("[data-again]");
+  if (unit) askDue = setTimeout(hinted, unit.dataset.again === "soon" ? 400 : COUNTS_EVERY_MS);
 }
 
 // --- the event stream: one per browser --------------------------------------------------------------
