@@ -35,7 +35,8 @@ const NOT_OURS: &[&str] = &["not_yours", "read_only", "foreign", "revoked"];
 pub(crate) struct Heard {
     /// Those of which it is the first news that the server has them.
     pub sent: u64,
-    /// Those that wait for a decision: they came after their contact had changed hands.
+    /// Those that came after their contact had changed hands: visits and the like are in, the others wait
+    /// for a decision.
     pub late: u64,
     /// Those that were refused.
     pub refused: u64,

@@ -122,7 +122,8 @@ fn sync_line(report: &SyncReport) -> String {
     }
     if report.late > 0 {
         line.push_str(&format!(
-            "; {} edits came after their contact had changed hands and wait for a decision",
+            "; {} edits came after their contact had changed hands: visits and the like among them are in, \
+             the others wait for a decision",
             report.late
         ));
     }

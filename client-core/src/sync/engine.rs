@@ -83,7 +83,8 @@ impl std::fmt::Debug for SyncOptions {
 pub struct SyncReport {
     /// Changes of which the server said for the first time that it has them, durably.
     pub sent: u64,
-    /// Edits that came after their contact had changed hands: they wait for a decision.
+    /// Edits that came after their contact had changed hands: visits and the like are in, the others wait
+    /// for a decision.
     pub late: u64,
     /// Contacts that came or changed.
     pub received: u64,
