@@ -44,7 +44,7 @@ impl Engine {
     /// # Errors
     /// What the database says.
     pub fn sort_anew(&self, stop: impl Fn() -> bool) -> Result<()> {
-        while !stop() && self.write(|tx| sorting::key_slice(tx))? {}
+        while !stop() && self.write(sorting::key_slice)? {}
         Ok(())
     }
 }

@@ -233,17 +233,25 @@ impl OfficeState {
         if filters.is_empty() || self.counts().behind.swap(true, Ordering::AcqRel) {
             return;
         }
-        let state = self.clone();
+        let counting = Behind(self.clone());
         tokio::task::spawn_blocking(move || {
+            let (engine, counts) = (counting.0.engine(), counting.0.counts());
             for filter in filters {
-                let counted =
-                    state.engine().read(|conn| state.counts().count(conn, &rights, &filter, now));
+                let counted = engine.read(|conn| counts.count(conn, &rights, &filter, now));
                 if let Err(error) = counted {
                     tracing::warn!(%error, "a segment could not be counted");
                 }
             }
-            state.counts().behind.store(false, Ordering::Release);
         });
+    }
+}
+
+/// Counting behind the pages; when it ends, however it ends, another page may.
+struct Behind(OfficeState);
+
+impl Drop for Behind {
+    fn drop(&mut self) {
+        self.0.counts().behind.store(false, Ordering::Release);
     }
 }
 
