@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{DefaultHasher, Hasher};
+use std::sync::{Mutex, PoisonError};
 
 use roadbook_protocol::document::{self, Authorship, Conflict, Contact, HistoryItem};
 use roadbook_protocol::filter::{Filter, FilterContext, SqlFilter, SqlTarget, SqlValue};
@@ -21,6 +22,9 @@ use crate::error::{Error, Result};
 use crate::replica::Replica;
 use crate::store::projections::parse;
 use crate::store::{contacts, lists, projections};
+
+/// Totals of at most so many lists are kept at a time.
+const TOTALS_KEPT: usize = 16;
 
 /// In which order a list comes. Contacts without the value come last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -111,6 +115,29 @@ pub struct List {
     pub total: usize,
 }
 
+/// How many contacts a filter selects: kept while nothing is written, since counting 10,000 takes longer
+/// than the page of 50 that is shown of them.
+#[derive(Debug, Default)]
+pub(crate) struct Totals(Mutex<(u64, Vec<(SqlFilter, usize)>)>);
+
+impl Totals {
+    /// What [`Self::keep`] was told of this state of the file.
+    fn of(&self, state: u64, filter: &SqlFilter) -> Option<usize> {
+        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (of, totals) = &*kept;
+        totals.iter().find(|(one, _)| *of == state && one == filter).map(|(_, total)| *total)
+    }
+
+    fn keep(&self, state: u64, filter: SqlFilter, total: usize) {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (of, totals) = &mut *kept;
+        if *of != state || totals.len() == TOTALS_KEPT {
+            (*of, *totals) = (state, Vec::new());
+        }
+        totals.push((filter, total));
+    }
+}
+
 impl Replica {
     /// Lists contacts by filter and order.
     ///
@@ -119,14 +146,9 @@ impl Replica {
     pub fn list(&self, query: &ListQuery) -> Result<List> {
         self.may_read()?;
         let filter = self.sql_filter(query.filter.as_deref())?;
+        let state = self.inner.store.state();
         self.read(|conn| {
             let values = || filter.params.iter().map(param);
-            let total: i64 = conn
-                .prepare_cached(&format!(
-                    "SELECT count(*) FROM projection p WHERE {}",
-                    filter.clause
-                ))?
-                .query_row(params_from_iter(values()), |row| row.get(0))?;
             // The page is chosen from an index alone; only then its rows are read.
             let order = query.sort.sql();
             let mut statement = conn.prepare_cached(&format!(
@@ -143,7 +165,22 @@ impl Replica {
             while let Some(row) = found.next()? {
                 rows.push(parse(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?)?);
             }
-            Ok(List { rows, total: usize::try_from(total).unwrap_or(0) })
+            // The transaction has begun to read: what it sees is of that state if it still is the state.
+            let state = state.filter(|_| state == self.inner.store.state());
+            if let Some(total) = state.and_then(|state| self.inner.totals.of(state, &filter)) {
+                return Ok(List { rows, total });
+            }
+            let total: i64 = conn
+                .prepare_cached(&format!(
+                    "SELECT count(*) FROM projection p WHERE {}",
+                    filter.clause
+                ))?
+                .query_row(params_from_iter(values()), |row| row.get(0))?;
+            let total = usize::try_from(total).unwrap_or(0);
+            if let Some(state) = state {
+                self.inner.totals.keep(state, filter.clone(), total);
+            }
+            Ok(List { rows, total })
         })
     }
 

@@ -21,6 +21,7 @@ use crate::error::{Error, Result};
 use crate::failpoint::failpoint;
 use crate::identity::{Home, Incarnation, machine_id};
 use crate::observe::{Hub, Notices, Observer, Topic};
+use crate::read::Totals;
 use crate::state::Connectivity;
 use crate::store::changes::{self, NewLocal};
 use crate::store::contacts::{self, ActorChoice, ContactRow};
@@ -41,6 +42,8 @@ pub(crate) struct Inner {
     pub home: Home,
     pub store: Store,
     pub documents: Cache,
+    /// How many contacts the lists have that were asked for.
+    pub totals: Totals,
     pub hub: Hub,
     pub options: OpenOptions,
     pub machine_id: String,
@@ -123,6 +126,7 @@ impl Replica {
                 home,
                 store,
                 documents: Cache::new(options.documents_max),
+                totals: Totals::default(),
                 hub: Hub::default(),
                 machine_id,
                 limits: Limits::DEFAULT,

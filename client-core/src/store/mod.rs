@@ -18,7 +18,9 @@ pub(crate) mod proposals;
 pub(crate) mod salvage;
 pub(crate) mod schema;
 
+use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use roadbook_wal::LogFile;
@@ -46,6 +48,8 @@ pub(crate) struct Store {
     /// What the file is encrypted with; `None` if it is not, and while it is closed.
     key: Mutex<Option<DataKey>>,
     writer: Mutex<Option<Connection>>,
+    /// Grows when the writer is taken and when it is given back: odd in between.
+    turns: AtomicU64,
     readers: Mutex<Readers>,
     returned: Condvar,
     log_file: Mutex<LogFile>,
@@ -78,6 +82,7 @@ impl Store {
             durability,
             key: Mutex::new(None),
             writer: Mutex::new(None),
+            turns: AtomicU64::new(0),
             readers: Mutex::new(Readers { idle: Vec::new(), lent: 0, doors: Doors::Closed }),
             returned: Condvar::new(),
             log_file: Mutex::new(LogFile::of(path)),
@@ -198,7 +203,7 @@ impl Store {
     /// Those of `replace` and [`Self::connect`]; the file is closed then.
     pub(crate) fn replace(
         &self,
-        mut writer: MutexGuard<'_, Option<Connection>>,
+        mut writer: Writer<'_>,
         replace: impl FnOnce() -> Result<Option<DataKey>>,
     ) -> Result<()> {
         /// Nobody waits for what failed, or panicked.
@@ -232,8 +237,17 @@ impl Store {
     }
 
     /// The writer, for as long as the guard lives.
-    pub(crate) fn lock_writer(&self) -> MutexGuard<'_, Option<Connection>> {
-        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn lock_writer(&self) -> Writer<'_> {
+        let conn = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        self.turns.fetch_add(1, Ordering::SeqCst);
+        Writer { conn, turns: &self.turns }
+    }
+
+    /// Which state the file is in, for this process alone; `None` while somebody writes. What was read
+    /// between two equal answers is of that state, and of every later time that it is the answer.
+    pub(crate) fn state(&self) -> Option<u64> {
+        let turns = self.turns.load(Ordering::SeqCst);
+        turns.is_multiple_of(2).then_some(turns)
     }
 
     fn lock_readers(&self) -> MutexGuard<'_, Readers> {
@@ -277,6 +291,33 @@ impl Store {
     /// The file.
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+}
+
+/// The writer, for as long as it is held.
+pub(crate) struct Writer<'a> {
+    conn: MutexGuard<'a, Option<Connection>>,
+    turns: &'a AtomicU64,
+}
+
+impl Deref for Writer<'_> {
+    type Target = Option<Connection>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.conn
+    }
+}
+
+impl DerefMut for Writer<'_> {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.conn
+    }
+}
+
+impl Drop for Writer<'_> {
+    fn drop(&mut self) {
+        // Before the lock is given back: the next one to take it finds an even number.
+        self.turns.fetch_add(1, Ordering::SeqCst);
     }
 }
 

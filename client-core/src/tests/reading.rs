@@ -43,9 +43,40 @@ fn lists_are_filtered_sorted_and_paged() {
 }
 
 #[test]
+fn the_total_is_that_of_the_rows_while_others_write() {
+    let device = Device::new(1);
+    let replica = &device.replica;
+    let ids: Vec<_> = (0..8).map(|n| person(replica, "Anna", &format!("Zimmer {n}"))).collect();
+    std::thread::scope(|scope| {
+        let writing = scope.spawn(|| {
+            for archived in [true, false, true] {
+                for id in &ids {
+                    let value = Some(archived.into());
+                    replica.edit(*id, &[Command::Set { field: "archived".into(), value }]).unwrap();
+                }
+            }
+        });
+        loop {
+            let list = replica.list(&ListQuery::default()).unwrap();
+            assert_eq!(list.rows.len(), list.total);
+            if writing.is_finished() {
+                break;
+            }
+        }
+    });
+    // Asked twice, once of what is kept, and of each filter for itself.
+    for _ in 0..2 {
+        assert_eq!(replica.list(&ListQuery::default()).unwrap().total, 0);
+        let archived = ListQuery { filter: Some("archived:yes".into()), ..ListQuery::default() };
+        assert_eq!(replica.list(&archived).unwrap().total, 8);
+    }
+}
+
+#[test]
 fn an_archived_contact_is_listed_only_when_it_is_asked_for() {
     let device = Device::new(1);
     let id = person(&device.replica, "Anna", "Zimmer");
+    assert_eq!(device.replica.list(&ListQuery::default()).unwrap().total, 1);
     let archive = Command::Set { field: "archived".into(), value: Some(true.into()) };
     device.replica.edit(id, &[archive]).unwrap();
     assert_eq!(device.replica.list(&ListQuery::default()).unwrap().total, 0);

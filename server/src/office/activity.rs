@@ -354,8 +354,12 @@ fn days(activity: &Activity, days: u32, today: Day) -> Markup {
     html! {
         section.card.snug aria-labelledby="days-title" {
             div.bar { h2 #days-title { (t!("visits-and-calls")) } span.grow {} span.k { (unit) } }
-            (charts::bars(&format!("{}, {unit}", t!("visits-and-calls")), &bars, None))
-            (charts::table(&[if step == 7 { t!("week-from") } else { t!("day") }, t!("visits"), t!("calls")], &rows))
+            @if slots.iter().all(|(_, visits, calls)| visits + calls == 0) {
+                (layout::empty(&t!("activity-none"), html! { (t!("activity-none-text")) }))
+            } @else {
+                (charts::bars(&format!("{}, {unit}", t!("visits-and-calls")), &bars, None))
+                (charts::table(&[if step == 7 { t!("week-from") } else { t!("day") }, t!("visits"), t!("calls")], &rows))
+            }
         }
     }
 }

@@ -36,7 +36,7 @@ pub(in crate::office) async fn page(
         .read(move |conn| Ok((sorting::of(conn, workspace)?, sorting::left(conn, workspace)?)))
         .await?;
     let body = html! {
-        form.card.stack method="post" action="/settings/sorting" {
+        form.card.stack.snug method="post" action="/settings/sorting" {
             (layout::csrf(&viewer))
             p.k { (t!("sorting-text")) }
             div.fields {

@@ -44,6 +44,8 @@ of-n = af { $n }
 visits-and-calls = Besøg og opkald
 activity-by-week = pr. uge, dage i UTC
 activity-by-day = pr. dag, dage i UTC
+activity-none = Intet i denne periode
+activity-none-text = Sælgerne noterer besøg og opkald på deres enheder, kontoret på kontaktens side.
 activity-bar = { $day }: { $visits ->
         [one] { $visits } besøg
        *[other] { $visits } besøg

@@ -44,6 +44,8 @@ of-n = von { $n }
 visits-and-calls = Besuche und Anrufe
 activity-by-week = nach Wochen, Tage in UTC
 activity-by-day = nach Tagen, Tage in UTC
+activity-none = Nichts in diesem Zeitraum
+activity-none-text = Besuche und Anrufe trägt der Außendienst auf dem Gerät ein, das Büro auf der Seite des Kontakts.
 activity-bar = { $day }: { $visits ->
         [one] { $visits } Besuch
        *[other] { $visits } Besuche

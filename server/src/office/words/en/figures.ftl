@@ -44,6 +44,8 @@ of-n = of { $n }
 visits-and-calls = Visits and calls
 activity-by-week = by week, days of UTC
 activity-by-day = by day, days of UTC
+activity-none = Nothing in this period
+activity-none-text = Reps log visits and calls on their devices, the office on a contact's page.
 activity-bar = { $day }: { $visits ->
         [one] { $visits } visit
        *[other] { $visits } visits

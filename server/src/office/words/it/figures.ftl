@@ -44,6 +44,8 @@ of-n = di { $n }
 visits-and-calls = Visite e chiamate
 activity-by-week = per settimana, giorni UTC
 activity-by-day = per giorno, giorni UTC
+activity-none = Nulla in questo periodo
+activity-none-text = Gli agenti registrano visite e chiamate sui loro dispositivi, l'ufficio sulla pagina del contatto.
 activity-bar = { $day }: { $visits ->
         [one] { $visits } visita
        *[other] { $visits } visite

@@ -48,6 +48,8 @@ of-n = из { $n }
 visits-and-calls = Визиты и звонки
 activity-by-week = по неделям, дни UTC
 activity-by-day = по дням, дни UTC
+activity-none = За этот период ничего нет
+activity-none-text = Визиты и звонки отмечают представители на своих устройствах, офис — на странице контакта.
 activity-bar = { $day }: { $visits ->
         [one] { $visits } визит
         [few] { $visits } визита
